@@ -1,0 +1,54 @@
+# Everything runs in .venv, which `make` builds from the hash-pinned files in requirements/.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format lint types imports bench bench-quick lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.serve: requirements/serve.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pinfold needs Python 3.11 or newer; set PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes --requirement requirements/serve.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.develop: $(VENV)/.serve requirements/develop.lock
+	$(PIP) install --require-hashes --requirement requirements/develop.lock
+	touch $@
+
+serve: $(VENV)/.serve ## Set everything up and run the proxy in front of PyPI on 127.0.0.1:8765
+	$(BIN)/pinfold serve $(ARGS)
+
+test: $(VENV)/.develop ## Set everything up and run every test
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: format-check lint types imports test ## Format, lint, strict types, import contracts and tests
+
+format: $(VENV)/.develop ## Rewrite the code in the project's format
+	$(BIN)/ruff format proxy tests
+	$(BIN)/ruff check --fix proxy tests
+
+.PHONY: format-check
+format-check: $(VENV)/.develop
+	$(BIN)/ruff format --check proxy tests
+
+lint: $(VENV)/.develop
+	$(BIN)/ruff check proxy tests
+
+types: $(VENV)/.develop
+	$(BIN)/mypy
+
+imports: $(VENV)/.develop
+	$(BIN)/lint-imports
+
+lock: ## Resolve requirements/*.lock anew, with hashes
+	sh requirements/lock.sh $(PYTHON)
+
+clean: ## Remove what `make` built, but no data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

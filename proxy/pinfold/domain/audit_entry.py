@@ -1,0 +1,68 @@
+"""What the audit log records of a request or an administrative act, before it has a place in the log."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Action(StrEnum):
+    """What happened."""
+
+    FILE_SERVED = "file.served"
+    FILE_REFUSED = "file.refused"
+    FILE_BROKEN_OFF = "file.broken-off"
+    QUARANTINE_ADD = "quarantine.add"
+    QUARANTINE_RELEASE = "quarantine.release"
+    QUARANTINE_REJECT = "quarantine.reject"
+    WAIVER_ADD = "waiver.add"
+    WAIVER_REVOKE = "waiver.revoke"
+    POLICY_CHANGED = "policy.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asked, and with what."""
+
+    name: str = "anonymous"
+    """A token's name, an operating-system user of the command line, or `anonymous`."""
+    address: str | None = None
+    installer: str | None = None
+    installer_version: str | None = None
+    python: str | None = None
+    ci: bool | None = None
+    """Whether the client says that it runs in CI; None where it says nothing."""
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact for the audit log; what does not apply is None."""
+
+    action: Action
+    time: datetime
+    actor: Actor
+    index: str | None = None
+    project: str | None = None
+    version: str | None = None
+    filename: str | None = None
+    sha256: str | None = None
+    decision: str | None = None
+    """The label of the effect that stood."""
+    rule: str | None = None
+    """The rule that decided, where the effect is above allow."""
+    verdicts: tuple[dict[str, Any], ...] = ()
+    policy_digest: str | None = None
+    evidence_digest: str | None = None
+    reference: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    """What only some actions have: a range, a reason, a record's id, an earlier entry's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry at its place in the log."""
+
+    seq: int
+    """Counted from 1 without gaps."""
+    entry: Entry

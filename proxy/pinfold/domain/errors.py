@@ -1,0 +1,50 @@
+"""Every error that Pinfold raises on purpose; each message says what happened and, where it helps, what to do."""
+
+
+class PinfoldError(Exception):
+    """The base of every error that Pinfold raises on purpose."""
+
+
+class InvalidName(PinfoldError):
+    """A project name or file name breaks the packaging specifications."""
+
+
+class InvalidTarget(PinfoldError):
+    """A TARGET on the command line or in the API names nothing that could exist."""
+
+
+class InvalidPage(PinfoldError):
+    """An upstream answered a project page that cannot be understood."""
+
+
+class InvalidPolicy(PinfoldError):
+    """A policy document is wrong; `problems` lists every mistake with its place."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("\n".join([f"{source}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)]))
+
+
+class InvalidSettings(PinfoldError):
+    """The configuration is wrong; `problems` lists every mistake with its place."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class NotFound(PinfoldError):
+    """The project, file or record that was asked for does not exist."""
+
+
+class UpstreamError(PinfoldError):
+    """An upstream could not be asked, or its answer cannot be trusted: never the same as "does not exist"."""
+
+
+class FileMismatch(UpstreamError):
+    """An upstream sent other bytes for a file than its page promised."""
+
+
+class StoreError(PinfoldError):
+    """The store cannot be read or written: full, read-only, corrupt, or of a newer version."""

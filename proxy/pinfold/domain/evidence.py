@@ -1,0 +1,90 @@
+"""What is known of one file when it is judged; each item is known, or unknown with the reason why."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Generic, TypeVar
+
+from pinfold.domain.listing import Sighting
+from pinfold.domain.project import File, UpstreamStatus
+from pinfold.domain.records import QuarantineRecord
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T]):
+    """An item of evidence that was established."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An item of evidence that could not be established, and why."""
+
+    why: str
+
+
+Item = Known[T] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an index takes a file from."""
+
+    upstream: str
+    private: bool = False
+    """The upstream belongs to this organisation, so that it may provide private names."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSighting:
+    """A project's PEP 792 status at its upstream, and when it was first seen to have it."""
+
+    status: UpstreamStatus
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that rules may look at for one file of one project in one index."""
+
+    project: str
+    file: File
+    origin: Origin
+    private_name: bool
+    """The index reserves the project's name for this organisation."""
+    sighting: Item[Sighting]
+    upstream_status: Item[StatusSighting]
+    records: tuple[QuarantineRecord, ...] = ()
+
+    def digest(self) -> str:
+        """Return the sha256 of the evidence in canonical JSON: equal evidence, equal digest, on every machine."""
+        canonical = json.dumps(plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def plain(value: object) -> object:
+    """Return domain data as what JSON can express: objects by field, times in UTC, unknowns with their reason."""
+    match value:
+        case Known(inner):
+            return {"known": plain(inner)}
+        case Unknown(why):
+            return {"unknown": why}
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            if type(value).__name__.endswith("Target"):
+                return str(value)
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return value

@@ -1,0 +1,143 @@
+"""Names of projects and files, read the way the packaging specifications read them."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from packaging.version import InvalidVersion, Version
+
+from pinfold.domain.errors import InvalidName
+
+MAX_NAME_LENGTH = 214
+MAX_FILENAME_LENGTH = 255
+
+_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.ASCII | re.IGNORECASE)
+_SEPARATORS = re.compile(r"[-_.]+")
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
+
+# What PyPI accepted over the years besides wheels and today's sdists; no installer takes the versions below from
+# anything but the name that the project page implies.
+_LEGACY_SUFFIXES = (".tar.bz2", ".tar.xz", ".tar.z", ".tgz", ".tar", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
+
+
+class FileKind(StrEnum):
+    """What sort of distribution a file is, told by its name."""
+
+    WHEEL = "wheel"
+    SDIST = "sdist"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """What a distribution's file name says: kind, normalised project name, and version in its canonical spelling.
+
+    `version` is None where the name carries none that PEP 440 understands.
+    """
+
+    kind: FileKind
+    project: str
+    version: str | None
+
+
+@lru_cache(maxsize=65536)
+def normalise(name: str) -> str:
+    """Return the normalised spelling of a project name (PEP 503); raise InvalidName for what is not one."""
+    if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
+        raise InvalidName(f"{name[:80]!r} is not a project name: use letters, digits, '.', '_' and '-'")
+    return _SEPARATORS.sub("-", name).lower()
+
+
+@lru_cache(maxsize=65536)
+def parse_version(text: str) -> Version | None:
+    """Return the PEP 440 version that a text spells, or None."""
+    # int() refuses numbers of thousands of digits, which PEP 440's grammar would allow.
+    try:
+        return Version(text)
+    except (InvalidVersion, ValueError):
+        return None
+
+
+@lru_cache(maxsize=65536)
+def canonical_version(text: str) -> str | None:
+    """Return a version in its one canonical spelling, or None where the text is no PEP 440 version."""
+    version = parse_version(text)
+    return None if version is None else str(version)
+
+
+def parse_filename(filename: str, project: str) -> FileName:
+    """Return what a file name says, given the project whose page lists it.
+
+    The project is needed because a legacy sdist's name does not tell where the project ends and the version begins.
+    Raises InvalidName for a name that could harm a path, a header or a page, or that names another project.
+    """
+    if len(filename) > MAX_FILENAME_LENGTH or not _FILENAME.fullmatch(filename):
+        raise InvalidName(f"{filename[:80]!r} is not a distribution's file name")
+    if filename.endswith(".whl"):
+        parsed = _parse_wheel(filename)
+    elif filename.endswith((".tar.gz", ".zip")):
+        parsed = _parse_sdist(filename, project)
+    else:
+        parsed = _parse_legacy(filename, project)
+    if parsed.project != project:
+        raise InvalidName(f"{filename!r} names the project {parsed.project!r}, not {project!r}")
+    return parsed
+
+
+def possible_projects(filename: str) -> list[str]:
+    """Return the projects that a file name could belong to, likeliest first, for an address that names no project."""
+    if len(filename) > MAX_FILENAME_LENGTH or not _FILENAME.fullmatch(filename):
+        raise InvalidName(f"{filename[:80]!r} is not a distribution's file name")
+    if filename.endswith(".whl"):
+        return [_parse_wheel(filename).project]
+    parts = filename.split("-")
+    found: list[str] = []
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            name = normalise("-".join(parts[:end]))
+        except InvalidName:
+            continue
+        if name not in found and parts[end][:1].isdigit():
+            found.append(name)
+    return found[:3]
+
+
+def _parse_wheel(filename: str) -> FileName:
+    # Splitting is enough here and 20 times as fast as packaging's parser: tags play no part in a decision.
+    parts = filename[:-4].split("-")
+    if len(parts) not in (5, 6):
+        raise InvalidName(f"{filename!r} is not a wheel's file name (name-version[-build]-python-abi-platform.whl)")
+    version = canonical_version(parts[1])
+    if version is None:
+        raise InvalidName(f"{filename!r} has no PEP 440 version")
+    return FileName(FileKind.WHEEL, normalise(parts[0]), version)
+
+
+def _parse_sdist(filename: str, project: str) -> FileName:
+    stem = filename.removesuffix(".tar.gz").removesuffix(".zip")
+    name, rest = _split_at_project(stem, project)
+    return FileName(FileKind.SDIST, name, canonical_version(rest))
+
+
+def _parse_legacy(filename: str, project: str) -> FileName:
+    lowered = filename.lower()
+    suffix = next((known for known in _LEGACY_SUFFIXES if lowered.endswith(known)), None)
+    if suffix is None:
+        raise InvalidName(f"{filename!r} is neither a wheel nor an sdist")
+    name, rest = _split_at_project(filename[: -len(suffix)], project)
+    # Built forms append platform words after the version: name-1.0-py2.7, name-1.0.win32.
+    return FileName(FileKind.OTHER, name, canonical_version(rest) or canonical_version(rest.split("-")[0]))
+
+
+def _split_at_project(stem: str, project: str) -> tuple[str, str]:
+    """Split "name-version" where the part before the hyphen is the project; else at the last hyphen."""
+    at = -1
+    while (at := stem.find("-", at + 1)) != -1:
+        try:
+            if normalise(stem[:at]) == project:
+                return project, stem[at + 1 :]
+        except InvalidName:
+            continue
+    name, _, rest = stem.rpartition("-")
+    return normalise(name or stem), rest

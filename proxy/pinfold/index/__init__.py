@@ -1,0 +1,1 @@
+"""Index pages: parsing, rendering and content negotiation, all pure."""

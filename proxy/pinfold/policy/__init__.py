@@ -1,0 +1,1 @@
+"""Policies: pure code from a file's evidence to a decision."""

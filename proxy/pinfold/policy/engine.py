@@ -1,0 +1,109 @@
+"""The decision: every rule of a policy over one file's evidence, worst effect first."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome, Verdict
+from pinfold.domain.evidence import Evidence
+from pinfold.domain.records import Waiver
+from pinfold.policy.rule import Rule
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """The projects that a rule applies to: globs over normalised names, less exceptions."""
+
+    projects: tuple[str, ...] = ("*",)
+    exceptions: tuple[str, ...] = ()
+
+    def admits(self, project: str) -> bool:
+        """Tell whether the rule applies to a project."""
+        return any(fnmatchcase(project, glob) for glob in self.projects) and not any(
+            fnmatchcase(project, glob) for glob in self.exceptions
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """A rule as a policy document sets it up."""
+
+    rule: Rule
+    on_fail: Effect
+    on_unknown: Effect
+    selector: Selector = field(default_factory=Selector)
+    mode: Mode = Mode.ENFORCE
+
+    def effect_of(self, finding: Finding) -> Effect:
+        """Return what a finding means under this policy."""
+        if finding.outcome is Outcome.PASS:
+            return Effect.ALLOW
+        effect = self.on_fail if finding.outcome is Outcome.FAIL else self.on_unknown
+        return min(effect, finding.at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """The rules of a policy that apply to one project, with the decision that they share when all of them pass."""
+
+    rules: tuple[PolicyRule, ...]
+    passed: Decision
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A validated policy document."""
+
+    name: str
+    digest: str
+    """The sha256 of the document's meaning: comments and layout do not count."""
+    rules: tuple[PolicyRule, ...]
+
+    def for_project(self, project: str) -> ProjectRules:
+        """Return the rules that apply to a project."""
+        rules = tuple(entry for entry in self.rules if entry.selector.admits(project))
+        verdicts = tuple(Verdict(entry.rule.id, PASS, Effect.ALLOW, entry.mode) for entry in rules)
+        return ProjectRules(rules, Decision(Effect.ALLOW, verdicts, self.digest))
+
+
+def decide(rules: ProjectRules, evidence: Evidence, waivers: Iterable[Waiver], at: datetime) -> Decision:
+    """Judge one file by all rules; the one decision function for pages, files, explanations and replays.
+
+    `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
+    same arguments give the same answer for ever.
+    """
+    findings = [_judge(entry.rule, evidence, at) for entry in rules.rules]
+    if all(finding is PASS for finding in findings):
+        return rules.passed
+    verdicts = tuple(
+        _verdict(entry, finding, waivers, at) for entry, finding in zip(rules.rules, findings, strict=True)
+    )
+    moments = [verdict.finding.changes_at for verdict in verdicts]
+    moments += [waiver.expires_at for waiver in waivers if waiver.stands_at(at)]
+    return Decision(
+        effect=max((verdict.counts for verdict in verdicts), default=Effect.ALLOW),
+        verdicts=verdicts,
+        policy_digest=rules.passed.policy_digest,
+        changes_at=min((moment for moment in moments if moment is not None and moment > at), default=None),
+    )
+
+
+def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:
+    try:
+        return rule.judge(evidence, at)
+    except Exception as error:
+        log.exception("rule %s failed on %s", rule.id, evidence.file.filename)
+        return Finding(Outcome.UNKNOWN, f"the rule failed: {type(error).__name__}")
+
+
+def _verdict(entry: PolicyRule, finding: Finding, waivers: Iterable[Waiver], at: datetime) -> Verdict:
+    effect = entry.effect_of(finding)
+    if effect is not Effect.ALLOW:
+        for waiver in waivers:
+            if waiver.rule == entry.rule.id and waiver.stands_at(at):
+                return Verdict(entry.rule.id, finding, Effect.ALLOW, entry.mode, waiver.id)
+    return Verdict(entry.rule.id, finding, effect, entry.mode)

@@ -1,0 +1,46 @@
+"""What a rule is: a frozen model whose fields are its parameters, with one pure method."""
+
+import importlib
+import pkgutil
+from abc import abstractmethod
+from datetime import datetime
+from functools import cache
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from pinfold.domain.decision import Effect, Finding
+from pinfold.domain.evidence import Evidence
+
+
+class Rule(BaseModel):
+    """A pure function from one file's evidence, and the moment of asking, to a finding.
+
+    Each rule is one module in `policy/rules/` with one subclass. The subclass's fields are the `params` that a policy
+    document may set; pydantic validates them. The class attributes say what the rule does unless a document says
+    otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+    id: ClassVar[str]
+    on_fail: ClassVar[Effect] = Effect.QUARANTINE
+    on_unknown: ClassVar[Effect] = Effect.QUARANTINE
+
+    @abstractmethod
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:
+        """Return what the evidence shows at a moment; a passing file gets the shared `PASS`."""
+
+
+@cache
+def known_rules() -> dict[str, type[Rule]]:
+    """Return every rule of `policy/rules/` by its id, found by importing the modules there."""
+    from pinfold.policy import rules
+
+    found: dict[str, type[Rule]] = {}
+    for module_info in sorted(pkgutil.iter_modules(rules.__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{rules.__name__}.{module_info.name}")
+        for candidate in vars(module).values():
+            if isinstance(candidate, type) and issubclass(candidate, Rule) and candidate.__module__ == module.__name__:
+                found[candidate.id] = candidate
+    return found

@@ -1,0 +1,1 @@
+"""One rule a module; `pinfold.policy.rule.known_rules` discovers them."""

@@ -1,0 +1,41 @@
+"""The port to the audit log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pinfold.domain.audit_entry import Entry, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """What to look for; what is None does not matter."""
+
+    action: str | None = None
+    actor: str | None = None
+    address: str | None = None
+    index: str | None = None
+    project: str | None = None
+    version: str | None = None
+    filename: str | None = None
+    sha256: str | None = None
+    decision: str | None = None
+    rule: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after_seq: int = 0
+    newest_first: bool = True
+    limit: int = 100
+
+
+class AuditLog(Protocol):
+    """An append-only log that all processes of an installation share."""
+
+    async def append(self, entry: Entry) -> int:
+        """Append an entry and return its number, once it is durable; raises StoreError when it cannot be."""
+        ...
+
+    async def search(self, query: AuditQuery) -> list[Recorded]:
+        """Return the entries that a query matches."""
+        ...

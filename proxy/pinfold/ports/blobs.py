@@ -1,0 +1,42 @@
+"""The port to the bytes of files, addressed by their sha256."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+
+class BlobWriter(Protocol):
+    """A blob on its way in; nothing of it can be found by its hash before `commit`."""
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are meanwhile, for readers that follow the writing."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Append bytes and hash them."""
+        ...
+
+    async def commit(self, sha256: str) -> Path:
+        """Make the blob durable under its hash, atomically; raises FileMismatch where the bytes have another hash."""
+        ...
+
+
+class Blobs(Protocol):
+    """A content-addressed store. Every method raises StoreError when the store fails."""
+
+    async def find(self, sha256: str) -> Path | None:
+        """Return where a blob's bytes are, or None where they are not kept."""
+        ...
+
+    async def among(self, hashes: set[str]) -> set[str]:
+        """Return which of the hashes are kept."""
+        ...
+
+    def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
+        """Begin a blob; leaving the context without a commit throws its bytes away."""
+        ...
+
+    async def discard(self, sha256: str) -> None:
+        """Forget a blob, for instance because its bytes are found to be damaged."""
+        ...

@@ -1,0 +1,42 @@
+"""The port to quarantine records and waivers."""
+
+from datetime import datetime
+from typing import Protocol
+
+from pinfold.domain.audit_entry import Entry
+from pinfold.domain.records import QuarantineRecord, Records, Waiver
+
+
+class RecordStore(Protocol):
+    """Records that any process may change; each change and its audit entry are one transaction.
+
+    Every method raises StoreError when the store fails: a decision without the records is no decision.
+    """
+
+    async def current(self) -> Records:
+        """Return all that is in force, no staler than a fraction of a second whichever process changed it."""
+        ...
+
+    async def add_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
+        """Add a record."""
+        ...
+
+    async def close_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
+        """Store a record's new state; raises NotFound where no record with its id is held."""
+        ...
+
+    async def quarantine_history(self) -> list[QuarantineRecord]:
+        """Return every record there ever was, oldest first."""
+        ...
+
+    async def add_waiver(self, waiver: Waiver, entry: Entry) -> None:
+        """Add a waiver."""
+        ...
+
+    async def revoke_waiver(self, waiver_id: str, by: str, at: datetime, entry: Entry) -> None:
+        """End a waiver; raises NotFound where none with the id stands."""
+        ...
+
+    async def waiver_history(self) -> list[Waiver]:
+        """Return every waiver there ever was, oldest first."""
+        ...

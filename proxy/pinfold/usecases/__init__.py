@@ -1,0 +1,1 @@
+"""What Pinfold does: each module is one job, expressed over ports."""

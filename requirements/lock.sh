@@ -1,0 +1,17 @@
+#!/bin/sh
+# Resolves the locked requirements for every supported Python at once. Hashes pin the bytes; no index is named, so that
+# the files install from whatever index a machine is set up with.
+set -eu
+cd "$(dirname "$0")/.."
+python=${1:-python3}
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip --disable-pip-version-check --quiet install uv
+compile() {
+    output=$1
+    shift
+    .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+        --no-header --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
+}
+compile requirements/serve.lock --group build pyproject.toml
+compile requirements/develop.lock --group build --group test --group check --constraint requirements/serve.lock \
+    pyproject.toml
