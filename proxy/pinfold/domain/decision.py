@@ -112,7 +112,7 @@ def reference(decision: Decision, evidence_digest: str) -> str:
 
 
 def refusal_line(decision: Decision, *, last_good: str | None, ref: str) -> str:
-    """Return why a file is refused, in one line of printable ASCII that is safe in a header and in a client's output."""
+    """Return why a file is refused, in one line of printable ASCII that is safe in headers and in client output."""
     verdict = decision.deciding
     if verdict is None or not decision.refused:
         raise ValueError("only a refused file has a refusal line")

@@ -34,14 +34,10 @@ class Catalog(Protocol):
         """Let a listing count as fresh until a moment, its content unchanged."""
         ...
 
-    async def metadata_digest(self, sha256: str) -> str | None:
-        """Return the sha256 of the metadata known for a wheel's bytes, or None."""
+    async def metadata_digests(self, project: str) -> dict[str, str | None]:
+        """Return what was found out of a project's wheels: by wheel hash, the metadata's sha256, or None for none."""
         ...
 
-    async def metadata_digests(self, upstream: str, project: str) -> dict[str, str | None]:
-        """Return, by wheel hash, the metadata digests found out for a project; None where a wheel carries no metadata."""
-        ...
-
-    async def remember_metadata(self, upstream: str, project: str, sha256: str, digest: str | None) -> None:
-        """Keep what was found out of a wheel's metadata: its sha256, or that there is none."""
+    async def remember_metadata(self, project: str, wheel: str, digest: str | None) -> None:
+        """Keep what was found out of a wheel, given by its hash: its metadata's sha256, or that it carries none."""
         ...
