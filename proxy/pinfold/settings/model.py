@@ -1,0 +1,173 @@
+"""Every table and key of `pinfold.toml`, with its default; what is not here does not exist."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from pinfold.domain.errors import InvalidSettings
+from pinfold.settings.values import (
+    Duration,
+    Globs,
+    Hosts,
+    IndexName,
+    Label,
+    Labels,
+    OutsideAddress,
+    PositiveDuration,
+    WebAddress,
+)
+
+DEFAULT_INDEX = "main"
+"""The index that is always there, and that `/simple/` means."""
+DEFAULT_UPSTREAM = "pypi"
+"""The upstream that is always there; its address defaults to PyPI's."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error about an unknown name: the nearest known one, or all that there are."""
+    choices = sorted(known)
+    nearest = get_close_matches(name, choices, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(choices)}"
+
+
+class Disagreement(ValueError):
+    """Values that are right by themselves do not fit together; `problems` has what is wrong by its place below."""
+
+    def __init__(self, problems: Mapping[tuple[str, str], str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{'.'.join(place)}: {problem}" for place, problem in problems.items()))
+
+
+class Table(BaseModel):
+    """A table of the document: frozen, and closed to keys that would do nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServerSettings(Table):
+    """`[server]`: how clients reach Pinfold."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8765, ge=0, le=65535)
+    """0 takes any free port."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that share the port."""
+    base_url: OutsideAddress = ""
+    """The outside address, when something stands in front; else each request's own is used."""
+    access_log: bool = False
+    drain: Duration = timedelta(seconds=30)
+    """How long requests under way may take to finish when the server stops."""
+
+
+class UpstreamSettings(Table):
+    """`[upstreams.NAME]`: an index that pages and files are fetched from."""
+
+    url: WebAddress | None = None
+    """Where its project pages are, as pip's `--index-url` would have it; only `pypi` has a default."""
+    private: bool = False
+    """It belongs to this organisation, so that it may provide private names."""
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: FilePath | None = None
+    """Where the password stands alone in a file, as secrets are mounted; read when the server starts."""
+    ca_file: FilePath | None = None
+    """Certificates, in PEM, that vouch for it in place of the system's."""
+    file_hosts: Hosts = ()
+    """Hosts besides its own that its files may be fetched from; none named means any public host."""
+    freshness: Duration = timedelta(minutes=10)
+    """How long a page counts as fresh, unless the upstream allows less."""
+    connect_timeout: PositiveDuration = timedelta(seconds=10)
+    read_timeout: PositiveDuration = timedelta(seconds=30)
+    """How long it may stay silent in the middle of an answer."""
+
+    @model_validator(mode="after")
+    def _complete_credentials(self) -> "UpstreamSettings":
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("set password or password_file, not both")
+        has_password = self.password is not None or self.password_file is not None
+        if has_password != (self.username is not None):
+            raise ValueError("credentials are a username with a password or a password_file")
+        return self
+
+    @property
+    def address(self) -> str:
+        """The address of its project pages."""
+        if self.url is not None:
+            return self.url
+        # Slow to load, and most commands that people run by hand never need it.
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+        return PYPI_SIMPLE_ENDPOINT
+
+    def credentials(self) -> tuple[str, str] | None:
+        """Return user name and password, read from its file where it is kept in one; raise InvalidSettings."""
+        if self.username is None:
+            return None
+        if self.password is not None:
+            return self.username, self.password.get_secret_value()
+        assert self.password_file is not None  # noqa: S101 - _complete_credentials saw to it
+        try:
+            return self.username, self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSettings([f"password_file {self.password_file} cannot be read: {error}"]) from error
+
+
+class IndexSettings(Table):
+    """`[indexes.NAME]`: a view that clients point at."""
+
+    upstreams: Labels = Field(default=(DEFAULT_UPSTREAM,), min_length=1)
+    """In order of precedence: the first that has a project provides it, alone."""
+    policy: str = Field(default="baseline", min_length=1)
+    """A shipped policy's name, or the path of a document."""
+    private: Globs = ()
+    """Names that only this organisation may provide, in globs over normalised names."""
+    refusals: Literal["explain", "hide"] = "explain"
+    """Whether a page lists refused files with the reason, or leaves them out."""
+
+
+class Settings(Table):
+    """The whole document."""
+
+    data: Path = Path("pinfold-data")
+    """The folder of the embedded store: database, files and keys."""
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    upstreams: dict[Label, UpstreamSettings] = Field(default_factory=dict, validate_default=True)
+    indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("upstreams")
+    @classmethod
+    def _have_addresses(cls, upstreams: dict[str, UpstreamSettings]) -> dict[str, UpstreamSettings]:
+        upstreams = {DEFAULT_UPSTREAM: UpstreamSettings(), **upstreams}
+        if nowhere := [
+            name for name, upstream in upstreams.items() if upstream.url is None and name != DEFAULT_UPSTREAM
+        ]:
+            raise Disagreement({(name, "url"): "missing: only pypi has an address by default" for name in nowhere})
+        return upstreams
+
+    @field_validator("indexes")
+    @classmethod
+    def _name_upstreams(cls, indexes: dict[str, IndexSettings], info: ValidationInfo) -> dict[str, IndexSettings]:
+        indexes = {DEFAULT_INDEX: IndexSettings(), **indexes}
+        known = info.data.get("upstreams")
+        unknown = {
+            (index, "upstreams"): f"there is no [upstreams.{name}]{suggestion(name, known)}"
+            for index, settings in indexes.items()
+            for name in settings.upstreams
+            if known is not None and name not in known
+        }
+        if unknown:
+            raise Disagreement(unknown)
+        return indexes

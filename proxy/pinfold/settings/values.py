@@ -1,0 +1,106 @@
+"""The kinds of values that settings have beyond numbers and words, each with the error that helps to correct it."""
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+
+from pinfold.domain.duration import parse_duration
+
+_LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_GLOB = re.compile(r"[A-Za-z0-9._*?-]+", re.ASCII)
+_SEPARATORS = re.compile(r"[-_.]+")
+MAX_LABEL_LENGTH = 64
+
+RESERVED_INDEX_NAMES = frozenset(
+    ("simple", "files", "packages", "integrity", "legacy", "api", "console", "static", "healthz", "readyz", "metrics")
+)
+"""First segments of Pinfold's own addresses, where `/<index>/simple/` could not be told from them."""
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('should be a length of time in quotes, such as "15m"')
+    return parse_duration(value)
+
+
+def _positive(length: timedelta) -> timedelta:
+    if not length:
+        raise ValueError("should be longer than nothing")
+    return length
+
+
+def _words(value: object) -> object:
+    """Environment variables and flags have no lists: commas stand in."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _label(name: str) -> str:
+    if len(name) > MAX_LABEL_LENGTH or not _LABEL.fullmatch(name):
+        raise ValueError("a name is made of lower-case letters and digits, with single hyphens between them")
+    return name
+
+
+def _index_name(name: str) -> str:
+    if name in RESERVED_INDEX_NAMES:
+        raise ValueError(f"/{name}/ is an address of Pinfold's own: give the index another name")
+    return _label(name)
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not url.isascii()
+        or re.search(r"[\x00-\x20]", url)
+    ):
+        raise ValueError("should be an address that starts with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("keep credentials out of the address: set username, and password or password_file")
+    if parts.query or parts.fragment:
+        raise ValueError("an address has no query and no fragment here")
+    _ = parts.port  # raises for what is not a port
+    return url.rstrip("/") + "/"
+
+
+def _outside_address(url: str) -> str:
+    return _web_address(url).rstrip("/") if url else ""
+
+
+def _host(name: str) -> str:
+    name = name.lower()
+    if not _HOST.fullmatch(name):
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            raise ValueError("should be a host without scheme, port or path, such as files.example") from None
+    return name
+
+
+def _glob(pattern: str) -> str:
+    if not _GLOB.fullmatch(pattern):
+        raise ValueError("should be a project name, where * and ? may stand for other characters, such as acme-*")
+    return _SEPARATORS.sub("-", pattern).lower()
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""Zero or more; written `90s`, `15m`, `12h`, `3d`, `2w`."""
+PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Label = Annotated[str, AfterValidator(_label)]
+IndexName = Annotated[str, AfterValidator(_index_name)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""An http or https address that ends in a slash and holds no credentials."""
+OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
+"""An http or https address without a slash at its end, for paths to follow; or nothing."""
+Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], BeforeValidator(_words)]
+"""Host names, where `*.` in front stands for any name below."""
+Globs = Annotated[tuple[Annotated[str, AfterValidator(_glob)], ...], BeforeValidator(_words)]
+"""Globs over normalised project names."""
