@@ -19,9 +19,10 @@ from pydantic import (
 
 from pinfold.domain.errors import InvalidSettings
 from pinfold.settings.values import (
+    Addresses,
+    Authorities,
     Duration,
     Globs,
-    Hosts,
     IndexName,
     Label,
     Labels,
@@ -67,6 +68,8 @@ class ServerSettings(Table):
     """Processes that share the port."""
     base_url: OutsideAddress = ""
     """The outside address, when something stands in front; else each request's own is used."""
+    trusted_proxies: Addresses = ()
+    """What stands in front: peers whose `X-Forwarded-For` is believed."""
     access_log: bool = False
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
@@ -85,13 +88,15 @@ class UpstreamSettings(Table):
     """Where the password stands alone in a file, as secrets are mounted; read when the server starts."""
     ca_file: FilePath | None = None
     """Certificates, in PEM, that vouch for it in place of the system's."""
-    file_hosts: Hosts = ()
-    """Hosts besides its own that its files may be fetched from; none named means any public host."""
+    file_hosts: Authorities = ()
+    """The only hosts besides its own that its files may be fetched from; none named means any public host."""
     freshness: Duration = timedelta(minutes=10)
     """How long a page counts as fresh, unless the upstream allows less."""
-    connect_timeout: PositiveDuration = timedelta(seconds=10)
-    read_timeout: PositiveDuration = timedelta(seconds=30)
-    """How long it may stay silent in the middle of an answer."""
+    connect_timeout: PositiveDuration = timedelta(seconds=5)
+    idle_timeout: PositiveDuration = timedelta(seconds=10)
+    """How long it may keep silent, before an answer and in the middle of one."""
+    total_timeout: PositiveDuration = timedelta(seconds=60)
+    """For what is fetched whole, such as a page, with all repetitions."""
 
     @model_validator(mode="after")
     def _complete_credentials(self) -> "UpstreamSettings":

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pinfold.domain.duration import parse_duration
 
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]+", re.ASCII)
 _GLOB = re.compile(r"[A-Za-z0-9._*?-]+", re.ASCII)
 _SEPARATORS = re.compile(r"[-_.]+")
 MAX_LABEL_LENGTH = 64
@@ -74,14 +74,20 @@ def _outside_address(url: str) -> str:
     return _web_address(url).rstrip("/") if url else ""
 
 
-def _host(name: str) -> str:
-    name = name.lower()
-    if not _HOST.fullmatch(name):
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            raise ValueError("should be a host without scheme, port or path, such as files.example") from None
-    return name
+def _authority(text: str) -> str:
+    text = text.lower()
+    parts = urlsplit(f"//{text}")
+    plain = parts.netloc == text and parts.username is None and _HOST.fullmatch(parts.hostname or "")
+    if not plain or (parts.port is None and text.endswith(":")):
+        raise ValueError("should be a host, or host:port, such as files.example")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("should be an IP address, such as 192.0.2.7") from None
 
 
 def _glob(pattern: str) -> str:
@@ -100,7 +106,8 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
 """An http or https address without a slash at its end, for paths to follow; or nothing."""
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]
-Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], BeforeValidator(_words)]
-"""Host names, where `*.` in front stands for any name below."""
+Authorities = Annotated[tuple[Annotated[str, AfterValidator(_authority)], ...], BeforeValidator(_words)]
+"""Hosts, each with a port where it is not the scheme's own."""
+Addresses = Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], BeforeValidator(_words)]
 Globs = Annotated[tuple[Annotated[str, AfterValidator(_glob)], ...], BeforeValidator(_words)]
 """Globs over normalised project names."""

@@ -172,7 +172,7 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
         ),
         ("[server]\nbase_url = 'x'", "pinfold.toml: server.base_url: should be an address"),
         ("[upstreams.pypi]\nca_file = 'absent.pem'", "pinfold.toml: upstreams.pypi.ca_file: Path does not point"),
-        ("[upstreams.pypi]\nread_timeout = '0s'", "pinfold.toml: upstreams.pypi.read_timeout: should be longer"),
+        ("[upstreams.pypi]\nidle_timeout = '0s'", "pinfold.toml: upstreams.pypi.idle_timeout: should be longer"),
         ("[upstreams.pypi]\nfile_hosts = ['https://files.example/']", "pinfold.toml: upstreams.pypi.file_hosts.0"),
     ],
 )
@@ -276,6 +276,25 @@ class TestSecrets:
         Path("password").unlink()
         with pytest.raises(InvalidSettings, match="password_file password cannot be read"):
             upstream.credentials()
+
+
+@pytest.mark.parametrize("host", ["files.example", "files.example:8443", "192.0.2.1", "[2001:db8::1]:443", "Localhost"])
+def test_file_hosts_are_hosts_with_or_without_a_port(host: str) -> None:
+    settings = load_settings(None, {"PINFOLD_UPSTREAMS__PYPI__FILE_HOSTS": host})
+    assert settings.upstreams["pypi"].file_hosts == (host.lower(),)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://files.example", "files.example/x", "a@b", "*.example", "a:b", "a:99999", "a:", "?"]
+)
+def test_file_hosts_are_nothing_else(host: str) -> None:
+    (problem,) = problems("", {"PINFOLD_UPSTREAMS__PYPI__FILE_HOSTS": host})
+    assert problem.startswith("PINFOLD_UPSTREAMS__PYPI__FILE_HOSTS.0: ")
+
+
+def test_trusted_proxies_are_addresses() -> None:
+    (problem,) = problems("[server]\ntrusted_proxies = ['192.0.2.7', 'proxy.example']")
+    assert problem == "pinfold.toml: server.trusted_proxies.1: should be an IP address, such as 192.0.2.7"
 
 
 def test_settings_are_frozen() -> None:
