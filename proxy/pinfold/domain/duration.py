@@ -15,6 +15,13 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
+def exact_duration(length: timedelta) -> str:
+    """Return a length of time in the largest unit that needs no rounding, as in `36 h` or `3 d`; to the second."""
+    seconds = int(length.total_seconds())
+    unit = next((unit for unit in ("d", "h", "m") if seconds and seconds % _SECONDS[unit] == 0), "s")
+    return f"{seconds // _SECONDS[unit]} {unit}"
+
+
 def short_duration(length: timedelta) -> str:
     """Return a length of time in its largest fitting unit, rounded down, as in `3 h` or `2 d`."""
     seconds = int(length.total_seconds())

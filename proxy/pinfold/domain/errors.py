@@ -17,13 +17,21 @@ class InvalidPage(PinfoldError):
     """An upstream answered a project page that cannot be understood."""
 
 
-class InvalidPolicy(PinfoldError):
-    """A policy document is wrong; `problems` lists every mistake with its place."""
+class InvalidDocument(PinfoldError):
+    """A document that people write is wrong; `problems` lists every mistake with its place."""
 
     def __init__(self, source: str, problems: list[str]) -> None:
         self.source = source
         self.problems = problems
         super().__init__("\n".join([f"{source}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)]))
+
+
+class InvalidPolicy(InvalidDocument):
+    """A policy document is wrong."""
+
+
+class InvalidCases(InvalidDocument):
+    """A document of policy cases is wrong: the cases themselves, not the policies that they test."""
 
 
 class InvalidSettings(PinfoldError):
@@ -32,6 +40,10 @@ class InvalidSettings(PinfoldError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class InvalidRecord(PinfoldError):
+    """A quarantine record or a waiver cannot be made, or closed, as it was asked for."""
 
 
 class NotFound(PinfoldError):
@@ -48,3 +60,7 @@ class FileMismatch(UpstreamError):
 
 class StoreError(PinfoldError):
     """The store cannot be read or written: full, read-only, corrupt, or of a newer version."""
+
+
+class TrustRootError(PinfoldError):
+    """The keys and certificates that provenance is verified with cannot be read, or hold nothing to verify with."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -77,7 +77,7 @@ def plain(value: object) -> object:
         case Enum():
             return value.value
         case datetime():
-            return value.isoformat()
+            return value.astimezone(UTC).isoformat()
         case tuple() | list():
             return [plain(item) for item in value]
         case dict():

@@ -15,6 +15,8 @@ class Sighting:
     """The hash at the first sighting; it never changes, whatever the upstream says later."""
     vanished_at: datetime | None = None
     """When the upstream was first seen not to list the file any more."""
+    listed_until: datetime | None = None
+    """When the upstream was last seen to list a file that has vanished: it went between then and `vanished_at`."""
     last_entry: File | None = None
     """What the upstream last said of a file that has vanished, so that it can still be judged and served."""
 
@@ -51,7 +53,12 @@ def observe(previous: Listing | None, project: Project, at: datetime, *, missing
         elif seen.vanished_at is not None:
             sightings[file.filename] = Sighting(first_seen=seen.first_seen, sha256=seen.sha256)
     for filename in before.keys() - {file.filename for file in project.files}:
-        sightings[filename] = replace(sightings[filename], vanished_at=at, last_entry=before[filename])
+        sightings[filename] = replace(
+            sightings[filename],
+            vanished_at=at,
+            listed_until=previous.fetched_at if previous else None,
+            last_entry=before[filename],
+        )
     return Listing(
         project=project,
         fetched_at=at,

@@ -14,6 +14,7 @@ MAX_FILENAME_LENGTH = 255
 
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.ASCII | re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_.]+")
+_GLOB = re.compile(r"[a-z0-9*?]|[a-z0-9*?][a-z0-9*?-]*[a-z0-9*?]", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
 
 # What PyPI accepted over the years besides wheels and today's sdists; no installer takes the versions below from
@@ -47,6 +48,19 @@ def normalise(name: str) -> str:
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
         raise InvalidName(f"{name[:80]!r} is not a project name: use letters, digits, '.', '_' and '-'")
     return _SEPARATORS.sub("-", name).lower()
+
+
+def normalise_glob(glob: str) -> str:
+    """Return a glob over project names, spelled so that it can match normalised names.
+
+    `*` stands for any characters and `?` for any one. Raises InvalidName for a glob that no project name could match.
+    """
+    normalised = _SEPARATORS.sub("-", glob).lower()
+    if not glob.isascii() or len(glob) > MAX_NAME_LENGTH or not _GLOB.fullmatch(normalised):
+        raise InvalidName(
+            f"{glob[:80]!r} matches no project name: write a name, where * stands for any characters and ? for one"
+        )
+    return normalised
 
 
 @lru_cache(maxsize=65536)
