@@ -1,7 +1,7 @@
 """The decision: every rule of a policy over one file's evidence, worst effect first."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -62,6 +62,8 @@ class Policy:
     digest: str
     """The sha256 of the document's meaning: comments and layout do not count."""
     rules: tuple[PolicyRule, ...]
+    """In the document's order: of equally grave verdicts the first one's reason is told."""
+    description: str = ""
 
     def for_project(self, project: str) -> ProjectRules:
         """Return the rules that apply to a project."""
@@ -70,7 +72,7 @@ class Policy:
         return ProjectRules(rules, Decision(Effect.ALLOW, verdicts, self.digest))
 
 
-def decide(rules: ProjectRules, evidence: Evidence, waivers: Iterable[Waiver], at: datetime) -> Decision:
+def decide(rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], at: datetime) -> Decision:
     """Judge one file by all rules; the one decision function for pages, files, explanations and replays.
 
     `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
@@ -83,7 +85,9 @@ def decide(rules: ProjectRules, evidence: Evidence, waivers: Iterable[Waiver], a
         _verdict(entry, finding, waivers, at) for entry, finding in zip(rules.rules, findings, strict=True)
     )
     moments = [verdict.finding.changes_at for verdict in verdicts]
-    moments += [waiver.expires_at for waiver in waivers if waiver.stands_at(at)]
+    for waiver in waivers:
+        if waiver.revoked_at is None:
+            moments += [waiver.created_at, waiver.expires_at]
     return Decision(
         effect=max((verdict.counts for verdict in verdicts), default=Effect.ALLOW),
         verdicts=verdicts,
@@ -100,7 +104,7 @@ def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:
         return Finding(Outcome.UNKNOWN, f"the rule failed: {type(error).__name__}")
 
 
-def _verdict(entry: PolicyRule, finding: Finding, waivers: Iterable[Waiver], at: datetime) -> Verdict:
+def _verdict(entry: PolicyRule, finding: Finding, waivers: Sequence[Waiver], at: datetime) -> Verdict:
     effect = entry.effect_of(finding)
     if effect is not Effect.ALLOW:
         for waiver in waivers:

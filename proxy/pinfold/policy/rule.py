@@ -5,27 +5,42 @@ import pkgutil
 from abc import abstractmethod
 from datetime import datetime
 from functools import cache
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from pinfold.domain.decision import Effect, Finding
+from pinfold.domain.errors import InvalidName
 from pinfold.domain.evidence import Evidence
+from pinfold.domain.names import normalise_glob
+
+
+def _glob(text: str) -> str:
+    try:
+        return normalise_glob(text)
+    except InvalidName as error:
+        raise ValueError(str(error)) from error
+
+
+Glob = Annotated[str, AfterValidator(_glob)]
+"""A glob over normalised project names, in whatever spelling it is written."""
 
 
 class Rule(BaseModel):
     """A pure function from one file's evidence, and the moment of asking, to a finding.
 
     Each rule is one module in `policy/rules/` with one subclass. The subclass's fields are the `params` that a policy
-    document may set; pydantic validates them. The class attributes say what the rule does unless a document says
-    otherwise.
+    document may set; pydantic validates them, strictly: "3" is no number. The class attributes say what the rule does
+    unless a document says otherwise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     id: ClassVar[str]
     on_fail: ClassVar[Effect] = Effect.QUARANTINE
     on_unknown: ClassVar[Effect] = Effect.QUARANTINE
+    implied: ClassVar[bool] = False
+    """Part of every policy, also where a document does not name it."""
 
     @abstractmethod
     def judge(self, evidence: Evidence, at: datetime) -> Finding:

@@ -10,17 +10,24 @@ from pinfold.policy.rule import Rule
 
 
 class Quarantined(Rule):
-    """Refuse what a quarantine record covers: held records quarantine, rejected ones deny."""
+    """Refuse what a quarantine record covers: held records quarantine, rejected ones deny, released ones do nothing.
+
+    Every policy has this rule, so that whoever holds a release in an emergency can rely on it.
+    """
 
     id: ClassVar = "quarantined"
     on_fail: ClassVar = Effect.DENY
+    implied: ClassVar = True
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - records do not age
         """Report the gravest record, and of equals the oldest."""
         if not evidence.records:
             return PASS
         rejected = [record for record in evidence.records if record.state is RecordState.REJECTED]
-        record = (rejected or evidence.records)[0]
+        held = [record for record in evidence.records if record.state is RecordState.HELD]
+        if not rejected and not held:
+            return PASS
+        record = (rejected or held)[0]
         source = f" ({record.reference})" if record.reference else ""
         return Finding(
             Outcome.FAIL,
