@@ -1,0 +1,56 @@
+"""`upstream-status`: projects that their upstream marks as archived, deprecated or quarantined (PEP 792)."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from pinfold.domain.decision import PASS, Effect, Finding, Outcome
+from pinfold.domain.duration import short_duration
+from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.project import StatusMarker
+from pinfold.policy.rule import Rule
+
+
+class UpstreamStatus(Rule):
+    """Refuse files of a project that is quarantined upstream, and warn of archived and deprecated ones.
+
+    A quarantined project's vetted files are served, with a warning: those that were public for `vetted_days` before
+    the quarantine was first seen. A file that was not seen before the quarantine was never vetted here.
+    """
+
+    id: ClassVar = "upstream-status"
+
+    archived: Literal["warn", "pass"] = "warn"
+    deprecated: Literal["warn", "pass"] = "warn"
+    vetted_days: float = Field(default=30, ge=0, le=3650)
+
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - age counts up to the quarantine
+        """Report what the upstream's marker means for the file."""
+        if isinstance(evidence.upstream_status, Unknown):
+            return Finding(Outcome.UNKNOWN, evidence.upstream_status.why)
+        seen = evidence.upstream_status.value
+        match seen.status.marker:
+            case StatusMarker.ACTIVE:
+                return PASS
+            case StatusMarker.ARCHIVED:
+                return _notice("archived") if self.archived == "warn" else PASS
+            case StatusMarker.DEPRECATED:
+                return _notice("deprecated") if self.deprecated == "warn" else PASS
+            case StatusMarker.QUARANTINED:
+                return self._in_quarantine(evidence, seen.since)
+
+    def _in_quarantine(self, evidence: Evidence, since: datetime | None) -> Finding:
+        held = "the upstream holds the project in quarantine"
+        if isinstance(evidence.sighting, Unknown) or since is None:
+            return Finding(Outcome.FAIL, held)
+        first_seen = evidence.sighting.value.first_seen
+        public = since - min(first_seen, evidence.file.upload_time or first_seen)
+        if first_seen >= since or public < timedelta(days=self.vetted_days):
+            return Finding(Outcome.FAIL, held)
+        reason = f"{held}; this file was public for {short_duration(public)} before"
+        return Finding(Outcome.FAIL, reason, at_most=Effect.WARN)
+
+
+def _notice(marker: str) -> Finding:
+    return Finding(Outcome.FAIL, f"the upstream marks the project as {marker}", at_most=Effect.WARN)
