@@ -1,11 +1,17 @@
 """What people decide by hand: quarantine records, and waivers of single rules."""
 
+import base64
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
+from pinfold.domain.errors import InvalidRecord
 from pinfold.domain.project import File
 from pinfold.domain.target import Target
+
+MAX_REASON = 500
 
 
 class RecordState(StrEnum):
@@ -80,3 +86,18 @@ class Records:
     def waivers_of(self, project: str, file: File) -> tuple[Waiver, ...]:
         """Return the waivers whose target covers a file, in force or not."""
         return tuple(waiver for waiver in self.waivers if waiver.target.covers(project, file))
+
+
+def new_record_id(kind: Literal["Q", "W"]) -> str:
+    """Return the id of a new quarantine record or waiver, such as `Q-7QK2MXA`: short enough to be read out."""
+    return f"{kind}-{base64.b32encode(secrets.token_bytes(5))[:7].decode()}"
+
+
+def stated_reason(text: str) -> str:
+    """Return a person's reason as one printable line; raise InvalidRecord where there is none, or too much of it."""
+    reason = "".join(c for c in " ".join(text.split()) if c.isprintable())
+    if not reason:
+        raise InvalidRecord("a reason is needed: others will read it, also years later")
+    if len(reason) > MAX_REASON:
+        raise InvalidRecord(f"a reason has at most {MAX_REASON} characters: put the rest where a reference can lead")
+    return reason
