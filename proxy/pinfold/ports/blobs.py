@@ -37,6 +37,13 @@ class Blobs(Protocol):
         """Begin a blob; leaving the context without a commit throws its bytes away."""
         ...
 
+    async def verify(self, sha256: str) -> bool:
+        """Read a blob and tell whether it still has its hash; where it has not, it is discarded.
+
+        Raises NotFound where the blob is not kept.
+        """
+        ...
+
     async def discard(self, sha256: str) -> None:
         """Forget a blob, for instance because its bytes are found to be damaged."""
         ...

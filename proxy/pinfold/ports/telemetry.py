@@ -1,0 +1,19 @@
+"""The port to what operators watch: counters of what the gate does."""
+
+from typing import Protocol
+
+
+class Telemetry(Protocol):
+    """Counts events; never raises and never blocks."""
+
+    def decided(self, index: str, rule: str, effect: str) -> None:
+        """Count the decision of one requested file: the rule that decided (`-` where none did) and its effect."""
+        ...
+
+    def looked_up(self, cache: str, *, hit: bool) -> None:
+        """Count a look-up in one of the caches: `page`, `rendering` or `file`."""
+        ...
+
+    def stale_page(self, upstream: str) -> None:
+        """Count a page that was served although its upstream could not refresh it."""
+        ...

@@ -1,0 +1,181 @@
+"""A file's way to a client: judged again, recorded durably, and only then opened."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
+from pinfold.domain.names import possible_projects
+from pinfold.ports.audit_log import AuditLog
+from pinfold.ports.clock import Clock
+from pinfold.ports.telemetry import Telemetry
+from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.fetch_file import FileFetcher, Fill
+from pinfold.usecases.indexes import Index
+from pinfold.usecases.wheel_metadata import WheelMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a client asks of a file, as the audit log tells it."""
+
+    actor: Actor
+    method: str = "GET"
+    part: str | None = None
+    """The range of bytes, or `metadata`; None for the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A file by its durable address."""
+
+    project: str
+    sha256: str
+    filename: str
+
+
+class Refused(PinfoldError):
+    """A file is kept from a client; the message is the reason in one line of printable ASCII."""
+
+    def __init__(self, line: str, judged: JudgedFile, reference: str) -> None:
+        self.line = line
+        self.judged = judged
+        self.reference = reference
+        super().__init__(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A file that was judged and may be served."""
+
+    project: JudgedProject
+    judged: JudgedFile
+
+
+class FileDownload:
+    """Serves files: the gate first, then the audit log, then the bytes."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        fetcher: FileFetcher,
+        metadata: WheelMetadata,
+        audit_log: AuditLog,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._gate = gate
+        self._fetcher = fetcher
+        self._metadata = metadata
+        self._audit_log = audit_log
+        self._clock = clock
+        self._telemetry = telemetry
+
+    async def locate(self, index: Index, upstream_path: str) -> Address:
+        """Return the durable address of the file that PyPI's own file path (`/packages/...`) stands for.
+
+        Raises NotFound where no project that the file name could belong to has a file there.
+        """
+        try:
+            candidates = possible_projects(upstream_path.rpartition("/")[2])
+        except InvalidName as error:
+            raise NotFound(str(error)) from error
+        for name in candidates:
+            project = await self._gate.judge_project(index, name)
+            judged = project.at_upstream_path(upstream_path) if project else None
+            if judged is not None:
+                return Address(name, judged.file.sha256, judged.file.filename)
+        raise NotFound(f"no project of index {index.name} has a file at {upstream_path}")
+
+    async def ask(self, index: Index, address: Address, ask: Ask) -> Granted:
+        """Judge a file for a client.
+
+        Raises Refused, once the refusal is in the audit log; NotFound for what is not known; UpstreamError and
+        StoreError where it cannot be judged.
+        """
+        found = await self._gate.judge_file(index, address.project, address.filename, address.sha256)
+        if found is None:
+            raise NotFound(f"index {index.name} knows no file {address.filename} of {address.project} with this hash")
+        project, judged = found
+        deciding = judged.decision.deciding
+        self._telemetry.decided(index.name, deciding.rule if deciding else "-", judged.decision.effect.label)
+        if judged.refused:
+            reference = judged.reference()
+            entry = self._entry(Action.FILE_REFUSED, index, judged, ask, reference)
+            await self._audit_log.append(entry)
+            raise Refused(project.refusal_of(judged), judged, reference)
+        return Granted(project, judged)
+
+    async def open(self, granted: Granted, ask: Ask) -> tuple[Path | Fill, int]:
+        """Return a granted file's bytes, and the number of the audit entry that says so and is already durable.
+
+        The bytes are sought first: nothing is recorded as served while the upstream does not answer for it.
+        """
+        source = granted.project.found.source
+        content = await self._fetcher.fetch(source.upstream, granted.judged.file)
+        if isinstance(content, Fill):
+            await content.started()
+        return content, await self.record_served(granted, ask)
+
+    async def length(self, granted: Granted) -> int | None:
+        """Return a granted file's length in bytes; None where its upstream does not tell."""
+        file = granted.judged.file
+        if file.size is not None:
+            return file.size
+        content = await self._fetcher.fetch(granted.project.found.source.upstream, file)
+        if isinstance(content, Fill):
+            return await content.started()
+        return (await asyncio.to_thread(content.stat)).st_size
+
+    async def record_served(self, granted: Granted, ask: Ask) -> int:
+        """Record, durably, that a client gets a file, or is told that what it has is still good; return the number."""
+        return await self._audit_log.append(
+            self._entry(Action.FILE_SERVED, granted.project.index, granted.judged, ask, None)
+        )
+
+    async def record_broken_off(self, granted: Granted, ask: Ask, served: int, sent: int, why: str) -> None:
+        """Record that a file which the log names as served did not arrive whole."""
+        entry = self._entry(Action.FILE_BROKEN_OFF, granted.project.index, granted.judged, ask, None)
+        entry.details.update(served=served, sent=sent, why=why)
+        await self._audit_log.append(entry)
+
+    async def metadata(self, granted: Granted) -> bytes:
+        """Return a granted wheel's metadata; raises NotFound for what carries none."""
+        source = granted.project.found.source
+        return await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
+
+    def _entry(self, action: Action, index: Index, judged: JudgedFile, ask: Ask, reference: str | None) -> Entry:
+        decision, file = judged.decision, judged.file
+        deciding = decision.deciding
+        return Entry(
+            action=action,
+            time=self._clock.now(),
+            actor=ask.actor,
+            index=index.name,
+            project=judged.evidence.project,
+            version=file.version,
+            filename=file.filename,
+            sha256=file.sha256,
+            decision=decision.effect.label,
+            rule=deciding.rule if deciding else None,
+            verdicts=tuple(
+                {
+                    "rule": verdict.rule,
+                    "outcome": verdict.finding.outcome.value,
+                    "effect": verdict.effect.label,
+                    **({"reason": verdict.finding.reason} if verdict.finding.reason else {}),
+                    **({"mode": verdict.mode.value} if verdict.mode.value != "enforce" else {}),
+                    **({"waiver": verdict.waiver} if verdict.waiver else {}),
+                }
+                for verdict in decision.verdicts
+            ),
+            policy_digest=decision.policy_digest,
+            evidence_digest=judged.evidence.digest(),
+            reference=reference,
+            details={
+                **({"part": ask.part} if ask.part else {}),
+                **({"method": ask.method} if ask.method != "GET" else {}),
+                "upstream": judged.evidence.origin.upstream,
+            },
+        )

@@ -1,0 +1,151 @@
+"""Which upstream has a project, and what it says of it: fresh, or stale while the upstream fails."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pinfold.domain.errors import UpstreamError
+from pinfold.domain.listing import Listing, observe
+from pinfold.domain.project import Project
+from pinfold.ports.catalog import Catalog, Stored
+from pinfold.ports.clock import Clock
+from pinfold.ports.telemetry import Telemetry
+from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
+from pinfold.usecases.indexes import Index, Source
+from pinfold.usecases.lru import Lru
+from pinfold.usecases.single_flight import SingleFlight
+
+log = logging.getLogger(__name__)
+
+MISSING_FRESHNESS = timedelta(minutes=1)
+"""How long an unknown project is not asked for again: short, since somebody may be about to publish it."""
+PATIENCE = timedelta(seconds=5)
+"""How long a client waits for a refresh before it gets the stale page that is at hand."""
+RETRY_AFTER = timedelta(seconds=15)
+"""How long a failing upstream is left alone while a stale page is at hand."""
+FILES_IN_MEMORY = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A project at the upstream that provides it."""
+
+    source: Source
+    stored: Stored
+    stale: bool = False
+    """The upstream could not be asked whether this still holds."""
+
+    @property
+    def listing(self) -> Listing:
+        """What is known of the project."""
+        return self.stored.listing
+
+
+class ProjectFinder:
+    """Asks an index's upstreams in order; the first that has a project provides it, alone.
+
+    An upstream that fails is never taken for one that lacks the project: what follows it in order might be an
+    impostor's.
+    """
+
+    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._telemetry = telemetry
+        self._memory: Lru[tuple[str, str], Stored] = Lru(FILES_IN_MEMORY)
+        self._refreshes: SingleFlight[tuple[str, str], Stored] = SingleFlight()
+        self._left_alone: dict[str, datetime] = {}
+
+    async def find(self, index: Index, project: str) -> Found | None:
+        """Return the project at the first upstream that has it, or None where all say that they do not.
+
+        Raises UpstreamError where an upstream fails and nothing is known of what it had, StoreError where the
+        catalog fails.
+        """
+        gone: Found | None = None
+        for source in index.sources_of(project):
+            found = await self._at(source, project)
+            if not found.listing.missing:
+                return found
+            if gone is None and found.listing.sightings:
+                gone = found
+        # A project that was taken away whole is still known: its files can be judged, and told about.
+        return gone
+
+    async def close(self) -> None:
+        """End the refreshes under way."""
+        await self._refreshes.close()
+
+    async def _at(self, source: Source, project: str) -> Found:
+        key = (source.name, project)
+        stored = self._memory.get(key)
+        self._telemetry.looked_up("page", hit=stored is not None)
+        if stored is None and (stored := await self._catalog.load(*key)) is not None:
+            self._keep(key, stored)
+        now = self._clock.now()
+        if stored is not None and now < stored.fresh_until:
+            return Found(source, stored)
+        if stored is not None and now < self._left_alone.get(source.name, now):
+            return self._stale(source, stored)
+        refresh = self._refreshes.start(key, lambda: self._refresh(source, project, stored))
+        if stored is None:
+            return Found(source, await asyncio.shield(refresh))
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                return Found(source, await asyncio.shield(refresh))
+        except TimeoutError:
+            return self._stale(source, stored)
+        except UpstreamError as error:
+            log.warning("serving a stale page of %s: %s", project, error)
+            self._left_alone[source.name] = self._clock.now() + RETRY_AFTER
+            return self._stale(source, stored)
+
+    def _stale(self, source: Source, stored: Stored) -> Found:
+        self._telemetry.stale_page(source.name)
+        return Found(source, stored, stale=True)
+
+    async def _refresh(self, source: Source, project: str, stored: Stored | None) -> Stored:
+        answer = await source.upstream.project(project, stored.validators if stored else None)
+        now = self._clock.now()
+        key = (source.name, project)
+        match answer:
+            case Unchanged(max_age) if stored is not None:
+                fresh_until = now + _freshness(source, max_age)
+                await self._catalog.touch(*key, fresh_until)
+                # The listing stays the same object, so that all that was derived from it stands.
+                stored = replace(stored, fresh_until=fresh_until)
+            case Unchanged():
+                raise UpstreamError(f"{source.name} answered 304 for {project}, which was asked for unconditionally")
+            case Page(page, validators, max_age):
+                fresh_until = now + _freshness(source, max_age)
+                stored = await self._catalog.update(*key, _Observation(page, now, validators, fresh_until))
+            case Missing():
+                fresh_until = now + min(MISSING_FRESHNESS, source.freshness)
+                stored = await self._catalog.update(
+                    *key, _Observation(Project(project), now, Validators(), fresh_until, missing=True)
+                )
+        self._keep(key, stored)
+        return stored
+
+    def _keep(self, key: tuple[str, str], stored: Stored) -> None:
+        self._memory.put(key, stored, 1 + len(stored.listing.sightings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    """A page that was seen, as a change to the catalog."""
+
+    project: Project
+    at: datetime
+    validators: Validators
+    fresh_until: datetime
+    missing: bool = False
+
+    def __call__(self, previous: Stored | None) -> Stored:
+        listing = observe(previous.listing if previous else None, self.project, self.at, missing=self.missing)
+        return Stored(listing, self.validators, self.fresh_until)
+
+
+def _freshness(source: Source, max_age: timedelta | None) -> timedelta:
+    return source.freshness if max_age is None else min(source.freshness, max_age)

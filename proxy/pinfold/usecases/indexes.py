@@ -1,0 +1,62 @@
+"""The indexes of an installation: named views that clients point at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from pinfold.policy.engine import Policy
+from pinfold.ports.upstream import Upstream
+
+
+class Refusals(StrEnum):
+    """What a page does with files that are refused."""
+
+    EXPLAIN = "explain"
+    """List them as yanked, with the reason: installers pass them over, and print why when somebody insists."""
+    HIDE = "hide"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An upstream as an index uses it."""
+
+    upstream: Upstream
+    freshness: timedelta = timedelta(minutes=10)
+    """How long a page counts as fresh unless the upstream allows less."""
+    private: bool = False
+    """The upstream belongs to this organisation: it may provide private names."""
+
+    @property
+    def name(self) -> str:
+        """The upstream's name in the settings."""
+        return self.upstream.name
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Upstreams in order of precedence, one policy, and the names that only this organisation may provide."""
+
+    name: str
+    sources: tuple[Source, ...]
+    policy: Policy
+    private: tuple[str, ...] = ()
+    """Globs over normalised project names."""
+    refusals: Refusals = Refusals.EXPLAIN
+
+    def reserves(self, project: str) -> bool:
+        """Tell whether a project's name belongs to this organisation."""
+        return any(fnmatchcase(project, glob) for glob in self.private)
+
+    def sources_of(self, project: str) -> tuple[Source, ...]:
+        """Return the sources that may be asked for a project: for a private name, none that is public.
+
+        Asking would already tell the outside which names are in use here.
+        """
+        if self.reserves(project):
+            return tuple(source for source in self.sources if source.private)
+        return self.sources
+
+
+Indexes = Mapping[str, Index]

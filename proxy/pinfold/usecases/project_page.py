@@ -1,0 +1,157 @@
+"""A project's page as a client gets it: every file judged, refused ones listed with the reason."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pinfold.domain.names import FileKind
+from pinfold.domain.project import StatusMarker
+from pinfold.index.negotiate import Encoding, Representation
+from pinfold.index.page import ListedFile, ListedProject
+from pinfold.index.render import render_html, render_json
+from pinfold.ports.blobs import Blobs
+from pinfold.ports.clock import Clock
+from pinfold.ports.telemetry import Telemetry
+from pinfold.usecases.compress import compress
+from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.indexes import Index, Refusals
+from pinfold.usecases.lru import Lru
+from pinfold.usecases.wheel_metadata import WheelMetadata
+
+MAX_AGE = timedelta(seconds=60)
+"""How long clients may keep a page: short, since a release from quarantine should reach them soon."""
+REASONS_HOLD = timedelta(minutes=10)
+"""How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does."""
+BYTES_IN_MEMORY = 64 * 1024 * 1024
+"""The budget for rendered pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """One representation of a page in one encoding, ready to be sent."""
+
+    body: bytes
+    etag: str
+    """Quoted; covers content, decisions, representation and encoding, since it is made of the very bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageAnswer:
+    """A page and what its headers say."""
+
+    page: RenderedPage
+    max_age: timedelta
+    """How long a client may use it: never beyond the moment at which a decision changes by itself."""
+    stale: bool
+    """The upstream could not be asked whether this is still what it says."""
+    age: timedelta
+    """Since the upstream was last asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A rendered page with all that it was made of, by identity."""
+
+    page: RenderedPage
+    files: tuple[JudgedFile, ...]
+    metadata: dict[str, str | None]
+    until: datetime
+
+
+class ProjectPage:
+    """Renders judged projects, once for each representation and encoding."""
+
+    def __init__(self, gate: Gate, metadata: WheelMetadata, blobs: Blobs, clock: Clock, telemetry: Telemetry) -> None:
+        self._gate = gate
+        self._metadata = metadata
+        self._blobs = blobs
+        self._clock = clock
+        self._telemetry = telemetry
+        self._memory: Lru[tuple[str, str, Representation, Encoding], _Kept] = Lru(BYTES_IN_MEMORY)
+
+    async def get(
+        self, index: Index, name: str, representation: Representation, encoding: Encoding
+    ) -> PageAnswer | None:
+        """Return a project's page, or None where no upstream has the project."""
+        project = await self._gate.judge_project(index, name)
+        if project is None:
+            return None
+        metadata = await self._metadata.known(name)
+        now = self._clock.now()
+        key = (index.name, name, representation, encoding)
+        kept = self._memory.get(key)
+        hit = kept is not None and kept.files is project.files and kept.metadata is metadata and now < kept.until
+        self._telemetry.looked_up("rendering", hit=hit)
+        if kept is None or not hit:
+            listed = await self._listed(project, metadata)
+            if not listed.files and project.found.listing.missing:
+                return None
+            page = await asyncio.to_thread(_render, listed, representation, encoding)
+            until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
+            kept = _Kept(page, project.files, metadata, until)
+            self._memory.put(key, kept, len(page.body))
+        return PageAnswer(
+            page=kept.page,
+            max_age=min(MAX_AGE, kept.until - now),
+            stale=project.found.stale,
+            age=max(now - project.found.listing.fetched_at, timedelta(0)),
+        )
+
+    async def _listed(self, project: JudgedProject, metadata: dict[str, str | None]) -> ListedProject:
+        """Return the project as this index lists it."""
+        gone = {judged.file.sha256 for judged in project.files if judged.vanished and not judged.refused}
+        kept = await self._blobs.among(gone) if gone else gone
+        explain = project.index.refusals is Refusals.EXPLAIN
+        upstream = project.found.listing.project
+        files = [
+            _list_file(project, judged, metadata)
+            for judged in project.files
+            if (explain if judged.refused else not judged.vanished or judged.file.sha256 in kept)
+        ]
+        listed_versions = {file.file.version for file in files if file.file.version}
+        extra = sorted(listed_versions - set(upstream.versions))
+        return ListedProject(
+            name=project.name,
+            files=tuple(files),
+            versions=(*upstream.versions, *extra),
+            status=upstream.status,
+            tracks=upstream.tracks,
+            alternate_locations=upstream.alternate_locations,
+        )
+
+
+def _list_file(project: JudgedProject, judged: JudgedFile, metadata: dict[str, str | None]) -> ListedFile:
+    file = judged.file
+    return ListedFile(
+        file=file,
+        # Relative, so that it holds behind any front and under any index's own address.
+        url=f"../../files/{project.name}/{file.sha256}/{file.filename}",
+        yanked=_yank_text(project, judged),
+        core_metadata=False if judged.refused else _advertised(judged, metadata),
+        provenance=file.provenance,
+    )
+
+
+def _yank_text(project: JudgedProject, judged: JudgedFile) -> str | None:
+    if judged.refused:
+        return project.refusal_of(judged)
+    if judged.vanished and project.found.listing.project.status.marker is not StatusMarker.QUARANTINED:
+        return "removed by the upstream; kept here for those who pin it"
+    return judged.file.yanked
+
+
+def _advertised(judged: JudgedFile, metadata: dict[str, str | None]) -> str | bool:
+    """Return what a page may promise of a file's metadata: only what will be served."""
+    file = judged.file
+    if file.kind is not FileKind.WHEEL:
+        return False
+    if file.sha256 in metadata:
+        return metadata[file.sha256] or False
+    return file.core_metadata or True
+
+
+def _render(listed: ListedProject, representation: Representation, encoding: Encoding) -> RenderedPage:
+    render = render_json if representation is Representation.JSON else render_html
+    body = compress(render(listed), encoding)
+    return RenderedPage(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
