@@ -1,0 +1,53 @@
+"""What operators watch, counted with prometheus-client."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from pinfold import __version__
+
+
+class PrometheusTelemetry:
+    """Counts what the gate, the caches, the upstreams and the HTTP surface do."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        Gauge("pinfold_info", "The running version", ["version"], registry=registry).labels(__version__).set(1)
+        self._requests = Histogram(
+            "pinfold_request_seconds", "Requests by route and status", ["route", "method", "status"], registry=registry
+        )
+        self._decisions = Counter(
+            "pinfold_decisions", "Files decided on request", ["index", "rule", "effect"], registry=registry
+        )
+        self._lookups = Counter(
+            "pinfold_cache_lookups", "Look-ups in the caches", ["cache", "result"], registry=registry
+        )
+        self._stale = Counter(
+            "pinfold_stale_pages", "Pages served while their upstream failed", ["upstream"], registry=registry
+        )
+        self._upstream = Histogram(
+            "pinfold_upstream_seconds", "Requests to upstreams", ["upstream", "kind", "outcome"], registry=registry
+        )
+
+    def decided(self, index: str, rule: str, effect: str) -> None:
+        """Count a file's decision."""
+        self._decisions.labels(index, rule, effect).inc()
+
+    def looked_up(self, cache: str, *, hit: bool) -> None:
+        """Count a look-up."""
+        self._lookups.labels(cache, "hit" if hit else "miss").inc()
+
+    def stale_page(self, upstream: str) -> None:
+        """Count a stale page."""
+        self._stale.labels(upstream).inc()
+
+    def asked_upstream(self, upstream: str, kind: str, seconds: float, outcome: str) -> None:
+        """Count a request to an upstream."""
+        self._upstream.labels(upstream, kind, outcome).observe(seconds)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request of a client; methods beyond HTTP's own are put together, so that labels stay few."""
+        known = method if method in {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} else "other"
+        self._requests.labels(route, known, str(status)).observe(seconds)
+
+    def render(self) -> bytes:
+        """Return everything in the Prometheus text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,212 @@
+"""The only wiring: from settings to adapters to use cases to a running server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from pinfold.adapters.filesystem.blobs import FileBlobs
+from pinfold.adapters.filesystem.data_directory import DataDirectory
+from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.json_lines import JsonLines
+from pinfold.adapters.prometheus import PrometheusTelemetry
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.catalog import SqliteCatalog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.records import SqliteRecordStore
+from pinfold.adapters.system_clock import SystemClock
+from pinfold.adapters.upstream.client import HttpUpstream
+from pinfold.adapters.upstream.options import UpstreamOptions
+from pinfold.domain.errors import InvalidSettings
+from pinfold.settings import Settings
+from pinfold.usecases.decide import Gate
+from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.file_download import FileDownload
+from pinfold.usecases.find_project import ProjectFinder
+from pinfold.usecases.indexes import Index, Refusals, Source
+from pinfold.usecases.project_names import ProjectNames
+from pinfold.usecases.project_page import ProjectPage
+from pinfold.usecases.wheel_metadata import WheelMetadata
+from pinfold.web.serve import Listening, cannot_listen, serve
+from pinfold.web.services import Services
+from pinfold.web.workers import reserve, supervise
+
+THREADS = 16
+"""For disks and databases: asyncio's own default on a small machine is too few to wait with."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The pieces of one running Pinfold, whether they serve requests or one command."""
+
+    settings: Settings
+    data: DataDirectory
+    clock: SystemClock
+    telemetry: PrometheusTelemetry
+    policies: PolicyFiles
+    records: SqliteRecordStore
+    audit_log: SqliteAuditLog
+    catalog: SqliteCatalog
+    blobs: FileBlobs
+    upstreams: dict[str, HttpUpstream]
+    indexes: dict[str, Index]
+    finder: ProjectFinder
+    gate: Gate
+    pages: ProjectPage
+    names: ProjectNames
+    files: FileDownload
+
+    async def ready(self) -> None:
+        """Raise the error that keeps requests from being decided, if there is one."""
+        await self.records.current()
+
+    def services(self) -> Services:
+        """Return what the HTTP surface needs."""
+        return Services(
+            indexes=self.indexes,
+            pages=self.pages,
+            names=self.names,
+            files=self.files,
+            ready=self.ready,
+            metrics=self.telemetry.render,
+            observe_request=self.telemetry.request,
+            trusted_proxies=frozenset(self.settings.server.trusted_proxies),
+        )
+
+
+@asynccontextmanager
+async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
+    """Open the store and connect everything; close it all again, in reverse order.
+
+    Raises InvalidSettings, InvalidPolicy and StoreError with what to do about it.
+    """
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="pinfold"))
+    policies = PolicyFiles()
+    by_name = {name: policies.load(index.policy) for name, index in settings.indexes.items()}
+    async with AsyncExitStack() as stack:
+        data = await asyncio.to_thread(DataDirectory.open, settings.data)
+        ledger = await Database.open(data.ledger, schema.ledger, durable=True)
+        stack.push_async_callback(ledger.close)
+        catalog_file = await Database.open(data.catalog, schema.catalog, durable=False)
+        stack.push_async_callback(catalog_file.close)
+        blobs = FileBlobs(data.blobs, data.incoming)
+        stack.push_async_callback(blobs.close)
+        await blobs.sweep()
+        clock, telemetry = SystemClock(), PrometheusTelemetry()
+        upstreams = {}
+        for name, options in _upstream_options(settings).items():
+            upstreams[name] = upstream = HttpUpstream(options, observer=telemetry.asked_upstream)
+            stack.push_async_callback(upstream.aclose)
+        indexes = {
+            name: Index(
+                name=name,
+                sources=tuple(_source(settings, upstreams[upstream]) for upstream in index.upstreams),
+                policy=by_name[name],
+                private=index.private,
+                refusals=Refusals(index.refusals),
+            )
+            for name, index in settings.indexes.items()
+        }
+        records, audit_log, catalog = (
+            SqliteRecordStore(ledger, clock),
+            SqliteAuditLog(ledger),
+            SqliteCatalog(catalog_file),
+        )
+        finder = ProjectFinder(catalog, clock, telemetry)
+        gate = Gate(finder, records, clock)
+        fetcher = FileFetcher(blobs, telemetry)
+        metadata = WheelMetadata(catalog, blobs, fetcher)
+        names = ProjectNames(clock)
+        for closing in (finder.close, names.close, fetcher.close, metadata.close):
+            stack.push_async_callback(closing)
+        yield Installation(
+            settings=settings,
+            data=data,
+            clock=clock,
+            telemetry=telemetry,
+            policies=policies,
+            records=records,
+            audit_log=audit_log,
+            catalog=catalog,
+            blobs=blobs,
+            upstreams=upstreams,
+            indexes=indexes,
+            finder=finder,
+            gate=gate,
+            pages=ProjectPage(gate, metadata, blobs, clock, telemetry),
+            names=names,
+            files=FileDownload(gate, fetcher, metadata, audit_log, clock, telemetry),
+        )
+
+
+def _upstream_options(settings: Settings) -> dict[str, UpstreamOptions]:
+    options = {}
+    for name, upstream in settings.upstreams.items():
+        username, password = upstream.credentials() or (None, None)
+        options[name] = UpstreamOptions(
+            name=name,
+            url=upstream.address,
+            file_hosts=upstream.file_hosts,
+            username=username,
+            password=password,
+            ca_file=upstream.ca_file,
+            connect_timeout=upstream.connect_timeout.total_seconds(),
+            idle_timeout=upstream.idle_timeout.total_seconds(),
+            total_timeout=upstream.total_timeout.total_seconds(),
+        )
+    return options
+
+
+def _source(settings: Settings, upstream: HttpUpstream) -> Source:
+    chosen = settings.upstreams[upstream.name]
+    return Source(upstream, chosen.freshness, chosen.private)
+
+
+def run_server(settings: Settings, announce: Callable[[str, int], None]) -> None:
+    """Serve until told to stop; `announce` is told host and port once connections are accepted.
+
+    Raises InvalidSettings, InvalidPolicy and StoreError with what to do about it.
+    """
+    server = settings.server
+    if server.workers == 1:
+        asyncio.run(_serve(settings, announce, server.port))
+        return
+    try:
+        reserved = reserve(server.host, server.port)
+    except OSError as error:
+        raise InvalidSettings([cannot_listen(server.host, server.port, error)]) from error
+    with reserved:
+        # What is wrong with the store or a policy is said once, here, and not by every worker.
+        asyncio.run(_check(settings))
+        host, port = reserved.getsockname()[:2]
+        announce(host, port)
+        supervise(server.workers, partial(_work, settings, port), server.drain.total_seconds())
+
+
+def _work(settings: Settings, port: int) -> None:
+    configure_logging(settings)
+    asyncio.run(_serve(settings, lambda *_: None, port, shared=True))
+
+
+async def _check(settings: Settings) -> None:
+    async with open_installation(settings) as installation:
+        await installation.ready()
+
+
+async def _serve(settings: Settings, announce: Callable[[str, int], None], port: int, *, shared: bool = False) -> None:
+    server = settings.server
+    async with open_installation(settings) as installation:
+        listening = Listening(server.host, port, server.drain.total_seconds(), shared)
+        await serve(installation.services(), listening, announce)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write structured lines, one event each, to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("pinfold.access").setLevel(logging.INFO if settings.server.access_log else logging.WARNING)

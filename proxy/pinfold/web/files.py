@@ -1,0 +1,203 @@
+"""Files and their metadata: `/files/...`, and PyPI's own `/packages/...`, for every index.
+
+Everything that gives out a byte of a file, or only admits that there is one, passes `FileDownload.ask` first.
+"""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
+from pinfold.domain.names import normalise
+from pinfold.usecases.fetch_file import Fill
+from pinfold.usecases.file_download import Address, Ask, FileDownload, Granted
+from pinfold.usecases.indexes import Index
+from pinfold.web.actor import actor_of
+from pinfold.web.problem import problem
+from pinfold.web.ranges import Unsatisfiable, asks_for_range, resolve_range
+from pinfold.web.services import SERVICES
+from pinfold.web.simple import index_of
+
+METADATA: Final = ".metadata"
+SLICE: Final = 1024 * 1024
+STALLED: Final = 120.0
+"""Seconds in which a client must take the next slice of a file; one that does not is let go."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+async def at_durable_address(request: web.Request) -> web.StreamResponse:
+    """Serve `/files/<project>/<sha256>/<filename>`, with `.metadata` behind it the metadata."""
+    match = request.match_info
+    filename = match["filename"]
+    try:
+        project = normalise(match["project"])
+    except InvalidName as error:
+        raise NotFound(str(error)) from error
+    if project != match["project"] or not _SHA256.fullmatch(match["sha256"]):
+        raise NotFound("a file's address is /files/<normalised project>/<lower-case sha256>/<file name>")
+    address = Address(project, match["sha256"], filename.removesuffix(METADATA))
+    return await _serve(request, index_of(request), address, metadata=filename.endswith(METADATA))
+
+
+async def at_upstream_path(request: web.Request) -> web.StreamResponse:
+    """Serve PyPI's own file path, so that a lock file moves here by swapping a prefix."""
+    index = index_of(request)
+    path = "/packages/" + request.match_info["path"]
+    address = await request.app[SERVICES].files.locate(index, path.removesuffix(METADATA))
+    return await _serve(request, index, address, metadata=path.endswith(METADATA))
+
+
+async def _serve(request: web.Request, index: Index, address: Address, *, metadata: bool) -> web.StreamResponse:
+    services = request.app[SERVICES]
+    etag = f'"{address.sha256}"'
+    ranged = not metadata and asks_for_range(request.headers.get("Range")) and _if_range_holds(request, etag)
+    ask = Ask(
+        actor_of(request, services.trusted_proxies),
+        request.method,
+        "metadata" if metadata else request.headers["Range"][:60] if ranged else None,
+    )
+    granted = await services.files.ask(index, address, ask)
+    if metadata:
+        return await _metadata(request, services.files, granted)
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        # Clients may keep the bytes, but ask each time whether they may use them: that is when they are judged again.
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    if _has_current(request, etag):
+        if request.method == "GET":
+            await services.files.record_served(granted, ask)
+        return web.Response(status=304, headers=headers)
+    if request.method == "HEAD":
+        return await _head(services.files, granted, headers)
+    return await _Transfer(request, services.files, granted, ask, headers).run(ranged=ranged)
+
+
+async def _metadata(request: web.Request, files: FileDownload, granted: Granted) -> web.StreamResponse:
+    content = await files.metadata(granted)
+    etag = f'"{granted.judged.file.sha256}.metadata"'
+    headers = {
+        "Content-Type": "text/plain; charset=utf-8",
+        "ETag": etag,
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if _has_current(request, etag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=content, headers=headers)
+
+
+async def _head(files: FileDownload, granted: Granted, headers: dict[str, str]) -> web.StreamResponse:
+    length = await files.length(granted)
+    if length is not None:
+        headers = {**headers, "Content-Length": str(length)}
+    return web.Response(headers=headers)
+
+
+def _has_current(request: web.Request, etag: str) -> bool:
+    given = request.headers.get("If-None-Match")
+    return given is not None and etag in (tag.strip().removeprefix("W/") for tag in given.split(","))
+
+
+def _if_range_holds(request: web.Request, etag: str) -> bool:
+    # A date cannot vouch for bytes as a hash can, so that only the entity tag counts (RFC 9110, section 13.1.5).
+    return request.headers.get("If-Range", etag).strip() == etag
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+class _Transfer:
+    """One file, or a range of it, on its way to one client."""
+
+    def __init__(
+        self, request: web.Request, files: FileDownload, granted: Granted, ask: Ask, headers: dict[str, str]
+    ) -> None:
+        self._request = request
+        self._files = files
+        self._granted = granted
+        self._ask = ask
+        self._headers = headers
+        self._sent = 0
+
+    async def run(self, *, ranged: bool) -> web.StreamResponse:
+        """Send the bytes; a client that does not get all of them leaves a second audit entry that says so."""
+        content, served = await self._files.open(self._granted, self._ask)
+        length = await self._length(content, ranged=ranged)
+        try:
+            part = resolve_range(self._request.headers.get("Range"), length) if ranged and length is not None else None
+        except Unsatisfiable:
+            await self._broken_off(served, "the range is beyond the file's end")
+            return problem(416, f"pinfold: the file has {length} bytes", headers={"Content-Range": f"bytes */{length}"})
+        response = self._response(part, length)
+        await response.prepare(self._request)
+        try:
+            await self._send(response, content, part, length)
+            await response.write_eof()
+        except PinfoldError as error:
+            await self._broken_off(served, str(error))
+            self._hang_up()
+        except TimeoutError:
+            await self._broken_off(served, "the client stopped reading")
+            self._hang_up()
+        except (ConnectionError, asyncio.CancelledError):
+            await asyncio.shield(self._broken_off(served, "the client hung up"))
+            raise
+        return response
+
+    async def _length(self, content: Path | Fill, *, ranged: bool) -> int | None:
+        if isinstance(content, Path):
+            return await asyncio.to_thread(_size, content)
+        # A range cannot be answered before the length is known, which some upstreams tell only by ending.
+        return content.length if content.length is not None or not ranged else await content.whole()  # noqa: ASYNC240 - a fill, no path
+
+    def _response(self, part: tuple[int, int] | None, length: int | None) -> web.StreamResponse:
+        response = web.StreamResponse(status=200 if part is None else 206, headers=self._headers)
+        if part is not None:
+            response.headers["Content-Range"] = f"bytes {part[0]}-{part[1]}/{length}"
+            response.content_length = part[1] - part[0] + 1
+        elif length is not None:
+            response.content_length = length
+        return response
+
+    async def _send(
+        self, response: web.StreamResponse, content: Path | Fill, part: tuple[int, int] | None, length: int | None
+    ) -> None:
+        first, last = part or (0, None if length is None else length - 1)
+        if isinstance(content, Path):
+            await self._send_file(content, first, length if last is None else last + 1)
+            return
+        async for chunk in content.read(first, last):  # noqa: ASYNC240 - a fill, no path
+            async with asyncio.timeout(STALLED):
+                await response.write(chunk)
+            self._sent += len(chunk)
+
+    async def _send_file(self, path: Path, position: int, end: int | None) -> None:
+        loop = asyncio.get_running_loop()
+        transport = self._request.transport
+        if transport is None or end is None:
+            raise ConnectionResetError("the client hung up")
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while position < end:
+                async with asyncio.timeout(STALLED):
+                    count = await loop.sendfile(transport, file, position, min(SLICE, end - position))
+                if not count:
+                    raise ConnectionResetError("the file ended early")
+                position += count
+                self._sent += count
+
+    async def _broken_off(self, served: int, why: str) -> None:
+        await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)
+
+    def _hang_up(self) -> None:
+        # The client was promised more bytes; a connection that ends early is the only way to say that they are bad.
+        if self._request.transport is not None:
+            self._request.transport.abort()

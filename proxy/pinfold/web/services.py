@@ -1,0 +1,32 @@
+"""What the HTTP surface needs, put together by the bootstrap."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from pinfold.usecases.file_download import FileDownload
+from pinfold.usecases.indexes import Index
+from pinfold.usecases.project_names import ProjectNames
+from pinfold.usecases.project_page import ProjectPage
+
+
+@dataclass(frozen=True)
+class Services:
+    """The use cases behind the routes."""
+
+    indexes: Mapping[str, Index]
+    pages: ProjectPage
+    names: ProjectNames
+    files: FileDownload
+    ready: Callable[[], Awaitable[None]]
+    """Raises the PinfoldError that keeps this process from deciding requests."""
+    metrics: Callable[[], bytes]
+    """Renders the metrics in the Prometheus text format."""
+    observe_request: Callable[[str, str, int, float], None]
+    """Counts a request: route, method, status, seconds."""
+    trusted_proxies: frozenset[str] = field(default_factory=frozenset)
+    """Addresses whose `X-Forwarded-For` is believed."""
+
+
+SERVICES = web.AppKey("services", Services)
