@@ -22,10 +22,18 @@ $(VENV)/.develop: $(VENV)/.serve requirements/develop.lock
 	$(PIP) install --require-hashes --requirement requirements/develop.lock
 	touch $@
 
+# The real clients of the end-to-end tests, each in an environment of its own.
+CLIENTS := $(patsubst requirements/clients/%.lock,$(VENV)/clients/%/.ready,$(wildcard requirements/clients/*.lock))
+.SECONDARY: $(CLIENTS)
+$(VENV)/clients/%/.ready: requirements/clients/%.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	touch $@
+
 serve: $(VENV)/.serve ## Set everything up and run the proxy in front of PyPI on 127.0.0.1:8765
 	$(BIN)/pinfold serve $(ARGS)
 
-test: $(VENV)/.develop ## Set everything up and run every test
+test: $(VENV)/.develop $(CLIENTS) ## Set everything up and run every test
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: format-check lint types imports test ## Format, lint, strict types, import contracts and tests

@@ -15,3 +15,13 @@ compile() {
 compile requirements/serve.lock --group build pyproject.toml
 compile requirements/develop.lock --group build --group test --group check --constraint requirements/serve.lock \
     pyproject.toml
+
+# The real clients that the end-to-end tests run, each in an environment of its own.
+client() {
+    echo "$2" | compile "requirements/clients/$1.lock" --no-annotate -
+}
+client pip-oldest "pip==23.2.1"
+client pip-newest "pip"
+client uv "uv"
+client poetry "poetry"
+client pdm "pdm"
