@@ -1,0 +1,32 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinfold.usecases.lru import Lru
+
+
+def test_the_least_recently_used_entry_makes_room():
+    memory = Lru(3)
+    for key in "abc":
+        memory.put(key, key.upper(), 1)
+    memory.get("a")
+    memory.put("d", "D", 1)
+    assert [memory.get(key) for key in "abcd"] == ["A", None, "C", "D"]
+
+
+def test_what_exceeds_the_budget_is_not_kept_and_throws_nothing_out():
+    memory = Lru(3)
+    memory.put("a", "A", 1)
+    memory.put("b", "B", 4)
+    assert memory.get("a") == "A"
+    assert memory.get("b") is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 7))), st.integers(0, 20))
+def test_the_weights_never_exceed_the_budget_and_the_last_entry_that_fits_is_there(puts, budget):
+    memory, weights = Lru(budget), {}
+    for key, weight in puts:
+        memory.put(key, (key, weight), weight)
+        weights[key] = weight
+        kept = [entry for known in weights if (entry := memory.get(known)) is not None]
+        assert sum(weight for _, weight in kept) <= budget
+        assert memory.get(key) == ((key, weight) if weight <= budget else None)
