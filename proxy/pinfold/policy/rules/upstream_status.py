@@ -30,15 +30,14 @@ class UpstreamStatus(Rule):
         if isinstance(evidence.upstream_status, Unknown):
             return Finding(Outcome.UNKNOWN, evidence.upstream_status.why)
         seen = evidence.upstream_status.value
-        match seen.status.marker:
-            case StatusMarker.ACTIVE:
-                return PASS
-            case StatusMarker.ARCHIVED:
-                return _notice("archived") if self.archived == "warn" else PASS
-            case StatusMarker.DEPRECATED:
-                return _notice("deprecated") if self.deprecated == "warn" else PASS
-            case StatusMarker.QUARANTINED:
-                return self._in_quarantine(evidence, seen.since)
+        marker = seen.status.marker
+        if marker is StatusMarker.ACTIVE:
+            return PASS
+        if marker is StatusMarker.QUARANTINED:
+            return self._in_quarantine(evidence, seen.since)
+        if (self.archived if marker is StatusMarker.ARCHIVED else self.deprecated) == "pass":
+            return PASS
+        return Finding(Outcome.FAIL, f"the upstream marks the project as {marker}", at_most=Effect.WARN)
 
     def _in_quarantine(self, evidence: Evidence, since: datetime | None) -> Finding:
         held = "the upstream holds the project in quarantine"
@@ -50,7 +49,3 @@ class UpstreamStatus(Rule):
             return Finding(Outcome.FAIL, held)
         reason = f"{held}; this file was public for {short_duration(public)} before"
         return Finding(Outcome.FAIL, reason, at_most=Effect.WARN)
-
-
-def _notice(marker: str) -> Finding:
-    return Finding(Outcome.FAIL, f"the upstream marks the project as {marker}", at_most=Effect.WARN)
