@@ -1,0 +1,96 @@
+"""The one spelling of an audit entry: the bytes that are stored, exported, and hashed into the log's Merkle tree.
+
+They are canonical JSON in the sense of RFC 8785: sorted names, no whitespace, UTF-8. Floating-point numbers and
+integers that JSON readers round are written as text, so that every implementation reads and repeats the same bytes.
+"""
+
+import re
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from pinfold.domain.audit_entry import Entry, Recorded
+
+MAX_TEXT = 1024
+"""Characters that are kept of any one text: what clients and upstreams send must not swell the log."""
+
+_SAFE_INTEGER = 2**53 - 1
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    v: Literal[1]
+    seq: int
+    entry: Entry
+
+
+_decoder = msgspec.json.Decoder(_Leaf)
+
+
+def canonical_bytes(seq: int, entry: Entry) -> bytes:
+    """Return the bytes of an entry at its place in the log; what does not apply to it is left out.
+
+    Raises ValueError for a naive time and TypeError for details that are not plain data: mistakes of the caller, which
+    no text from outside can provoke.
+    """
+    return _encoder.encode({"v": 1, "seq": seq, "entry": _plain(entry)})
+
+
+def from_canonical(data: bytes) -> Recorded:
+    """Return the entry that canonical bytes hold; raise ValueError for anything else."""
+    try:
+        leaf = _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an audit entry: {error}") from error
+    if leaf.entry.time.tzinfo is None:
+        raise ValueError("not an audit entry: its time has no zone")
+    return Recorded(leaf.seq, leaf.entry)
+
+
+def kept_text(text: str) -> str:
+    """Return what the log keeps of a text: Unicode that UTF-8 can carry, cut at MAX_TEXT with an ellipsis.
+
+    Control characters stay, as evidence of what was sent. JSON escapes those that could break a line; whoever prints
+    an entry must escape the rest.
+    """
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + "…"
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an aware time in UTC with microseconds, as in `2026-03-24T10:39:00.000000Z`: text order is time order."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case str():
+            return kept_text(str(value))
+        case None | bool():
+            return value
+        case int() if abs(value) <= _SAFE_INTEGER:
+            return int(value)
+        case int() | float():
+            return kept_text(str(value))
+        case datetime():
+            return rfc3339(value)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {_name(key): _plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value):
+            items = ((field.name, getattr(value, field.name)) for field in fields(value))
+            return {name: _plain(item) for name, item in items if item is not None and item not in ((), {})}
+        case _:
+            raise TypeError(f"an audit entry cannot hold {type(value).__name__}")
+
+
+def _name(key: str) -> str:
+    # Within ASCII the orders by code point and by UTF-16, which RFC 8785 asks for, are the same.
+    return key.encode("ascii", "backslashreplace").decode()[:MAX_TEXT]
