@@ -1,0 +1,1 @@
+"""The embedded default's data directory, and the bytes of files in it."""

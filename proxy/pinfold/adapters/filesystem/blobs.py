@@ -1,0 +1,129 @@
+"""The bytes of files in a folder, by their sha256."""
+
+import asyncio
+import hashlib
+import re
+import stat
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pinfold.adapters.filesystem.errors import store_errors
+from pinfold.adapters.filesystem.incoming_file import IncomingFile, sweep
+from pinfold.domain.errors import NotFound, StoreError
+
+T = TypeVar("T")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_THREADS = 8
+
+
+class FileBlobs:
+    """Blobs at `<folder>/sha256/ab/cd/<hash>`, which come in through a folder on the same file system.
+
+    A text that is no hash names no blob. Any number of processes may work on the two folders.
+    """
+
+    def __init__(self, folder: Path, incoming: Path) -> None:
+        self._folder = folder / "sha256"
+        self._incoming = incoming
+        # Not the event loop's own threads: slow name resolution there must not hold up files.
+        self._threads = ThreadPoolExecutor(_THREADS, "blobs")
+
+    async def find(self, sha256: str) -> Path | None:
+        """Return where a blob's bytes are, or None where they are not kept."""
+        return await _in_thread(self._threads, self._folder, lambda: self._find(sha256))
+
+    async def among(self, hashes: set[str]) -> set[str]:
+        """Return which of the hashes are kept."""
+        return await _in_thread(
+            self._threads, self._folder, lambda: {sha256 for sha256 in hashes if self._find(sha256)}
+        )
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator["FileBlobWriter"]:
+        """Begin a blob; leaving the context without a commit throws its bytes away."""
+        file = IncomingFile(self._incoming)
+        try:
+            await _in_thread(self._threads, self._incoming, file.open)
+            yield FileBlobWriter(file, self._place, self._threads)
+        finally:
+            # Shielded: what is cancelled while it waits for a thread would never run.
+            await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
+
+    async def verify(self, sha256: str) -> bool:
+        """Read a blob and tell whether it still has its hash; where it has not, it is discarded.
+
+        Raises NotFound where the blob is not kept.
+        """
+        return await _in_thread(self._threads, self._folder, lambda: self._verify(sha256))
+
+    async def discard(self, sha256: str) -> None:
+        """Forget a blob, for instance because its bytes are found to be damaged."""
+        if _SHA256.fullmatch(sha256):
+            await _in_thread(self._threads, self._folder, lambda: self._place(sha256).unlink(missing_ok=True))
+
+    async def sweep(self) -> None:
+        """Remove what processes that died left half-written; those that live keep theirs locked."""
+        await _in_thread(self._threads, self._incoming, lambda: sweep(self._incoming))
+
+    async def close(self) -> None:
+        """Finish what was begun, and refuse what comes later."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    def _place(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / sha256[2:4] / sha256
+
+    def _find(self, sha256: str) -> Path | None:
+        if not _SHA256.fullmatch(sha256):
+            return None
+        path = self._place(sha256)
+        try:
+            return path if stat.S_ISREG(path.lstat().st_mode) else None
+        except FileNotFoundError:
+            return None
+
+    def _verify(self, sha256: str) -> bool:
+        path = self._find(sha256)
+        if path is None:
+            raise NotFound(f"no file with sha256 {sha256} is kept")
+        with path.open("rb") as file:
+            intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        if not intact:
+            path.unlink(missing_ok=True)
+        return intact
+
+
+class FileBlobWriter:
+    """A blob on its way into a folder."""
+
+    def __init__(self, file: IncomingFile, place: Callable[[str], Path], threads: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._place = place
+        self._threads = threads
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are until the writer's context is left, for readers that open them once and follow."""
+        return self._file.path
+
+    async def write(self, chunk: bytes) -> None:
+        """Append bytes and hash them."""
+        await _in_thread(self._threads, self.path, lambda: self._file.write(chunk))
+
+    async def commit(self, sha256: str) -> Path:
+        """Make the blob durable under its hash, atomically; raises FileMismatch where the bytes have another hash."""
+        target = self._place(sha256)
+        await _in_thread(self._threads, self.path, lambda: self._file.commit(sha256, target))
+        return target
+
+
+async def _in_thread(threads: ThreadPoolExecutor, path: Path, work: Callable[[], T]) -> T:
+    with store_errors(path):
+        try:
+            future = threads.submit(work)
+        except RuntimeError as error:
+            raise StoreError(f"{path} takes no more work: {error}") from error
+        return await asyncio.wrap_future(future)

@@ -1,0 +1,114 @@
+"""A file on its way into the blob store."""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from pinfold.domain.errors import FileMismatch
+
+
+class IncomingFile:
+    """Bytes under a temporary name; its methods block, and each is whole.
+
+    A request that is cancelled leaves its last step running in a thread, so that `discard` may come during another
+    step, or before it: the lock orders them, and a step that comes too late fails.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self._folder = folder
+        self._descriptor = -1
+        self._discarded = False
+        self._hash = hashlib.sha256()
+        self._lock = Lock()
+
+    def open(self) -> None:
+        """Create the file, locked for as long as it is open: whoever finds it unlocked knows that its process died."""
+        with self._lock:
+            while self._descriptor < 0 and not self._discarded:
+                self._create()
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes and hash them."""
+        with self._lock:
+            # Hashed first: bytes that are written by half and then again must not pass for the file.
+            self._hash.update(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def commit(self, sha256: str, target: Path) -> None:
+        """Give the bytes a durable second name; raises FileMismatch where they have another hash.
+
+        The temporary name stays until `discard`, for readers that are about to open it.
+        """
+        with self._lock:
+            if (found := self._hash.hexdigest()) != sha256:
+                raise FileMismatch(f"expected a file with sha256 {sha256}, received one with {found}")
+            os.fchmod(self._descriptor, 0o444)
+            os.fsync(self._descriptor)
+            _make_folder(target.parent)
+            # By a link and a rename, whatever is there is replaced at once by these bytes, which were just verified.
+            link = self._second_name()
+            link.hardlink_to(self.path)
+            link.rename(target)
+            _sync_folder(target.parent)
+
+    def discard(self) -> None:
+        """Close the file and remove its temporary name."""
+        with self._lock:
+            self._discarded = True
+            if self._descriptor >= 0:
+                self.path.unlink(missing_ok=True)
+                self._second_name().unlink(missing_ok=True)
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _create(self) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._folder)
+        # A sweep may meet the file before it is locked, and then removes it.
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                self._descriptor, self.path = descriptor, Path(name)
+                return
+        os.close(descriptor)
+
+    def _second_name(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.link")
+
+
+def sweep(folder: Path) -> None:
+    """Remove the files of processes that died before they committed or discarded them."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_folder(folder.parent)
+        _make_folder(folder)
+    else:
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

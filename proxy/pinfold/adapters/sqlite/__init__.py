@@ -1,0 +1,1 @@
+"""The embedded default's stores: two SQLite files that any number of processes work on."""

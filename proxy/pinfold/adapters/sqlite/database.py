@@ -1,0 +1,239 @@
+"""One SQLite file that several processes share, used from a running event loop without ever blocking it."""
+
+import asyncio
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import LifoQueue
+from time import monotonic
+from typing import Any, TypeVar
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from pinfold import __version__
+from pinfold.adapters.sqlite.errors import store_errors
+from pinfold.domain.errors import StoreError
+
+T = TypeVar("T")
+Work = Callable[[sqlite_utils.Database], T]
+
+LOCK_SECONDS = 10
+"""How long a transaction waits for another process's."""
+READERS = 3
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+"""How far the write-ahead log grows before it is copied into the file."""
+_CHECKPOINT_LOCK_SECONDS = 2
+_GROUP_SECONDS = 0.05
+"""How long a group of changes may go on growing while other processes wait for the lock."""
+
+
+class Database:
+    """An open SQLite file: a few readers, each with a snapshot of its own, and one writer.
+
+    What waits to be written when the writer turns to it becomes one transaction: one fsync, however many requests wait
+    for it. Every method raises StoreError when the file fails, and lets other errors of the work through.
+    """
+
+    def __init__(self, path: Path, schema: Migrations, *, durable: bool) -> None:
+        """Open or create a file; blocking. What is durable survives the loss of power, not only of the process."""
+        self.path = path
+        self._waiting: deque[_Change] = deque()
+        self._checkpoint_at = CHECKPOINT_BYTES
+        self._idle: LifoQueue[sqlite_utils.Database] = LifoQueue()
+        self._connections: list[sqlite_utils.Database] = []
+        try:
+            with store_errors(path):
+                _create(path)
+                self._main = self._connect(f"synchronous={'FULL' if durable else 'NORMAL'}", "wal_autocheckpoint=0")
+                _share(self._main, path)
+                _migrate(self._main, path, schema)
+                for _ in range(READERS):
+                    self._idle.put(self._connect("query_only=ON"))
+        except StoreError:
+            self._close_connections()
+            raise
+        self._writer = ThreadPoolExecutor(1, f"{path.stem}-writer")
+        self._readers = ThreadPoolExecutor(READERS, f"{path.stem}-reader")
+
+    @classmethod
+    async def open(cls, path: Path, schema: Migrations, *, durable: bool) -> "Database":
+        """Open or create a file and bring its schema up to date."""
+        return await asyncio.to_thread(cls, path, schema, durable=durable)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a function that only reads, on one snapshot of the file."""
+        with store_errors(self.path):
+            return await asyncio.wrap_future(self._submit(self._readers, self._read, work))
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a function in a transaction, and return what it returns once that is committed.
+
+        Where the function raises, nothing of it remains. It shares the transaction with others that wait, each behind
+        a savepoint of its own. A caller that is cancelled does not learn whether its change was made.
+        """
+        change = _Change(work)
+        self._waiting.append(change)
+        with store_errors(self.path):
+            try:
+                self._submit(self._writer, self._commit_waiting)
+            except StoreError:
+                change.outcome.cancel()
+                raise
+            return await asyncio.wrap_future(change.outcome)
+
+    async def close(self) -> None:
+        """Finish what was begun, refuse what comes later, and close the file."""
+        await asyncio.to_thread(self._close)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> Future[T]:
+        try:
+            return pool.submit(work, *args)
+        except RuntimeError as error:
+            raise StoreError(f"{self.path} takes no more work: {error}") from error
+
+    def _read(self, work: Work[T]) -> T:
+        reader = self._idle.get()
+        try:
+            reader.execute("BEGIN")
+            return work(reader)
+        finally:
+            reader.rollback()
+            self._idle.put(reader)
+
+    def _commit_waiting(self) -> None:
+        group: list[_Change] = []
+        try:
+            if self._waiting:
+                self._main.execute("BEGIN IMMEDIATE")
+                self._apply_waiting(group)
+                self._main.commit()
+        except Exception as error:  # noqa: BLE001 - somebody waits for every change, whatever happens to it
+            # Those who still wait would meet the same failure, one after the other, each after its own long wait.
+            for change in (*group, *self._take_all()):
+                change.fail(error)
+            self._main.rollback()
+        else:
+            for change in group:
+                change.settle()
+            self._checkpoint_if_due()
+
+    def _apply_waiting(self, group: list["_Change"]) -> None:
+        until = monotonic() + _GROUP_SECONDS
+        while self._waiting and monotonic() < until:
+            change = self._waiting.popleft()
+            if change.outcome.set_running_or_notify_cancel():
+                group.append(change)
+                change.apply(self._main)
+
+    def _take_all(self) -> list["_Change"]:
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        return [change for change in waiting if change.outcome.set_running_or_notify_cancel()]
+
+    def _checkpoint_if_due(self) -> None:
+        # SQLite before 3.51.3 can lose committed transactions when a commit restarts the write-ahead log during
+        # another connection's passive checkpoint, the automatic kind (sqlite.org/wal.html, "the WAL-reset bug"). A
+        # truncating checkpoint holds the write lock, so that no commit can come between.
+        log = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            if log.stat().st_size < self._checkpoint_at:
+                return
+            self._main.execute(f"PRAGMA busy_timeout={_CHECKPOINT_LOCK_SECONDS * 1000}")
+            self._main.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._main.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+            # Where a long read kept the log from being emptied, the next attempt waits for it to grow as much again.
+            self._checkpoint_at = log.stat().st_size + CHECKPOINT_BYTES
+        except (sqlite3.Error, OSError):
+            # The commit is safe in the log; a file that really fails will fail the next transaction.
+            return
+
+    def _connect(self, *settings: str) -> sqlite_utils.Database:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=LOCK_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        database = sqlite_utils.Database(connection, execute_plugins=False)
+        self._connections.append(database)
+        for setting in ("foreign_keys=ON", "trusted_schema=OFF", *settings):
+            database.execute(f"PRAGMA {setting}")
+        return database
+
+    def _close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        # The writer goes last: the last to close the file empties the write-ahead log into it.
+        for connection in reversed(self._connections):
+            connection.close()
+
+
+class _Change:
+    """Something to be written, and the answer that somebody waits for."""
+
+    def __init__(self, work: Work[Any]) -> None:
+        self.outcome: Future[Any] = Future()
+        self._work = work
+        self._result: Any = None
+        self._error: Exception | None = None
+
+    def apply(self, database: sqlite_utils.Database) -> None:
+        """Run the work behind a savepoint; raise only where the whole transaction is lost with it."""
+        try:
+            with database.atomic():
+                self._result = self._work(database)
+        except Exception as error:
+            if not database.conn.in_transaction:
+                raise
+            self._error = error
+
+    def settle(self) -> None:
+        """Answer, after the commit."""
+        if self._error is None:
+            self.outcome.set_result(self._result)
+        else:
+            self.outcome.set_exception(self._error)
+
+    def fail(self, error: Exception) -> None:
+        """Answer that nothing was written."""
+        self.outcome.set_exception(self._error or error)
+
+
+def _create(path: Path) -> None:
+    """Create an empty file that only its owner can read; SQLite gives the files beside it the same permissions."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+
+
+def _share(database: sqlite_utils.Database, path: Path) -> None:
+    """Keep a write-ahead log, which lets several processes read while one writes."""
+    database.enable_wal()
+    if database.journal_mode != "wal":
+        raise StoreError(f"{path} cannot have a write-ahead log: the data directory has to be on a local disk")
+
+
+def _migrate(database: sqlite_utils.Database, path: Path, schema: Migrations) -> None:
+    """Bring a file's schema up to date, as one transaction, so that processes that start at once do it once."""
+    database.execute("BEGIN IMMEDIATE")
+    with database.conn:
+        database.execute("CREATE TABLE IF NOT EXISTS written_by (pinfold TEXT NOT NULL) STRICT")
+        with sqlite_utils.Database(memory=True) as empty:
+            known = {step.name for step in schema.pending(empty)}
+        if not known.issuperset(step.name for step in schema.applied(database)):
+            writer = database.execute("SELECT pinfold FROM written_by ORDER BY rowid DESC").fetchone()
+            raise StoreError(
+                f"{path} was written by Pinfold {writer[0] if writer else 'of a later version'}, which this Pinfold "
+                f"{__version__} is too old for: run that version, or restore the backup from before the upgrade"
+            )
+        if schema.pending(database):
+            schema.apply(database)
+            database.execute("INSERT INTO written_by VALUES (?)", [__version__])

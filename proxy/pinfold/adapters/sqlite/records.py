@@ -1,0 +1,150 @@
+"""Quarantine records and waivers in SQLite, kept in memory for as long as nobody changes them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import TypeVar
+
+import sqlite_utils
+
+from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.record_rows import (
+    Row,
+    closing_columns,
+    read_record,
+    read_waiver,
+    record_row,
+    waiver_row,
+)
+from pinfold.audit.canonical import rfc3339
+from pinfold.domain.audit_entry import Entry
+from pinfold.domain.errors import NotFound, StoreError
+from pinfold.domain.records import QuarantineRecord, Records, Waiver
+from pinfold.ports.clock import Clock
+
+T = TypeVar("T")
+
+TRUSTED_SECONDS = 0.25
+"""How long what was read counts as current: the longest that another process's change goes unseen."""
+
+
+class SqliteRecordStore:
+    """The records in the ledger's file, beside the audit log that each change of them is entered in."""
+
+    def __init__(self, ledger: Database, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._kept = Records(revision=-1)
+        self._trusted_until = 0.0
+        self._check: asyncio.Task[Records] | None = None
+
+    async def current(self) -> Records:
+        """Return all that is in force; without a look at the file where one was taken just now."""
+        if monotonic() < self._trusted_until:
+            return self._kept
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._look())
+        return await asyncio.shield(self._check)
+
+    async def add_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
+        """Add a record."""
+        await self._change(lambda database: _insert(database, "quarantine", record_row(record)), entry)
+
+    async def close_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
+        """Store a record's new state; raises NotFound where no record with its id is held."""
+        columns = closing_columns(record)
+
+        def work(database: sqlite_utils.Database) -> None:
+            closed = database.execute(
+                "UPDATE quarantine SET state = :state, closed_by = :closed_by, closed_at = :closed_at, "
+                "closing_reason = :closing_reason WHERE id = :id AND state = 'held'",
+                {"id": record.id, **columns},
+            )
+            if not closed.rowcount:
+                raise NotFound(f"no quarantine record {record.id!r} is held")
+
+        await self._change(work, entry)
+
+    async def quarantine_history(self) -> list[QuarantineRecord]:
+        """Return every record there ever was, oldest first."""
+        return await self._read(
+            lambda database: _rows(database, read_record, "SELECT * FROM quarantine ORDER BY rowid")
+        )
+
+    async def add_waiver(self, waiver: Waiver, entry: Entry) -> None:
+        """Add a waiver."""
+        await self._change(lambda database: _insert(database, "waiver", waiver_row(waiver)), entry)
+
+    async def revoke_waiver(self, waiver_id: str, by: str, at: datetime, entry: Entry) -> None:
+        """End a waiver; raises NotFound where none with the id stands."""
+
+        def work(database: sqlite_utils.Database) -> None:
+            revoked = database.execute(
+                "UPDATE waiver SET revoked_at = :at, revoked_by = :by "
+                "WHERE id = :id AND revoked_at IS NULL AND expires_at > :at",
+                {"id": waiver_id, "by": by, "at": rfc3339(at)},
+            )
+            if not revoked.rowcount:
+                raise NotFound(f"no waiver {waiver_id!r} stands")
+
+        await self._change(work, entry)
+
+    async def waiver_history(self) -> list[Waiver]:
+        """Return every waiver there ever was, oldest first."""
+        return await self._read(lambda database: _rows(database, read_waiver, "SELECT * FROM waiver ORDER BY rowid"))
+
+    async def _look(self) -> Records:
+        began = monotonic()
+        kept, now = self._kept, self._clock.now()
+        records = await self._read(lambda database: _in_force(database, kept, now))
+        # A change through this process begins a new check, beside which an older one has nothing more to say.
+        if self._check is asyncio.current_task():
+            self._kept, self._trusted_until = records, began + TRUSTED_SECONDS
+        return records
+
+    async def _change(self, work: Work[None], entry: Entry) -> None:
+        def change(database: sqlite_utils.Database) -> None:
+            work(database)
+            database.execute("UPDATE revision SET number = number + 1")
+            append_entry(database, entry)
+
+        try:
+            await self._ledger.write(change)
+        finally:
+            self._check, self._trusted_until = None, 0.0
+
+    async def _read(self, work: Work[T]) -> T:
+        try:
+            return await self._ledger.read(work)
+        except ValueError as error:
+            raise StoreError(f"{self._ledger.path} has a damaged record: {error}; restore it from a backup") from error
+
+
+def _in_force(database: sqlite_utils.Database, kept: Records, now: datetime) -> Records:
+    (revision,) = database.execute("SELECT number FROM revision").fetchone()
+    if revision == kept.revision:
+        unexpired = tuple(waiver for waiver in kept.waivers if waiver.expires_at > now)
+        return kept if len(unexpired) == len(kept.waivers) else replace(kept, waivers=unexpired)
+    return Records(
+        revision,
+        tuple(_rows(database, read_record, "SELECT * FROM quarantine WHERE state != 'released' ORDER BY rowid")),
+        tuple(
+            _rows(
+                database,
+                read_waiver,
+                "SELECT * FROM waiver WHERE revoked_at IS NULL AND expires_at > ? ORDER BY rowid",
+                rfc3339(now),
+            )
+        ),
+    )
+
+
+def _rows(database: sqlite_utils.Database, read: Callable[[Row], T], sql: str, *values: str) -> list[T]:
+    return [read(row) for row in database.query(sql, values)]
+
+
+def _insert(database: sqlite_utils.Database, table: str, row: Row) -> None:
+    database.table(table).insert(row)

@@ -1,0 +1,117 @@
+"""What the two files hold. A step that was released is never changed: a later one follows it.
+
+The ledger has what people decided and what Pinfold did, which nothing can bring back; the catalog has what upstreams
+said, where only the first sightings could not be asked for again.
+"""
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+ledger = Migrations("ledger")
+catalog = Migrations("catalog")
+
+
+@ledger()
+def audit_log(database: sqlite_utils.Database) -> None:
+    """Create the audit log: the canonical bytes of each entry, with copies of what is searched for."""
+    database.executescript(
+        """
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY,
+            time TEXT NOT NULL,
+            action TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            address TEXT,
+            "index" TEXT,
+            project TEXT,
+            version TEXT,
+            filename TEXT,
+            sha256 TEXT,
+            decision TEXT,
+            rule TEXT,
+            reference TEXT,
+            body BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_time ON audit (time);
+        CREATE INDEX audit_action ON audit (action);
+        CREATE INDEX audit_actor ON audit (actor);
+        CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
+        CREATE INDEX audit_project ON audit (project, version) WHERE project IS NOT NULL;
+        CREATE INDEX audit_filename ON audit (filename) WHERE filename IS NOT NULL;
+        CREATE INDEX audit_sha256 ON audit (sha256) WHERE sha256 IS NOT NULL;
+        CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
+        CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        """
+    )
+
+
+@ledger()
+def records(database: sqlite_utils.Database) -> None:
+    """Create quarantine records and waivers; `revision` tells other processes that either changed."""
+    database.executescript(
+        """
+        CREATE TABLE revision (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            number INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO revision VALUES (1, 0);
+        CREATE TABLE quarantine (
+            id TEXT NOT NULL PRIMARY KEY,
+            target_kind TEXT NOT NULL,
+            target_project TEXT,
+            target_text TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            reference TEXT,
+            created_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('held', 'released', 'rejected')),
+            closed_by TEXT,
+            closed_at TEXT,
+            closing_reason TEXT
+        ) STRICT;
+        CREATE TABLE waiver (
+            id TEXT NOT NULL PRIMARY KEY,
+            target_kind TEXT NOT NULL,
+            target_project TEXT,
+            target_text TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            created_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL,
+            revoked_at TEXT,
+            revoked_by TEXT
+        ) STRICT;
+        """
+    )
+
+
+@catalog()
+def listings(database: sqlite_utils.Database) -> None:
+    """Create the listings, each one compressed, and what was found out of wheels."""
+    database.executescript(
+        """
+        CREATE TABLE listing (
+            upstream TEXT NOT NULL,
+            project TEXT NOT NULL,
+            fetched_at TEXT NOT NULL,
+            fresh_until TEXT NOT NULL,
+            etag TEXT,
+            last_modified TEXT,
+            body BLOB NOT NULL,
+            PRIMARY KEY (upstream, project)
+        ) STRICT;
+        CREATE TABLE wheel_metadata (
+            project TEXT NOT NULL,
+            wheel TEXT NOT NULL,
+            metadata TEXT,
+            PRIMARY KEY (project, wheel)
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
