@@ -1,0 +1,77 @@
+"""What sort of network an IP address leads to, through every notation that hides another address inside."""
+
+import ipaddress
+from enum import IntEnum
+from functools import lru_cache
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Reach(IntEnum):
+    """How far an address may be trusted to be what a public page should lead to; the higher, the worse."""
+
+    PUBLIC = 0
+    LOCAL = 1
+    """This machine, a private network, or a range that is reserved for something else than hosts on the Internet."""
+    NEVER = 2
+    """A cloud's metadata service, which gives credentials to whoever makes the machine ask for them; or no host."""
+
+
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        [
+            "100.100.100.200",  # Alibaba Cloud
+            "168.63.129.16",  # Azure's wire server, in public address space
+            "192.0.0.192",  # Oracle Cloud
+            "fd00:ec2::23",  # AWS, for EKS pods
+            "fd00:ec2::254",  # AWS
+            "fd20:ce::254",  # Google Cloud
+        ],
+    )
+)
+# IPv6 assigns hosts from here only; is_global alone counts whatever its Python release has not heard of.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+_TEREDO = ipaddress.IPv6Network("2001::/32")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """Return the IP address that a host is in its one plain spelling, or None."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def reach(address: IPAddress) -> Reach:
+    """Return the sort of network that an address leads to, judged by the worst address that it carries."""
+    if address in _METADATA or address.is_link_local or address.is_multicast:
+        return Reach.NEVER
+    if isinstance(address, ipaddress.IPv4Address):
+        return Reach.PUBLIC if address.is_global and not address.is_reserved else Reach.LOCAL
+    if address.ipv4_mapped is not None:
+        return reach(address.ipv4_mapped)
+    if address in _NAT64:
+        return reach(_last_32_bits(address))
+    public = address in _UNICAST and address.is_global and not (address in _6TO4 or address in _TEREDO)
+    return max([Reach.PUBLIC if public else Reach.LOCAL, *map(reach, _tunnelled(address))])
+
+
+def _tunnelled(address: ipaddress.IPv6Address) -> list[IPAddress]:
+    """Return the IPv4 addresses to which a network with tunnels or translators would carry on."""
+    if address.sixtofour is not None:
+        return [address.sixtofour]
+    if address.teredo is not None:
+        return list(address.teredo)
+    if address in _COMPATIBLE or address in _NAT64_LOCAL:
+        return [_last_32_bits(address)]
+    return []
+
+
+def _last_32_bits(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -1,0 +1,42 @@
+"""What the environment says of the way to an upstream: proxies, and credentials in a netrc file."""
+
+import logging
+import netrc
+import os
+from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
+
+from pinfold.domain.errors import UpstreamError
+
+log = logging.getLogger(__name__)
+
+
+def proxy_for(url: URL) -> URL | None:
+    """Return the proxy that `HTTPS_PROXY` and its like name for a URL, unless `NO_PROXY` exempts its host.
+
+    Raises UpstreamError for a proxy that is not spoken to in HTTP.
+    """
+    proxies = getproxies()
+    named = proxies.get(url.scheme) or proxies.get("all")
+    if not named or proxy_bypass(url.host_port_subcomponent or ""):
+        return None
+    try:
+        proxy = URL(named if "://" in named else f"http://{named}")
+    except ValueError:
+        raise UpstreamError("the environment names a proxy that is no URL") from None
+    if proxy.scheme not in ("http", "https"):
+        raise UpstreamError("the environment names a proxy that is neither http nor https")
+    return proxy
+
+
+def netrc_credentials(host: str) -> tuple[str, str] | None:
+    """Return a host's user name and password in the netrc file, where there are a file and an entry."""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+    except FileNotFoundError:
+        return None
+    except (OSError, netrc.NetrcParseError) as error:
+        log.warning("the netrc file cannot be read: %s", type(error).__name__)
+        return None
+    return (found[0], found[2] or "") if found else None

@@ -1,0 +1,93 @@
+"""From an answer to a page: content encoding, content type, validators, and how long it counts as fresh."""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from aiohttp import hdrs
+
+from pinfold.adapters.upstream.transport import Answer
+from pinfold.domain.errors import InvalidPage, UpstreamError
+from pinfold.ports.upstream import Validators
+
+T = TypeVar("T")
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+"""The simple API's representations (PEP 691), JSON first: it alone tells upload times."""
+
+_JSON = frozenset(("application/vnd.pypi.simple.v1+json", "application/json"))
+_HTML = frozenset(("application/vnd.pypi.simple.v1+html", "text/html"))
+_MAX_AGE = re.compile(r'max-age\s*=\s*"?(\d{1,8})\d*', re.ASCII | re.IGNORECASE)
+_STALE = re.compile(r"no-(?:store|cache)", re.ASCII | re.IGNORECASE)
+_PRINTABLE = re.compile(r"[ -~]{1,500}", re.ASCII)
+
+
+def understand(answer: Answer, limit: int, *, json: Callable[[bytes], T], html: Callable[[bytes], T]) -> T:
+    """Return what the parser for an answer's content type makes of its body; raise UpstreamError where none can.
+
+    Pure, and slow for large pages.
+    """
+    media_type = answer.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    body = _decoded(answer, limit)
+    try:
+        if media_type in _JSON:
+            return json(body)
+        if media_type in _HTML:
+            _check_whole(answer, body)
+            return html(body)
+    except InvalidPage as error:
+        raise UpstreamError(f"{answer.asked}: not a page that can be understood: {error}") from error
+    raise UpstreamError(f"{answer.asked}: sent {media_type[:80]!r}, which is not a simple page")
+
+
+def validators(answer: Answer) -> Validators:
+    """Return what to ask again by; what could not be sent back as it is counts as not given."""
+    etag, modified = (answer.headers.get(name, "") for name in (hdrs.ETAG, hdrs.LAST_MODIFIED))
+    return Validators(
+        etag=etag if _PRINTABLE.fullmatch(etag) else None,
+        last_modified=modified if _PRINTABLE.fullmatch(modified) else None,
+    )
+
+
+def conditions(known: Validators | None) -> dict[str, str]:
+    """Return the headers that ask for a page only if it is another than validators stand for."""
+    asked = {
+        hdrs.IF_NONE_MATCH: known.etag if known else None,
+        hdrs.IF_MODIFIED_SINCE: known.last_modified if known else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def max_age(answer: Answer) -> timedelta | None:
+    """Return how long `Cache-Control` lets an answer count as fresh, or None where it says nothing (RFC 9111)."""
+    directives = ",".join(answer.headers.getall(hdrs.CACHE_CONTROL, []))
+    if _STALE.search(directives):
+        return timedelta(0)
+    stated = _MAX_AGE.search(directives)
+    return timedelta(seconds=int(stated[1])) if stated else None
+
+
+def _decoded(answer: Answer, limit: int) -> bytes:
+    encoding = answer.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding == "identity":
+        return answer.body
+    if encoding not in ("gzip", "x-gzip"):
+        raise UpstreamError(f"{answer.asked}: sent with the content encoding {encoding[:40]!r}, not gzip")
+    try:
+        body = gzip.GzipFile(fileobj=io.BytesIO(answer.body)).read(limit + 1)
+    except (OSError, EOFError, zlib.error):
+        raise UpstreamError(f"{answer.asked}: its gzip encoding is broken or truncated") from None
+    if len(body) > limit:
+        raise UpstreamError(f"{answer.asked}: unpacks to more than {limit} bytes")
+    return body
+
+
+def _check_whole(answer: Answer, body: bytes) -> None:
+    """Raise for HTML that may have lost its end: it would parse, and the files that it lost would count as gone."""
+    framed = hdrs.CONTENT_LENGTH in answer.headers or hdrs.TRANSFER_ENCODING in answer.headers
+    if not framed and not body.rstrip().lower().endswith(b"</html>"):
+        raise InvalidPage("HTML without Content-Length must end in </html>, or it may be truncated")
