@@ -64,3 +64,7 @@ class StoreError(PinfoldError):
 
 class TrustRootError(PinfoldError):
     """The keys and certificates that provenance is verified with cannot be read, or hold nothing to verify with."""
+
+
+class InvalidNote(PinfoldError):
+    """A signed note, a checkpoint or a verifier key is malformed, or nobody who is trusted signed it."""
