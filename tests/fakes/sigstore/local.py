@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pypi_attestations import AttestationType
+from tests.fakes.clock import NOON
 from tests.fakes.sigstore.authority import Authority, new_key, sign, trusted_log
 from tests.fakes.sigstore.identities import GitHubIdentity, Identity
 from tests.fakes.sigstore.rekor import Entry, Rekor
@@ -21,6 +22,9 @@ from tests.fakes.sigstore.rekor import Entry, Rekor
 PUBLISH = AttestationType.PYPI_PUBLISH_V1.value
 SLSA_PROVENANCE = AttestationType.SLSA_PROVENANCE_V1.value
 STATEMENT = "https://in-toto.io/Statement/v1"
+WHEEL = "widget-1.0-py3-none-any.whl"
+WHEEL_SHA256 = hashlib.sha256(b"a wheel").hexdigest()
+LOGGED_AT = NOON - timedelta(days=3)
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -70,11 +74,11 @@ class LocalSigstore:
 
     def attest(
         self,
-        filename: str,
-        sha256: str,
+        filename: str = WHEEL,
+        sha256: str = WHEEL_SHA256,
         identity: Identity | None = None,
         *,
-        at: datetime,
+        at: datetime = LOGGED_AT,
         payload: bytes | None = None,
         payload_type: str = PAYLOAD_TYPE,
         broken: Collection[Break] = (),
@@ -151,7 +155,7 @@ class LocalSigstore:
         return entry
 
 
-def statement(filename: str, sha256: str, **changes: Any) -> bytes:
+def statement(filename: str = WHEEL, sha256: str = WHEEL_SHA256, **changes: Any) -> bytes:
     """Return an in-toto statement that a file was published, with members replaced by their keyword."""
     members = {
         "_type": STATEMENT,

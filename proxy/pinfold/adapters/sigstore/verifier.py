@@ -1,0 +1,97 @@
+"""The port's adapter: sigstore on a thread of its own."""
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from pinfold.adapters.sigstore.document import AttestationBundle, parse, parse_attestation
+from pinfold.adapters.sigstore.errors import Refused, Undecided
+from pinfold.adapters.sigstore.statement import Subject
+from pinfold.adapters.sigstore.trust_root import TrustRoot, read_trust_root
+from pinfold.domain.errors import TrustRootError
+from pinfold.domain.evidence import Item, Known, Unknown
+from pinfold.domain.provenance import Attestation, Invalid, Predicate, Provenance, Unattested, Verified
+from pinfold.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from pinfold.adapters.sigstore.attestation import AttestationVerifier
+
+MAX_WHY = 200
+
+
+class SigstoreVerifier:
+    """Verifies provenance with sigstore.
+
+    One thread is enough: an attestation takes 2 ms, all of it under the interpreter's lock, so that more threads
+    would only take turns. Sigstore is imported on that thread, when it is first needed.
+    """
+
+    def __init__(self, trusted_root: Path | None, clock: Clock) -> None:
+        """Take the trust root from a file, or for None from sigstore's package; it is read when first needed."""
+        self._trusted_root = trusted_root
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sigstore")
+        self._loaded: tuple[TrustRoot, AttestationVerifier] | None = None
+
+    async def load(self) -> TrustRoot:
+        """Get ready ahead of the first verification, and tell the trust root; raises TrustRootError."""
+        root, _ = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        return root
+
+    async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:
+        """Judge a provenance document for a file; see `pinfold.ports.verifier`."""
+        file = Subject(filename, sha256)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._judge, document, file)
+
+    def close(self) -> None:
+        """Let the thread end; what it is at is brought to an end first."""
+        self._thread.shutdown()
+
+    def _load(self) -> "tuple[TrustRoot, AttestationVerifier]":
+        if self._loaded is None:
+            from pinfold.adapters.sigstore.attestation import AttestationVerifier
+
+            root = read_trust_root(self._trusted_root)
+            self._loaded = root, AttestationVerifier(root)
+        return self._loaded
+
+    def _judge(self, document: bytes, file: Subject) -> Item[Provenance]:
+        try:
+            return self._judge_bundles(parse(document), file)
+        except Refused as refused:
+            return Known(Invalid(_line(refused)))
+        except (Undecided, TrustRootError) as undecided:
+            return Unknown(_line(undecided))
+        except BaseException as error:  # noqa: BLE001 - a panic of the Rust code beneath sigstore is no Exception
+            return Unknown(_line(f"verification broke off: {type(error).__name__}: {error}"))
+
+    def _judge_bundles(self, bundles: Iterable[AttestationBundle], file: Subject) -> Item[Provenance]:
+        attestations: list[Attestation] = []
+        undecided: list[Undecided] = []
+        for bundle in bundles:
+            for content in bundle.attestations:
+                try:
+                    attestations.append(self._verify(bundle, content, file))
+                except Undecided as error:
+                    undecided.append(error)
+        if any(attestation.predicate is Predicate.PUBLISH for attestation in attestations):
+            return Known(Verified(tuple(attestations)))
+        if undecided:
+            raise undecided[0]
+        return Known(Unattested())
+
+    def _verify(self, bundle: AttestationBundle, content: Raw, file: Subject) -> Attestation:
+        if bundle.claim is None:
+            raise Undecided(f"publishers of the kind {bundle.kind!r} are not known")
+        _, verifier = self._load()
+        return verifier.verify(parse_attestation(content), bundle.claim, file, self._clock.now())
+
+
+def _line(reason: object) -> str:
+    """Return a reason as one short line of printable ASCII, whatever of the document is quoted in it."""
+    line = " ".join("".join(c if " " <= c <= "~" else " " for c in str(reason)).split())
+    return line if len(line) <= MAX_WHY else f"{line[: MAX_WHY - 3]}..."
