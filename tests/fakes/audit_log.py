@@ -1,0 +1,48 @@
+"""An audit log in memory."""
+
+from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text
+from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.errors import StoreError
+from pinfold.ports.audit_log import AuditQuery
+
+_IN_ENTRY = ("action", "index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
+
+
+class FakeAuditLog:
+    """Keeps what was appended in `recorded`; raises `failure`, where it is set, at every call."""
+
+    def __init__(self) -> None:
+        self.recorded: list[Recorded] = []
+        self.failure: StoreError | None = None
+
+    async def append(self, entry: Entry) -> int:
+        self._may_fail()
+        seq = len(self.recorded) + 1
+        self.recorded.append(from_canonical(canonical_bytes(seq, entry)))
+        return seq
+
+    async def search(self, query: AuditQuery) -> list[Recorded]:
+        self._may_fail()
+        found = [recorded for recorded in self.recorded if _matches(query, recorded)]
+        if query.newest_first:
+            found.reverse()
+        return found[: max(query.limit, 0)]
+
+    def _may_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _matches(query: AuditQuery, recorded: Recorded) -> bool:
+    entry = recorded.entry
+    wanted = {name: getattr(query, name) for name in _IN_ENTRY} | {"actor": query.actor, "address": query.address}
+    found = {name: getattr(entry, name) for name in _IN_ENTRY}
+    found |= {"actor": entry.actor.name, "address": entry.actor.address}
+    page_begun = query.after_seq > 0
+    return (
+        all(found[name] == kept_text(text) for name, text in wanted.items() if text is not None)
+        and (query.since is None or entry.time >= query.since)
+        and (query.until is None or entry.time < query.until)
+        and (not page_begun or (recorded.seq < query.after_seq) == query.newest_first)
+        and recorded.seq != query.after_seq
+    )

@@ -1,0 +1,43 @@
+"""A catalog in memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from pinfold.domain.errors import StoreError
+from pinfold.ports.catalog import Stored
+
+
+class FakeCatalog:
+    """Keeps listings in `stored` by upstream and project; raises `failure`, where it is set, at every call."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], Stored] = {}
+        self.failure: StoreError | None = None
+        self._metadata: dict[str, dict[str, str | None]] = {}
+
+    async def load(self, upstream: str, project: str) -> Stored | None:
+        self._may_fail()
+        return self.stored.get((upstream, project))
+
+    async def update(self, upstream: str, project: str, change: Callable[[Stored | None], Stored]) -> Stored:
+        self._may_fail()
+        stored = self.stored[upstream, project] = change(self.stored.get((upstream, project)))
+        return stored
+
+    async def touch(self, upstream: str, project: str, fresh_until: datetime) -> None:
+        self._may_fail()
+        if (stored := self.stored.get((upstream, project))) is not None:
+            self.stored[upstream, project] = replace(stored, fresh_until=fresh_until)
+
+    async def metadata_digests(self, project: str) -> dict[str, str | None]:
+        self._may_fail()
+        return dict(self._metadata.get(project, {}))
+
+    async def remember_metadata(self, project: str, wheel: str, digest: str | None) -> None:
+        self._may_fail()
+        self._metadata.setdefault(project, {})[wheel] = digest
+
+    def _may_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
