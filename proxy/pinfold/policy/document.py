@@ -1,4 +1,4 @@
-"""Policy documents: TOML that a person reads in a review, to a policy and back."""
+"""Policy documents: from TOML that a person reads in a review to a policy."""
 
 import hashlib
 import json
@@ -116,14 +116,6 @@ def policy_data(policy: Policy) -> dict[str, Any]:
     }
 
 
-def render_policy(policy: Policy) -> str:
-    """Return a policy as a document with every default spelled out; it parses to the same digest."""
-    lines = [f"name = {_toml(policy.name)}", f"description = {_toml(policy.description)}"]
-    for entry in policy.rules:
-        lines += ["", "[[rule]]", *(f"{key} = {_toml(value)}" for key, value in _meaning(entry).items())]
-    return "\n".join(lines) + "\n"
-
-
 def _read_rules(document: TomlDocument) -> list[Rule | None]:
     tables = document.tables.get("rule")
     return [
@@ -171,16 +163,3 @@ def _meaning(entry: PolicyRule) -> dict[str, Any]:
         "on_unknown": entry.on_unknown.label,
         "mode": entry.mode.value,
     }
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(_toml, value)) + "]"
-        case str():
-            # JSON's short escapes are TOML's too; DEL is the one character that only TOML wants escaped.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case _:
-            return json.dumps(value)

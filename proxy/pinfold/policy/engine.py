@@ -82,7 +82,8 @@ def decide(rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], a
     if all(finding is PASS for finding in findings):
         return rules.passed
     verdicts = tuple(
-        _verdict(entry, finding, waivers, at) for entry, finding in zip(rules.rules, findings, strict=True)
+        passed if finding is PASS else _verdict(entry, finding, waivers, at)
+        for entry, finding, passed in zip(rules.rules, findings, rules.passed.verdicts, strict=True)
     )
     moments = [verdict.finding.changes_at for verdict in verdicts]
     for waiver in waivers:

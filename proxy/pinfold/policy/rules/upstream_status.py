@@ -35,6 +35,8 @@ class UpstreamStatus(Rule):
             return PASS
         if marker is StatusMarker.QUARANTINED:
             return self._in_quarantine(evidence, seen.since)
+        if marker not in (StatusMarker.ARCHIVED, StatusMarker.DEPRECATED):
+            return Finding(Outcome.UNKNOWN, "the upstream gives the project a status that PEP 792 does not define")
         if (self.archived if marker is StatusMarker.ARCHIVED else self.deprecated) == "pass":
             return PASS
         return Finding(Outcome.FAIL, f"the upstream marks the project as {marker}", at_most=Effect.WARN)

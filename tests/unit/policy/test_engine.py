@@ -1,0 +1,341 @@
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.evidence import SEEN, SHA256, UPLOADED, a_file, a_sighting, evidence_of
+
+from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
+from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting, Unknown
+from pinfold.domain.project import StatusMarker, UpstreamStatus
+from pinfold.domain.records import QuarantineRecord, RecordState, Waiver
+from pinfold.domain.target import HashTarget
+from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
+from pinfold.policy.rules.hash_changed import HashChanged
+from pinfold.policy.rules.minimum_age import MinimumAge
+from pinfold.policy.rules.private_name import PrivateName
+from pinfold.policy.rules.quarantined import Quarantined
+from pinfold.policy.rules.upstream_status import UpstreamStatus as UpstreamStatusRule
+from pinfold.policy.rules.vanished import Vanished
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A rule that finds one thing before a moment, and another from then on."""
+
+    id: str
+    before: Finding = PASS
+    turns_at: datetime | None = None
+    after: Finding = PASS
+
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:
+        if self.turns_at is not None and at >= self.turns_at:
+            return self.after
+        return self.before if self.before is PASS else replace(self.before, changes_at=self.turns_at)
+
+
+@dataclass(frozen=True)
+class Broken:
+    id: str = "broken"
+
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:
+        raise ZeroDivisionError("secret detail")
+
+
+def entry(rule: object, on_fail: Effect = Effect.DENY, on_unknown: Effect = Effect.QUARANTINE, **more) -> PolicyRule:
+    return PolicyRule(rule, on_fail, on_unknown, **more)  # type: ignore[arg-type]
+
+
+def decided(
+    entries: Sequence[PolicyRule],
+    waivers: Sequence[Waiver] = (),
+    at: datetime = UPLOADED,
+    evidence: Evidence | None = None,
+) -> Decision:
+    policy = Policy("test", "digest", tuple(entries))
+    return decide(policy.for_project("litellm"), evidence or evidence_of(), waivers, at)
+
+
+def a_waiver(rule: str, begins: datetime = UPLOADED, length: timedelta = HOUR, **changes: object) -> Waiver:
+    waiver = Waiver("W-1", HashTarget(SHA256), rule, "reviewed", "alice", begins, begins + length)
+    return replace(waiver, **changes)  # type: ignore[arg-type]
+
+
+FAIL = Finding(Outcome.FAIL, "no good")
+UNKNOWN = Finding(Outcome.UNKNOWN, "who knows")
+RULE_IDS = ["r0", "r1", "r2", "r3"]
+
+effects_above_allow = st.sampled_from([Effect.WARN, Effect.QUARANTINE, Effect.DENY])
+moments = st.integers(-200, 200).map(lambda hours: UPLOADED + hours * HOUR)
+failures = st.builds(
+    Finding, st.sampled_from([Outcome.FAIL, Outcome.UNKNOWN]), st.just("because"), at_most=effects_above_allow
+)
+
+
+def policies_of(findings: st.SearchStrategy[Finding]) -> st.SearchStrategy[list[PolicyRule]]:
+    rules = st.builds(Scripted, st.sampled_from(RULE_IDS), findings, moments)
+    return st.lists(
+        st.builds(
+            PolicyRule, rules, effects_above_allow, effects_above_allow, st.just(Selector()), st.sampled_from(Mode)
+        ),
+        max_size=6,
+    )
+
+
+policies = policies_of(st.just(PASS) | failures)
+failing_policies = policies_of(failures)
+waivers_of = st.lists(
+    st.builds(
+        a_waiver,
+        st.sampled_from(RULE_IDS),
+        moments,
+        st.integers(1, 300).map(lambda hours: hours * HOUR),
+        revoked_at=st.none() | moments,
+    ),
+    max_size=3,
+)
+
+
+class TestEffects:
+    def test_file_that_every_rule_passes_is_allowed(self) -> None:
+        decision = decided([entry(Scripted("r0")), entry(Scripted("r1"))])
+        assert decision.effect is Effect.ALLOW
+        assert not decision.refused
+        assert [verdict.rule for verdict in decision.verdicts] == ["r0", "r1"]
+
+    def test_failing_and_unknown_have_their_own_effects(self) -> None:
+        one = entry(Scripted("r0", FAIL), on_fail=Effect.WARN, on_unknown=Effect.DENY)
+        assert decided([one]).effect is Effect.WARN
+        assert decided([replace(one, rule=Scripted("r0", UNKNOWN))]).effect is Effect.DENY
+
+    def test_finding_can_only_lower_the_effect_of_its_policy(self) -> None:
+        mild = Scripted("r0", replace(FAIL, at_most=Effect.WARN))
+        assert decided([entry(mild, on_fail=Effect.DENY)]).effect is Effect.WARN
+        grave = Scripted("r0", replace(FAIL, at_most=Effect.DENY))
+        assert decided([entry(grave, on_fail=Effect.WARN)]).effect is Effect.WARN
+
+    def test_first_of_the_gravest_verdicts_decides(self) -> None:
+        decision = decided(
+            [
+                entry(Scripted("r0", FAIL), on_fail=Effect.WARN),
+                entry(Scripted("r1", FAIL), on_fail=Effect.QUARANTINE),
+                entry(Scripted("r2", FAIL), on_fail=Effect.QUARANTINE),
+            ]
+        )
+        assert decision.deciding is not None
+        assert decision.deciding.rule == "r1"
+
+    @given(policies)
+    def test_worst_effect_wins(self, entries: list[PolicyRule]) -> None:
+        decision = decided(entries)
+        assert decision.effect == max((verdict.counts for verdict in decision.verdicts), default=Effect.ALLOW)
+        for one in entries:
+            alone = decided([one])
+            assert alone.effect <= decision.effect
+
+    @given(policies, policies, st.integers(0, 6), waivers_of, moments)
+    def test_adding_rules_never_lowers_the_effect(
+        self, entries: list[PolicyRule], added: list[PolicyRule], position: int, waivers: list[Waiver], at: datetime
+    ) -> None:
+        with_it = [*entries[:position], *added, *entries[position:]]
+        assert decided(with_it, waivers, at).effect >= decided(entries, waivers, at).effect
+
+    @given(policies, waivers_of, moments)
+    def test_order_of_rules_never_changes_the_effect(
+        self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime
+    ) -> None:
+        assert decided(entries[::-1], waivers, at).effect is decided(entries, waivers, at).effect
+
+    @given(policies, waivers_of, moments)
+    def test_observed_rules_never_change_the_effect(
+        self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime
+    ) -> None:
+        enforced = [one for one in entries if one.mode is Mode.ENFORCE]
+        assert decided(entries, waivers, at).effect is decided(enforced, waivers, at).effect
+        observed = [replace(one, mode=Mode.OBSERVE) for one in entries]
+        assert decided(observed, waivers, at).effect is Effect.ALLOW
+
+    def test_observed_verdict_still_tells_what_it_would_have_done(self) -> None:
+        decision = decided([entry(Scripted("r0", FAIL), mode=Mode.OBSERVE)])
+        (verdict,) = decision.verdicts
+        assert (verdict.effect, verdict.counts, decision.deciding) == (Effect.DENY, Effect.ALLOW, None)
+
+    @given(policies, waivers_of, moments)
+    def test_deciding_is_deterministic(self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime) -> None:
+        assert decided(entries, waivers, at) == decided(entries, waivers, at)
+
+    def test_decision_carries_the_digest_of_its_policy(self) -> None:
+        assert decided([entry(Scripted("r0"))]).policy_digest == "digest"
+        assert decided([entry(Scripted("r0", FAIL))]).policy_digest == "digest"
+
+    def test_files_that_pass_share_one_decision(self) -> None:
+        project_rules = Policy("test", "digest", (entry(Scripted("r0")),)).for_project("litellm")
+        one = decide(project_rules, evidence_of(), (), UPLOADED)
+        assert decide(project_rules, evidence_of(a_file(filename="x.whl")), (), UPLOADED) is one
+
+
+class TestSelectors:
+    def test_rule_looks_at_the_projects_that_it_matches(self) -> None:
+        selector = Selector(("acme-*", "litellm"), ("acme-web*",))
+        policy = Policy("test", "digest", (entry(Scripted("r0"), selector=selector),))
+        judged = {name for name in ("litellm", "litellm2", "acme-core", "acme-web-x") if policy.for_project(name).rules}
+        assert judged == {"litellm", "acme-core"}
+
+    def test_policy_that_matches_nothing_allows(self) -> None:
+        policy = Policy("test", "digest", (entry(Scripted("r0", FAIL), selector=Selector(("acme-*",))),))
+        assert decide(policy.for_project("litellm"), evidence_of(), (), UPLOADED).effect is Effect.ALLOW
+
+
+class TestWaivers:
+    def test_waiver_lowers_its_rule_and_stays_visible(self) -> None:
+        decision = decided([entry(Scripted("r0", FAIL))], [a_waiver("r0")])
+        (verdict,) = decision.verdicts
+        assert decision.effect is Effect.ALLOW
+        assert (verdict.effect, verdict.waiver, verdict.finding.outcome) == (Effect.ALLOW, "W-1", Outcome.FAIL)
+        assert decision.changes_at == UPLOADED + HOUR
+
+    def test_passing_verdict_needs_no_waiver(self) -> None:
+        decision = decided([entry(Scripted("r0")), entry(Scripted("r1", FAIL))], [a_waiver("r0")])
+        assert [verdict.waiver for verdict in decision.verdicts] == [None, None]
+
+    def test_unknown_can_be_waived(self) -> None:
+        assert decided([entry(Scripted("r0", UNKNOWN))], [a_waiver("r0")]).effect is Effect.ALLOW
+
+    @pytest.mark.parametrize(
+        "waiver",
+        [
+            a_waiver("r0", begins=UPLOADED - HOUR),
+            a_waiver("r0", begins=UPLOADED + timedelta(microseconds=1)),
+            a_waiver("r0", revoked_at=UPLOADED),
+            a_waiver("R0"),
+            a_waiver("*"),
+        ],
+        ids=["expired this moment", "begins later", "revoked", "other case", "glob"],
+    )
+    def test_waiver_that_does_not_stand_does_nothing(self, waiver: Waiver) -> None:
+        assert decided([entry(Scripted("r0", FAIL))], [waiver]).effect is Effect.DENY
+
+    def test_waiver_that_begins_later_is_a_moment_of_change(self) -> None:
+        decision = decided([entry(Scripted("r0", FAIL))], [a_waiver("r0", begins=UPLOADED + HOUR)])
+        assert decision.changes_at == UPLOADED + HOUR
+
+    @given(policies, waivers_of, moments)
+    def test_waiver_lowers_exactly_one_rules_verdicts(
+        self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime
+    ) -> None:
+        standing = {waiver.rule for waiver in waivers if waiver.stands_at(at)}
+        plain, waived = decided(entries, (), at), decided(entries, waivers, at)
+        for before, after in zip(plain.verdicts, waived.verdicts, strict=True):
+            assert after.finding == before.finding
+            if before.rule in standing and before.effect is not Effect.ALLOW:
+                assert after.effect is Effect.ALLOW
+                assert after.waiver is not None
+            else:
+                assert after == before
+
+
+class TestBrokenRules:
+    def test_rule_that_raises_is_unknown(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.ERROR):
+            decision = decided([entry(Broken(), on_unknown=Effect.QUARANTINE)])
+        (verdict,) = decision.verdicts
+        assert decision.effect is Effect.QUARANTINE
+        assert verdict.finding == Finding(Outcome.UNKNOWN, "the rule failed: ZeroDivisionError")
+        assert "rule broken failed on litellm-1.82.8-py3-none-any.whl" in caplog.text
+
+    def test_rule_that_raises_does_not_keep_others_from_judging(self) -> None:
+        decision = decided([entry(Broken(), on_unknown=Effect.WARN), entry(Scripted("r0", FAIL))])
+        assert decision.deciding is not None
+        assert decision.deciding.rule == "r0"
+
+
+def outline(decision: Decision) -> object:
+    """What must stay the same until a decision changes; reasons may count the hours."""
+    verdicts = [(one.rule, one.finding.outcome, one.effect, one.counts, one.waiver) for one in decision.verdicts]
+    return decision.effect, verdicts
+
+
+REAL_RULES = [
+    entry(Quarantined()),
+    entry(PrivateName()),
+    entry(HashChanged()),
+    entry(Vanished()),
+    entry(UpstreamStatusRule()),
+    entry(MinimumAge(days=3)),
+    entry(MinimumAge(hours=30, clock="first-seen", private_origins="judge")),
+]
+real_evidence = st.builds(
+    evidence_of,
+    st.builds(a_file, upload_time=st.none() | moments),
+    origin=st.builds(Origin, st.just("pypi"), st.booleans()),
+    private_name=st.booleans(),
+    sighting=st.one_of(
+        st.just(Unknown("never seen")),
+        st.builds(Known, st.builds(a_sighting, first_seen=moments, vanished_at=st.none() | moments)),
+    ),
+    upstream_status=st.builds(
+        Known,
+        st.builds(StatusSighting, st.sampled_from(StatusMarker).map(UpstreamStatus), st.none() | moments),
+    ),
+    records=st.lists(
+        st.builds(
+            QuarantineRecord,
+            st.just("Q-1"),
+            st.just(HashTarget(SHA256)),
+            st.just("held"),
+            st.none(),
+            st.just("alice"),
+            st.just(SEEN),
+            st.sampled_from(RecordState),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+real_waivers = st.lists(
+    st.builds(
+        a_waiver,
+        st.sampled_from([one.rule.id for one in REAL_RULES]),
+        moments,
+        st.integers(1, 100).map(lambda hours: hours * HOUR),
+    ),
+    max_size=2,
+)
+
+
+class TestMomentOfChange:
+    """A passing finding has no moment of change: no rule turns against a file by time alone."""
+
+    @given(failing_policies, waivers_of, moments, st.floats(0, 1, exclude_max=True))
+    def test_scripted_decision_holds_until_it_says_that_it_changes(
+        self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime, part: float
+    ) -> None:
+        self.check(entries, waivers, at, part, evidence_of())
+
+    @given(real_evidence, real_waivers, moments, st.floats(0, 1, exclude_max=True))
+    def test_real_decision_holds_until_it_says_that_it_changes(
+        self, evidence: Evidence, waivers: list[Waiver], at: datetime, part: float
+    ) -> None:
+        self.check(REAL_RULES, waivers, at, part, evidence)
+
+    @staticmethod
+    def check(
+        entries: Sequence[PolicyRule], waivers: Sequence[Waiver], at: datetime, part: float, evidence: Evidence
+    ) -> None:
+        decision = decided(entries, waivers, at, evidence)
+        assert decision.changes_at is None or decision.changes_at > at
+        end = decision.changes_at or at + timedelta(days=5000)
+        last = end - timedelta(microseconds=1)
+        for moment in (at + (end - at) * part, last):
+            assert outline(decided(entries, waivers, min(moment, last), evidence)) == outline(decision)
+
+    def test_young_file_comes_of_age_when_it_says_so(self) -> None:
+        rules = [entry(MinimumAge(days=3))]
+        decision = decided(rules)
+        assert decision.refused
+        assert decision.changes_at is not None
+        assert not decided(rules, at=decision.changes_at).refused
