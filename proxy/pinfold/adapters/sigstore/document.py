@@ -10,8 +10,10 @@ from msgspec import Meta, Raw, Struct
 from pinfold.adapters.sigstore.errors import Refused, Undecided
 from pinfold.domain.provenance import AccountPublisher, Environment, Publisher, PublisherKind, WorkflowPublisher
 
-MAX_DOCUMENT = 512 * 1024
+MAX_DOCUMENT = 256 * 1024
 """Bytes; PyPI's documents have about 10,000 an attestation."""
+MAX_ENTRY = 32 * 1024
+"""Bytes of a log entry, which have about 7,000: all of one is parsed at a stretch, while the event loop has to wait."""
 MAX_ATTESTATIONS = 8
 """PyPI takes two a file."""
 
@@ -118,9 +120,15 @@ def parse(content: bytes) -> list[AttestationBundle]:
 
 
 def parse_attestation(content: Raw) -> SignedAttestation:
-    """Return an attestation; raises Refused for what is none, Undecided for one of a later specification."""
+    """Return an attestation; raises Refused for what is none, Undecided for a later version or more than is read."""
     _check_version("attestations", content)
-    return _read_attestation(content)
+    attestation = _read_attestation(content)
+    entries = attestation.verification_material.transparency_entries
+    if len(entries) != 1:
+        raise Refused(f"{len(entries)} transparency log entries in place of one")
+    if (size := len(memoryview(entries[0]))) > MAX_ENTRY:
+        raise Undecided(f"the transparency log entry has {size} bytes, more than the {MAX_ENTRY} that are read")
+    return attestation
 
 
 def _check_version(what: str, content: bytes | Raw) -> None:

@@ -258,7 +258,7 @@ SWAPS = {
     "time": (_time, "SET: invalid inclusion promise"),
     "time beyond all calendars": (_huge_time, "malformed"),
     "no time": (_no_time, "malformed"),
-    "two entries": (_two_entries, "expected exactly one log entry"),
+    "two entries": (_two_entries, "transparency log entries in place of one"),
 }
 
 
@@ -293,7 +293,7 @@ SHAPES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "no json": (lambda document: b"<html>Sign in</html>", "not as PEP 740 has it"),
     "empty": (lambda document: b"", "not as PEP 740 has it"),
     "not utf-8": (lambda document: b'{"version": 1, "attestation_bundles": "\xff"}', "not as PEP 740 has it"),
-    "nested without end": (lambda document: b'{"version":1,"x":' + b"[" * 400_000, "not as PEP 740 has it"),
+    "nested without end": (lambda document: b'{"version":1,"x":' + b"[" * 200_000, "not as PEP 740 has it"),
     "two documents": (lambda document: json.dumps(document).encode() * 2, "not as PEP 740 has it"),
     "no version": (lambda document: {"attestation_bundles": []}, "not as PEP 740 has it"),
     "version as text": (_at(["version"], "1"), "not as PEP 740 has it"),
@@ -313,7 +313,7 @@ SHAPES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "certificate not in ascii": (_at([*MATERIAL, "certificate"], "\N{SNOWMAN}"), "failed to load bundle"),
     "certificate of zero length": (_at([*MATERIAL, "certificate"], ""), "malformed"),
     "certificate of garbage": (_at([*MATERIAL, "certificate"], base64.b64encode(b"x" * 99).decode()), "malformed"),
-    "no entry": (_at([*MATERIAL, "transparency_entries"], []), "expected exactly one log entry"),
+    "no entry": (_at([*MATERIAL, "transparency_entries"], []), "transparency log entries in place of one"),
     "entry as null": (_at(ENTRY, None), "failed to load bundle"),
     "entry as text": (_at(ENTRY, "x"), "failed to load bundle"),
     "entry nested without end": (_at(ENTRY, json.loads("[" * 300 + "]" * 300)), "failed to load bundle"),

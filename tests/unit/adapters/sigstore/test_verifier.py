@@ -26,7 +26,7 @@ from tests.fakes.sigstore import (
     statement,
 )
 
-from pinfold.adapters.sigstore.document import MAX_ATTESTATIONS, MAX_DOCUMENT
+from pinfold.adapters.sigstore.document import MAX_ATTESTATIONS, MAX_DOCUMENT, MAX_ENTRY
 from pinfold.adapters.sigstore.verifier import MAX_WHY, SigstoreVerifier
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.evidence import Known, Unknown
@@ -136,6 +136,9 @@ async def test_more_than_is_read_is_unknown(sigstore: LocalSigstore, judge: Any)
     assert "more than the 8 attestations" in (await judge(many)).why
     hollow = document(*[{"attestation_bundles": [{"publisher": CIRCLE, "attestations": []}]}] * (MAX_ATTESTATIONS + 1))
     assert "more than the 8 attestations" in (await judge(hollow)).why
+    wide = sigstore.attest()
+    wide["verification_material"]["transparency_entries"][0]["extra"] = [{}] * MAX_ENTRY
+    assert "log entry has" in (await judge(sigstore.provenance([wide]))).why
     at_the_limit = sigstore.provenance([sigstore.attest()] * MAX_ATTESTATIONS)
     assert await judge(at_the_limit) == Known(Verified((PUBLISHED,) * MAX_ATTESTATIONS))
 
