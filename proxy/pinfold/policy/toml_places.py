@@ -25,7 +25,7 @@ def line_numbers(text: str) -> dict[KeyPath, int]:
 
 def _statements(text: str) -> Iterator[tuple[int, dict[str, object], bool]]:
     """Split a text into its headers and its keys with their values, by growing each until it parses by itself."""
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     position = 0
     while position < len(lines):
         first, statement = position, lines[position]
