@@ -12,7 +12,17 @@ from pinfold.domain.errors import InvalidSettings
 from pinfold.settings.model import Disagreement, Settings, suggestion
 from pinfold.settings.sources import KeyPath, find_config, merged, read_environment, read_file, read_overrides
 
-_WORDS = {"dict_type": "should be a table", "model_type": "should be a table", "tuple_type": "should be a list"}
+_SENTENCES = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "model_type": "must be a table",
+    "path_not_file": "there is no such file",
+    "string_type": "must be a text in quotes",
+    "tuple_type": "must be a list",
+}
 """TOML's words where pydantic speaks of Python's types."""
 
 
@@ -48,8 +58,9 @@ def _problems(error: ErrorDetails) -> list[tuple[KeyPath, str]]:
         return [((*keys, *below), problem) for below, problem in cause.problems.items()]
     if error["type"] == "extra_forbidden":
         return [(keys, f"there is no such key{suggestion(keys[-1], _known_keys(keys[:-1]))}")]
-    message = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return [(keys, message)]
+    if error["type"] == "value_error":
+        return [(keys, str(cause))]
+    return [(keys, _SENTENCES.get(error["type"]) or error["msg"].replace("Input should be", "must be"))]
 
 
 def _known_keys(table: KeyPath) -> list[str]:

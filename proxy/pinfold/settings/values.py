@@ -26,13 +26,13 @@ def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError('should be a length of time in quotes, such as "15m"')
+        raise ValueError('must be a length of time in quotes, such as "15m"')
     return parse_duration(value)
 
 
 def _positive(length: timedelta) -> timedelta:
     if not length:
-        raise ValueError("should be longer than nothing")
+        raise ValueError("must be longer than nothing")
     return length
 
 
@@ -61,7 +61,7 @@ def _web_address(url: str) -> str:
         or not url.isascii()
         or re.search(r"[\x00-\x20]", url)
     ):
-        raise ValueError("should be an address that starts with http:// or https://")
+        raise ValueError("must be an address that starts with http:// or https://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("keep credentials out of the address: set username, and password or password_file")
     if parts.query or parts.fragment:
@@ -79,7 +79,7 @@ def _authority(text: str) -> str:
     parts = urlsplit(f"//{text}")
     plain = parts.netloc == text and parts.username is None and _HOST.fullmatch(parts.hostname or "")
     if not plain or (parts.port is None and text.endswith(":")):
-        raise ValueError("should be a host, or host:port, such as files.example")
+        raise ValueError("must be a host, or host:port, such as files.example")
     return text
 
 
@@ -87,12 +87,12 @@ def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ValueError("should be an IP address, such as 192.0.2.7") from None
+        raise ValueError("must be an IP address, such as 192.0.2.7") from None
 
 
 def _glob(pattern: str) -> str:
     if not _GLOB.fullmatch(pattern):
-        raise ValueError("should be a project name, where * and ? may stand for other characters, such as acme-*")
+        raise ValueError("must be a project name, where * and ? may stand for other characters, such as acme-*")
     return _SEPARATORS.sub("-", pattern).lower()
 
 

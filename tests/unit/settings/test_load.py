@@ -14,7 +14,7 @@ from pinfold.domain.errors import InvalidSettings
 from pinfold.settings import Settings, load_settings
 
 BAD_NAME = "a name is made of lower-case letters and digits, with single hyphens between them"
-BAD_GLOB = "should be a project name, where * and ? may stand for other characters, such as acme-*"
+BAD_GLOB = "must be a project name, where * and ? may stand for other characters, such as acme-*"
 
 
 @pytest.fixture(autouse=True)
@@ -142,14 +142,14 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
         server__host=5,
     )
     assert found == [
-        "command line: server.host: should be a valid string",
-        "pinfold.toml: server.port: should be less than or equal to 65535",
-        "PINFOLD_SERVER__WORKERS: should be a valid integer, unable to parse string as an integer",
-        'pinfold.toml: server.drain: should be a length of time in quotes, such as "15m"',
-        "pinfold.toml: upstreams.corp.url: should be an address that starts with http:// or https://",
+        "command line: server.host: must be a text in quotes",
+        "pinfold.toml: server.port: must be less than or equal to 65535",
+        "PINFOLD_SERVER__WORKERS: must be a whole number",
+        'pinfold.toml: server.drain: must be a length of time in quotes, such as "15m"',
+        "pinfold.toml: upstreams.corp.url: must be an address that starts with http:// or https://",
         f"pinfold.toml: upstreams.Big Corp: {BAD_NAME}",
         f"pinfold.toml: indexes.main.private.1: {BAD_GLOB}",
-        "pinfold.toml: indexes.main.refusals: should be 'explain' or 'hide'",
+        "pinfold.toml: indexes.main.refusals: must be 'explain' or 'hide'",
         "pinfold.toml: indexes.simple: /simple/ is an address of Pinfold's own: give the index another name",
         "pinfold.toml: dat: there is no such key; did you mean data?",
         "PINFOLD_SERVR__HOST: there is no such key; did you mean server?",
@@ -159,10 +159,10 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("server = 5", "pinfold.toml: server: should be a table"),
-        ("upstreams = []", "pinfold.toml: upstreams: should be a table"),
-        ("[indexes]\nmain = 'x'", "pinfold.toml: indexes.main: should be a table"),
-        ("[indexes.main]\nprivate = 5", "pinfold.toml: indexes.main.private: should be a list"),
+        ("server = 5", "pinfold.toml: server: must be a table"),
+        ("upstreams = []", "pinfold.toml: upstreams: must be a table"),
+        ("[indexes]\nmain = 'x'", "pinfold.toml: indexes.main: must be a table"),
+        ("[indexes.main]\nprivate = 5", "pinfold.toml: indexes.main.private: must be a list"),
         ("[upstreams.pypi]\nurll = ''", "pinfold.toml: upstreams.pypi.urll: there is no such key; did you mean url?"),
         ("[upstreams.corp]", "pinfold.toml: upstreams.corp.url: missing: only pypi has an address by default"),
         ("[indexes.main]\nupstreams = []", "pinfold.toml: indexes.main.upstreams"),
@@ -170,9 +170,9 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
             "[indexes.main]\nupstreams = ['pypii']",
             "pinfold.toml: indexes.main.upstreams: there is no [upstreams.pypii]; did you mean pypi?",
         ),
-        ("[server]\nbase_url = 'x'", "pinfold.toml: server.base_url: should be an address"),
-        ("[upstreams.pypi]\nca_file = 'absent.pem'", "pinfold.toml: upstreams.pypi.ca_file: Path does not point"),
-        ("[upstreams.pypi]\nidle_timeout = '0s'", "pinfold.toml: upstreams.pypi.idle_timeout: should be longer"),
+        ("[server]\nbase_url = 'x'", "pinfold.toml: server.base_url: must be an address"),
+        ("[upstreams.pypi]\nca_file = 'absent.pem'", "pinfold.toml: upstreams.pypi.ca_file: there is no such file"),
+        ("[upstreams.pypi]\nidle_timeout = '0s'", "pinfold.toml: upstreams.pypi.idle_timeout: must be longer"),
         ("[upstreams.pypi]\nfile_hosts = ['https://files.example/']", "pinfold.toml: upstreams.pypi.file_hosts.0"),
     ],
 )
@@ -294,7 +294,7 @@ def test_file_hosts_are_nothing_else(host: str) -> None:
 
 def test_trusted_proxies_are_addresses() -> None:
     (problem,) = problems("[server]\ntrusted_proxies = ['192.0.2.7', 'proxy.example']")
-    assert problem == "pinfold.toml: server.trusted_proxies.1: should be an IP address, such as 192.0.2.7"
+    assert problem == "pinfold.toml: server.trusted_proxies.1: must be an IP address, such as 192.0.2.7"
 
 
 def test_settings_are_frozen() -> None:

@@ -1,0 +1,176 @@
+"""What `pinfold doctor` looks at; each check says what was found and, where it is not well, what to do."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from pinfold.adapters.filesystem.data_directory import DataDirectory
+from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.sqlite.integrity import find_damage
+from pinfold.bootstrap import Installation, open_installation
+from pinfold.cli.terminal import moment
+from pinfold.domain.duration import short_duration
+from pinfold.domain.errors import InvalidPolicy, PinfoldError, StoreError, UpstreamError
+from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.upstream import Page, Upstream
+from pinfold.settings import Settings
+from pinfold.settings.sources import find_config, read_environment
+
+GIB = 1 << 30
+LITTLE_SPACE = 5 * GIB
+NO_SPACE = GIB // 4
+PROBE = "pip"
+"""A project that every mirror of PyPI has, with a page of moderate size."""
+PATIENCE = 20
+"""Seconds that an upstream has to answer."""
+SLACK = timedelta(minutes=5)
+"""How far clocks may differ before it is worth a word."""
+
+
+class State(StrEnum):
+    """What a check comes to."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    subject: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def check_sources(config: Path | None) -> Check:
+    """Tell where the settings come from."""
+    document = find_config(config, os.environ)
+    variables = read_environment(os.environ).names.values()
+    found = [str(document) if document else "no document, so the defaults", *variables]
+    return Check("configuration", State.OK, ", ".join(found))
+
+
+def check_policies(settings: Settings) -> Iterator[Check]:
+    """Tell whether each index's policy can be loaded."""
+    files = PolicyFiles()
+    for name, index in settings.indexes.items():
+        subject = f"policy of {name}"
+        try:
+            policy = files.load(index.policy)
+        except InvalidPolicy as error:
+            for problem in error.problems:
+                yield Check(subject, State.FAIL, problem, "correct the document; pinfold policy check FILE checks it")
+        else:
+            yield Check(subject, State.OK, f"{policy.name}, {len(policy.rules)} rules, digest {policy.digest[:12]}")
+
+
+def check_data(root: Path) -> Iterator[Check]:
+    """Tell whether the data directory can be used, has space left, and holds sound databases."""
+    root = root.absolute()
+    if not root.exists():
+        yield Check(
+            "data directory", State.WARN, f"{root} does not exist", "a server makes it; name another one with --data"
+        )
+        return
+    try:
+        directory = DataDirectory.open(root)
+    except StoreError as error:
+        yield Check("data directory", State.FAIL, str(error))
+        return
+    yield Check("data directory", State.OK, str(root))
+    yield _check_space(root)
+    for path in (directory.ledger, directory.catalog):
+        if path.exists():
+            yield _check_database(path)
+
+
+async def check_installation(settings: Settings) -> list[Check]:
+    """Tell whether Pinfold comes up, whether its upstreams answer, and whether its clock can be right."""
+    if settings.data.exists():
+        return await _check_running(settings)
+    with tempfile.TemporaryDirectory(prefix="pinfold-doctor-") as folder:
+        return await _check_running(settings.model_copy(update={"data": Path(folder)}))
+
+
+async def _check_running(settings: Settings) -> list[Check]:
+    try:
+        async with open_installation(settings) as installation:
+            upstreams = installation.upstreams.values()
+            answers = await asyncio.gather(*(_check_upstream(settings, upstream) for upstream in upstreams))
+            newest = [newest for _, newest in answers if newest is not None]
+            return [check for check, _ in answers] + [await _check_clock(installation, newest)]
+    except PinfoldError as error:
+        return [Check("start", State.FAIL, str(error))]
+
+
+def _check_space(root: Path) -> Check:
+    free = shutil.disk_usage(root).free
+    found = f"{free / GIB:.1f} GiB free"
+    if free < NO_SPACE:
+        return Check("disk", State.FAIL, found, "free some space: without it nothing can be recorded, nor served")
+    if free < LITTLE_SPACE:
+        return Check("disk", State.WARN, found, "files are kept for good: give the data directory more room")
+    return Check("disk", State.OK, found)
+
+
+def _check_database(path: Path) -> Check:
+    try:
+        damage = find_damage(path)
+    except StoreError as error:
+        return Check(path.name, State.FAIL, str(error))
+    if damage:
+        return Check(path.name, State.FAIL, "; ".join(damage), "stop Pinfold and restore the file from a backup")
+    return Check(path.name, State.OK, f"sound, {path.stat().st_size / (1 << 20):.1f} MiB")
+
+
+async def _check_upstream(settings: Settings, upstream: Upstream) -> tuple[Check, datetime | None]:
+    """Ask for one project page; return also the newest upload that it tells of."""
+    subject, address = f"upstream {upstream.name}", settings.upstreams[upstream.name].address
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            answer = await upstream.project(PROBE, None)
+    except TimeoutError:
+        return Check(
+            subject, State.FAIL, f"{address} gave no answer in {PATIENCE} s", "look at network and proxy"
+        ), None
+    except UpstreamError as error:
+        return Check(subject, State.FAIL, str(error), "look at its url, at network, proxy and credentials"), None
+    found = f"{address} answers in {(time.monotonic() - begun) * 1000:.0f} ms"
+    if not isinstance(answer, Page):
+        advice = f"it has no project {PROBE}: unless it holds only your own projects, its url is not that of an index"
+        return Check(subject, State.WARN, found, advice), None
+    times = [file.upload_time for file in answer.project.files if file.upload_time is not None]
+    if not times:
+        return Check(
+            subject, State.WARN, f"{found}, without upload times", "let minimum-age go by first sightings"
+        ), None
+    return Check(subject, State.OK, found), max(times)
+
+
+async def _check_clock(installation: Installation, newest: list[datetime]) -> Check:
+    """Compare the clock with what certainly lies in the past: uploads, and what was recorded here."""
+    entries = await installation.audit_log.search(AuditQuery(limit=1))
+    past = max([*newest, *(one.entry.time for one in entries)], default=None)
+    now = installation.clock.now()
+    if past is None:
+        return Check("clock", State.WARN, f"{moment(now)} UTC, compared with nothing", "see that it is synchronised")
+    if past > now + SLACK:
+        late = short_duration(past - now)
+        return Check(
+            "clock",
+            State.FAIL,
+            f"{moment(now)} UTC is slow by {late} or more",
+            "set it: ages are wrong, and waivers too",
+        )
+    return Check("clock", State.OK, f"{moment(now)} UTC, not behind anything known")

@@ -1,0 +1,48 @@
+"""`pinfold index`: the views that clients point at."""
+
+import click
+
+from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.cli.invocation import Group, Invocation
+from pinfold.cli.terminal import table
+from pinfold.settings.model import DEFAULT_INDEX
+
+
+@click.group(cls=Group)
+def index() -> None:
+    """Show the indexes that clients point at."""
+
+
+@index.command("list")
+@click.pass_obj
+def list_(invocation: Invocation) -> None:
+    """Show every index: its address, policy, upstreams and private names."""
+    policies = PolicyFiles()
+    found = []
+    for name, settings in invocation.settings().indexes.items():
+        policy = policies.load(settings.policy)
+        found.append(
+            {
+                "name": name,
+                "path": "/simple/" if name == DEFAULT_INDEX else f"/{name}/simple/",
+                "policy": policy.name,
+                "policy_digest": policy.digest,
+                "upstreams": list(settings.upstreams),
+                "private": list(settings.private),
+                "refusals": settings.refusals,
+            }
+        )
+    rows = [
+        [
+            str(one["name"]),
+            str(one["path"]),
+            f"{one['policy']} {str(one['policy_digest'])[:12]}",
+            ", ".join(one["upstreams"]),
+            ", ".join(one["private"]) or "-",
+            str(one["refusals"]),
+        ]
+        for one in found
+    ]
+    invocation.answer(
+        {"indexes": found}, table(["INDEX", "PATH", "POLICY", "UPSTREAMS", "PRIVATE NAMES", "REFUSALS"], rows)
+    )

@@ -1,0 +1,46 @@
+"""`pinfold serve`: the proxy itself."""
+
+import click
+
+from pinfold import __version__
+from pinfold.cli.invocation import Command, Invocation
+from pinfold.cli.terminal import note
+
+
+@click.command(cls=Command)
+@click.option("--host", metavar="H", help="The address to listen on.")
+@click.option("--port", metavar="P", type=click.IntRange(0, 65535), help="The port to listen on; 0 takes any free one.")
+@click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes that share the port.")
+@click.option("--upstream", metavar="URL", help="The index to fetch from, in place of PyPI.")
+@click.option("--policy", metavar="NAME|FILE", help="The policy of index main.")
+@click.pass_obj
+def serve(
+    invocation: Invocation,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    upstream: str | None,
+    policy: str | None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then let requests under way finish."""
+    from pinfold.bootstrap import configure_logging, run_server
+
+    invocation.overrides |= {
+        "server.host": host,
+        "server.port": port,
+        "server.workers": workers,
+        "upstreams.pypi.url": upstream,
+        "indexes.main.policy": policy,
+    }
+    settings = invocation.settings()
+    configure_logging(settings)
+    run_server(settings, _announce)
+
+
+def _announce(host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    note(
+        f"Pinfold {__version__} serves http://{shown}:{port}/simple/ - stop it with Ctrl-C",
+        f"  pip install --index-url http://{shown}:{port}/simple/ PROJECT",
+        f"  uv pip install --default-index http://{shown}:{port}/simple/ PROJECT",
+    )

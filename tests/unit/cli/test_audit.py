@@ -1,0 +1,161 @@
+"""`pinfold audit`."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.cli.conftest import Run
+
+from pinfold.bootstrap import open_installation
+from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.settings import Settings
+
+Answer = Callable[..., Any]
+NOW = datetime.now(UTC)
+HASH = "ab" * 32
+
+
+def entry(number: int, **fields: Any) -> Entry:
+    facts: dict[str, Any] = {
+        "action": Action.FILE_SERVED,
+        "actor": Actor("ci", address="192.0.2.7", installer="pip", installer_version="26.3"),
+        "index": "main",
+        "project": "litellm",
+        "version": "1.82.6",
+        "filename": "litellm-1.82.6.tar.gz",
+        "decision": "allow",
+    }
+    return Entry(time=NOW - timedelta(days=10 - number), **{**facts, **fields})
+
+
+ENTRIES = [
+    entry(1),
+    entry(
+        2,
+        action=Action.FILE_REFUSED,
+        version="1.82.8",
+        filename="litellm-1.82.8.tar.gz",
+        sha256=HASH,
+        decision="deny",
+        rule="minimum-age",
+        reference="D-7QK2MXA",
+        verdicts=({"rule": "minimum-age", "reason": "uploaded 3 h ago"},),
+    ),
+    entry(3, index="own", project="requests", actor=Actor("alice", address="192.0.2.8")),
+]
+
+
+@pytest.fixture
+def log(folder: Path) -> None:
+    async def write() -> None:
+        async with open_installation(Settings(data=folder / "pinfold-data")) as installation:
+            for one in ENTRIES:
+                await installation.audit_log.append(one)
+
+    asyncio.run(write())
+
+
+def numbers(document: Any) -> list[int]:
+    return [one["seq"] for one in document["entries"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], [3, 2, 1]),
+        (["--oldest-first"], [1, 2, 3]),
+        (["--limit", "2"], [3, 2]),
+        (["--after", "1", "--oldest-first"], [2, 3]),
+        (["--action", "file.refused"], [2]),
+        (["--actor", "alice"], [3]),
+        (["--address", "192.0.2.7"], [2, 1]),
+        (["--index", "own"], [3]),
+        (["--project", "LiteLLM"], [2, 1]),
+        (["--version", "1.82.08"], [2]),
+        (["--filename", "litellm-1.82.8.tar.gz"], [2]),
+        (["--sha256", f"sha256:{HASH.upper()}"], [2]),
+        (["--sha256", HASH], [2]),
+        (["--decision", "deny"], [2]),
+        (["--rule", "minimum-age"], [2]),
+        (["--reference", "D-7QK2MXA"], [2]),
+        (["--since", "205h"], [3, 2]),
+        (["--until", "205h"], [1]),
+        (["--project", "litellm", "--decision", "allow"], [1]),
+        (["--project", "absent"], []),
+    ],
+)
+def test_every_filter(log: None, answer: Answer, options: list[str], expected: list[int]) -> None:
+    assert numbers(answer("audit", "search", *options)) == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--action", "x"],
+        ["--project", "a/b"],
+        ["--version", "x"],
+        ["--sha256", "12"],
+        ["--since", "x"],
+        ["--limit", "0"],
+    ],
+)
+def test_what_no_entry_can_have_is_wrong_usage(log: None, run: Run, options: list[str]) -> None:
+    assert run("audit", "search", *options).exit_code == 2
+
+
+def test_entries_are_told_in_full_as_json(log: None, answer: Answer) -> None:
+    (one,) = answer("audit", "search", "--decision", "deny")["entries"]
+    assert one["entry"]["actor"]["address"] == "192.0.2.7"
+    assert one["entry"]["verdicts"] == [{"rule": "minimum-age", "reason": "uploaded 3 h ago"}]
+    assert datetime.fromisoformat(one["entry"]["time"]) == ENTRIES[1].time
+
+
+def test_entries_are_told_in_a_line_each(log: None, run: Run) -> None:
+    lines = run("audit", "search", "--project", "litellm").stdout.splitlines()
+    assert lines[0].split() == ["#", "TIME", "(UTC)", "ACTION", "WHO", "WHAT", "WHY"]
+    assert lines[1].startswith("2  ")
+    assert lines[1].endswith(
+        "file.refused  ci, 192.0.2.7, pip 26.3  litellm-1.82.8.tar.gz  minimum-age: uploaded 3 h ago"
+    )
+    assert run("audit", "search", "--project", "absent").stdout == "Nothing in the audit log matches.\n"
+
+
+def test_tail_shows_the_newest_in_their_order(log: None, answer: Answer) -> None:
+    assert numbers(answer("audit", "tail")) == [1, 2, 3]
+    assert numbers(answer("audit", "tail", "--limit", "2")) == [2, 3]
+    assert numbers(answer("audit", "tail", "--project", "litellm")) == [1, 2]
+
+
+def test_tail_follows_what_other_processes_write_until_ctrl_c(log: None, run: Run, folder: Path) -> None:
+    command = [sys.executable, "-m", "pinfold", "audit", "tail", "--limit", "1", "--follow", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=os.environ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["seq"] == 3
+        run("quarantine", "add", "litellm", "--reason", "odd")
+        followed = json.loads(process.stdout.readline())
+        assert (followed["seq"], followed["entry"]["action"]) == (4, "quarantine.add")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_a_user_agent_cannot_steer_the_terminal(run: Run, folder: Path) -> None:
+    evil = entry(
+        1, actor=Actor("x\x1b[2J", installer="\x1b]0;owned\x07"), filename="a\u202eb", details={"reason": "\x9b"}
+    )
+
+    async def write() -> None:
+        async with open_installation(Settings(data=folder / "pinfold-data")) as installation:
+            await installation.audit_log.append(evil)
+
+    asyncio.run(write())
+    for shown in (run("audit", "search").stdout, run("audit", "tail").stdout, run("audit", "search", "--json").stdout):
+        assert len(shown.splitlines()) > 1
+        assert shown.replace("\n", "").isprintable()
