@@ -1,5 +1,7 @@
 """The audit log in SQLite."""
 
+from datetime import UTC, datetime
+
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
@@ -9,6 +11,11 @@ from pinfold.domain.errors import StoreError
 from pinfold.ports.audit_log import AuditQuery
 
 _SEARCHED = ("index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
+_MOST_TELLING_FIRST = (
+    *("reference", "sha256", "filename", "project", "rule", "address", "actor", "decision", "action"),
+    *("version", "index"),
+)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _INSERT = f"""
     INSERT INTO audit (seq, time, body, action, actor, address, {", ".join(f'"{name}"' for name in _SEARCHED)})
     VALUES ({", ".join("?" * (6 + len(_SEARCHED)))})
@@ -48,20 +55,27 @@ class SqliteAuditLog:
 
 
 def _select(query: AuditQuery) -> tuple[str, list[str | int]]:
-    equal = {name: getattr(query, name) for name in ("action", "actor", "address", *_SEARCHED)}
-    conditions: dict[str, str | int] = {
-        f'"{name}" = ?': kept_text(text) for name, text in equal.items() if text is not None
-    }
-    if query.since is not None:
-        conditions["time >= ?"] = rfc3339(query.since)
-    if query.until is not None:
-        conditions["time < ?"] = rfc3339(query.until)
+    """Return the statement that answers a query, made so that SQLite, which knows no numbers, takes the best index.
+
+    A unary plus keeps a column's index out of it. The order of `seq` is found first, in the indexes, before any body is
+    read.
+    """
+    equal = [(name, text) for name in _MOST_TELLING_FIRST if (text := getattr(query, name)) is not None]
+    conditions: list[tuple[str, str | int]] = [
+        (f'{"+" if rank else ""}"{name}" = ?', kept_text(text)) for rank, (name, text) in enumerate(equal)
+    ]
+    if query.since is not None or query.until is not None:
+        # With an end on both sides, the index of times is taken for the span alone.
+        plus = "+" if equal else ""
+        conditions.append((f"{plus}time >= ?", rfc3339(query.since or _FIRST)))
+        conditions.append((f"{plus}time < ?", rfc3339(query.until or _LAST)))
     if query.after_seq:
-        conditions["seq < ?" if query.newest_first else "seq > ?"] = query.after_seq
-    where = " AND ".join(conditions) or "true"
+        conditions.append(("seq < ?" if query.newest_first else "seq > ?", query.after_seq))
+    where = " AND ".join(condition for condition, _ in conditions) or "true"
     order = "DESC" if query.newest_first else "ASC"
-    sql = f"SELECT body FROM audit WHERE {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - values are bound
-    return sql, [*conditions.values(), max(query.limit, 0)]
+    found = f"SELECT seq FROM audit WHERE {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - values are bound
+    sql = f"SELECT body FROM audit WHERE seq IN ({found}) ORDER BY seq {order}"  # noqa: S608 - the same
+    return sql, [*(value for _, value in conditions), max(query.limit, 0)]
 
 
 def _kept(text: str | None) -> str | None:

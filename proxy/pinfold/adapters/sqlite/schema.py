@@ -36,9 +36,10 @@ def audit_log(database: sqlite_utils.Database) -> None:
         CREATE INDEX audit_action ON audit (action);
         CREATE INDEX audit_actor ON audit (actor);
         CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
-        CREATE INDEX audit_project ON audit (project, version) WHERE project IS NOT NULL;
+        CREATE INDEX audit_project ON audit (project) WHERE project IS NOT NULL;
         CREATE INDEX audit_filename ON audit (filename) WHERE filename IS NOT NULL;
         CREATE INDEX audit_sha256 ON audit (sha256) WHERE sha256 IS NOT NULL;
+        CREATE INDEX audit_decision ON audit (decision) WHERE decision IS NOT NULL;
         CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
         CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN

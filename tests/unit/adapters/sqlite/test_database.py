@@ -297,8 +297,7 @@ async def test_a_file_that_is_no_database_is_left_alone(path: Path, content: byt
 
 async def test_a_damaged_page_is_an_error_and_not_an_answer(path: Path) -> None:
     database = await Database.open(path, notes, durable=True)
-    for n in range(200):
-        await database.write(note(f"{n} {'x' * 200}"))
+    await asyncio.gather(*(database.write(note(f"{n} {'x' * 200}")) for n in range(200)))
     (page,) = await database.read(
         lambda reader: reader.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'note'").fetchone()
     )

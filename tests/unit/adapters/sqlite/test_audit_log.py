@@ -1,0 +1,100 @@
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog, _select
+from pinfold.adapters.sqlite.database import Database
+from pinfold.audit.canonical import canonical_bytes
+from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.errors import StoreError
+from pinfold.ports.audit_log import AuditQuery
+
+ENTRY = Entry(Action.FILE_SERVED, datetime(2026, 3, 24, 12, tzinfo=UTC), Actor(), project="idna", sha256="a" * 64)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[Database]:
+    ledger = await Database.open(path, schema.ledger, durable=True)
+    yield ledger
+    await ledger.close()
+
+
+async def test_the_canonical_bytes_are_what_is_kept(ledger: Database) -> None:
+    log = SqliteAuditLog(ledger)
+    await log.append(ENTRY)
+    await log.append(ENTRY)
+    bodies = await ledger.read(lambda database: database.execute("SELECT body FROM audit ORDER BY seq").fetchall())
+    assert bodies == [(canonical_bytes(1, ENTRY),), (canonical_bytes(2, ENTRY),)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit SET project = 'innocent'",
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE seq = 1",
+        "REPLACE INTO audit SELECT * FROM audit",
+        "INSERT INTO audit SELECT * FROM audit WHERE true ON CONFLICT DO UPDATE SET actor = 'somebody else'",
+    ],
+)
+async def test_what_was_entered_stays(ledger: Database, sql: str) -> None:
+    log = SqliteAuditLog(ledger)
+    await log.append(ENTRY)
+    with pytest.raises(StoreError, match="only grows"):
+        await ledger.write(lambda database: database.execute(sql))
+    assert [recorded.entry for recorded in await log.search(AuditQuery())] == [ENTRY]
+
+
+async def test_an_entry_that_cannot_be_kept_takes_no_number(ledger: Database) -> None:
+    log = SqliteAuditLog(ledger)
+    with pytest.raises(TypeError):
+        await log.append(replace(ENTRY, details={"strange": object()}))
+    assert await log.append(ENTRY) == 1
+
+
+async def test_an_entry_that_was_tampered_with_is_an_error(ledger: Database, path: Path) -> None:
+    log = SqliteAuditLog(ledger)
+    await log.append(ENTRY)
+    with sqlite3.connect(path) as intruder:
+        intruder.execute("DROP TRIGGER audit_is_not_changed")
+        intruder.execute("UPDATE audit SET body = substr(body, 2)")
+    intruder.close()
+    with pytest.raises(StoreError, match="is damaged"):
+        await log.search(AuditQuery())
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (AuditQuery(reference="D-7QK2M5A", project="idna"), "audit_reference"),
+        (AuditQuery(sha256="a" * 64, action="file.served"), "audit_sha256"),
+        (AuditQuery(filename="idna-3.7.tar.gz", decision="deny"), "audit_filename"),
+        (AuditQuery(project="idna", version="3.7", action="file.served", decision="allow"), "audit_project"),
+        (AuditQuery(project="idna", since=ENTRY.time), "audit_project"),
+        (AuditQuery(rule="contents", index="main"), "audit_rule"),
+        (AuditQuery(address="192.0.2.1", actor="kim"), "audit_address"),
+        (AuditQuery(actor="kim", action="file.served"), "audit_actor"),
+        (AuditQuery(decision="deny", index="main", after_seq=10), "audit_decision"),
+        (AuditQuery(action="waiver.add", until=ENTRY.time), "audit_action"),
+        (AuditQuery(since=ENTRY.time), "audit_time"),
+        (AuditQuery(until=ENTRY.time, newest_first=False), "audit_time"),
+    ],
+)
+async def test_what_people_look_for_is_found_by_the_most_telling_index(
+    ledger: Database, query: AuditQuery, index: str
+) -> None:
+    sql, values = _select(query)
+    plan = await ledger.read(lambda database: database.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    steps = [step for *_, step in plan]
+    assert any(f"INDEX {index} (" in step for step in steps), steps
+    assert not any(step.startswith("SCAN") for step in steps), steps

@@ -1,0 +1,73 @@
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.catalog import SqliteCatalog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.domain.errors import StoreError
+from pinfold.domain.listing import Listing
+from pinfold.domain.project import Project
+from pinfold.ports.catalog import Stored
+from pinfold.ports.upstream import Validators
+
+NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
+STORED = Stored(Listing(Project("idna"), NOON), Validators(), NOON)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+@pytest.fixture
+async def catalog(path: Path) -> AsyncIterator[SqliteCatalog]:
+    file = await Database.open(path, schema.catalog, durable=False)
+    yield SqliteCatalog(file)
+    await file.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "body = zeroblob(40)",
+        "body = substr(body, 1, length(body) - 3)",
+        "body = x''",
+        "fresh_until = 'soon'",
+    ],
+)
+async def test_a_damaged_listing_is_an_error_that_names_it(catalog: SqliteCatalog, path: Path, damage: str) -> None:
+    await catalog.update("pypi", "idna", lambda _: STORED)
+    with sqlite3.connect(path) as intruder:
+        intruder.execute(f"UPDATE listing SET {damage}")
+    intruder.close()
+    with pytest.raises(StoreError, match=r"catalog\.db has a damaged listing of idna from pypi"):
+        await catalog.load("pypi", "idna")
+
+
+async def test_a_damaged_listing_is_not_begun_anew(catalog: SqliteCatalog, path: Path) -> None:
+    await catalog.update("pypi", "idna", lambda _: STORED)
+    with sqlite3.connect(path) as intruder:
+        intruder.execute("UPDATE listing SET body = zeroblob(40)")
+    intruder.close()
+    with pytest.raises(StoreError, match="forgets every first sighting"):
+        await catalog.update("pypi", "idna", lambda _: STORED)
+    await catalog.update("pypi", "other", lambda _: STORED)
+    with pytest.raises(StoreError):
+        await catalog.load("pypi", "idna")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        Stored(Listing(Project("idna", versions=("\ud800",)), NOON), Validators(), NOON),
+        Stored(STORED.listing, Validators("\udcff"), NOON),
+    ],
+)
+async def test_text_that_cannot_be_kept_is_an_error(catalog: SqliteCatalog, stored: Stored) -> None:
+    with pytest.raises(StoreError, match="Unicode"):
+        await catalog.update("pypi", "idna", lambda _: stored)
+    assert await catalog.load("pypi", "idna") is None
