@@ -1,0 +1,103 @@
+"""Paths inside archives: whether they stay inside, mean the same everywhere, and keep out of each other's way."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from pinfold.domain.inspection import Kind
+from pinfold.inspection.limits import Budget, TooLarge
+from pinfold.inspection.notes import Notes
+
+# Some file systems and tools drop these, so that "." + zero-width space + "." can turn into "..".
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)(?:\.[^/]*)?", re.IGNORECASE)
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+
+
+def escapes(path: str) -> bool:
+    """Tell whether a path leaves the folder it is unpacked to, on any platform, however it is read."""
+    readings = {path}
+    if not path.isascii():
+        readings |= {unicodedata.normalize("NFKC", path), _INVISIBLE.sub("", path)}
+    for reading in readings:
+        slashed = reading.replace("\\", "/")
+        if slashed.startswith("/") or _DRIVE.match(slashed) or ".." in slashed.split("/"):
+            return True
+    return False
+
+
+class Paths:
+    """The paths of one archive, checked one by one as they come and against each other."""
+
+    def __init__(self, notes: Notes, budget: Budget) -> None:
+        self._notes = notes
+        self._budget = budget
+        self._names: set[str] = set()
+        self._folded: dict[str, str] = {}
+        self._folders: set[str] = set()
+
+    def add(self, path: str, *, folder: bool) -> None:
+        """Check the path of an entry; raises TooLarge for one that is nested too deeply."""
+        if path.count("/") > self._budget.limits.depth:
+            raise TooLarge(f"a path of more than {self._budget.limits.depth} folders")
+        if escapes(path):
+            self._notes.observe(Kind.PATH_ESCAPE, f"{path!r} leaves the folder it is unpacked to", path)
+        for kind, why in _peculiarities(path.removesuffix("/")):
+            self._notes.observe(kind, f"{path!r} {why}", path)
+        self._compare(path.removesuffix("/"), folder=folder)
+
+    def _compare(self, path: str, *, folder: bool) -> None:
+        if path in self._names:
+            self._notes.observe(Kind.DUPLICATE_NAME, f"{path!r} stands in the archive more than once", path)
+            return
+        self._names.add(path)
+        folded = _fold(path)
+        if not folder:
+            other = self._folded.setdefault(folded, path)
+            if other != path:
+                self._notes.observe(
+                    Kind.COLLIDING_NAMES, f"{path!r} and {other!r} are one file where names are folded", path
+                )
+        above = folded if folder else folded.rpartition("/")[0]
+        while above and above not in self._folders:
+            self._folders.add(above)
+            above = above.rpartition("/")[0]
+
+    def finish(self) -> None:
+        """Check what only shows when all paths are known: a file where others need a folder."""
+        for folded in sorted(self._folded.keys() & self._folders):
+            path = self._folded[folded]
+            self._notes.observe(Kind.COLLIDING_NAMES, f"{path!r} is both a file and a folder", path)
+
+
+def _fold(path: str) -> str:
+    """Return what a case-insensitive, normalising file system, or Windows, may take a path for."""
+    if not path.isascii():
+        path = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", path)).casefold())
+    folded = path.lower().replace("\\", "/").replace("::$data", "")
+    return "/".join(part.rstrip(". ") for part in folded.split("/"))
+
+
+def _peculiarities(path: str) -> Iterator[tuple[Kind, str]]:
+    if _CONTROL.search(path):
+        yield Kind.AMBIGUOUS_PATH, "has control characters or bytes that are no text"
+    if "\\" in path:
+        yield Kind.AMBIGUOUS_PATH, "has a backslash, a separator on Windows only"
+    if "::$data" in path.lower():
+        yield Kind.AMBIGUOUS_PATH, "names a file's stream on Windows, which is the file itself"
+    if _DIRECTION.search(path):
+        yield Kind.AMBIGUOUS_PATH, "has characters that turn the reading direction"
+    parts = path.split("/")
+    if not path or "." in parts or "" in parts[1:]:
+        yield Kind.AMBIGUOUS_PATH, "has empty or '.' segments"
+    if _NOT_ON_WINDOWS.search(path) or any(part.endswith((".", " ")) for part in parts if part.strip(".")):
+        yield Kind.ODD_NAME, "is changed or refused on Windows"
+    if any(_DEVICE.fullmatch(part) for part in parts):
+        yield Kind.ODD_NAME, "names a device on Windows"
+    if _INVISIBLE.search(path):
+        yield Kind.ODD_NAME, "has invisible characters"
+    if any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts):
+        yield Kind.ODD_NAME, "has a segment longer than 255 bytes"
