@@ -1,0 +1,103 @@
+"""Python modules that carry code nobody can read: encoded or compressed, decoded on the spot, and executed.
+
+The source is parsed, never run. What is looked for is a flow inside one module, from something that decodes to
+something that executes, over any number of names. It is meant to catch what malware does today, not what it could do.
+"""
+
+import ast
+import re
+import string
+import threading
+import tokenize
+import unicodedata
+import warnings
+from io import BytesIO
+from itertools import islice
+
+from pinfold.domain.inspection import Kind
+from pinfold.inspection.limits import Limits
+from pinfold.inspection.notes import Notes
+from pinfold.inspection.opaque_flow import find_opaque_flow
+
+# Most modules have nothing of the one or of the other, and need not be parsed, which is the expensive part. Looking for
+# plain words is ten times as fast as one expression for all of them.
+_DECODING_WORDS = (
+    *("b64decode", "b32decode", "b16decode", "b85decode", "a85decode", "decodebytes", "decodestring", "unhexlify"),
+    *("a2b_", "fromhex", "decompress", "decrypt", "marshal", "chr(", "chr,", "codecs.decode", "rot13", "rot_13"),
+    *("'hex'", '"hex"', "'base64'", '"base64"', "'zlib'", '"zlib"'),
+)
+_EXECUTES = re.compile(
+    r"(?<![.\w])(?:exec|eval|compile)\b|builtins|subprocess|\bos\s*\.\s*(?:system|popen|exec|spawn)|import\s+(?:system|popen)"
+    r"|FunctionType|CodeType|runpy"
+)
+_LONG = 1000
+_LONG_RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{{_LONG}}}")
+_WORDS = re.compile(r"\w+|[^\w\s]|\n")
+_LONG_LITERAL = re.compile(r"""(['"])[A-Za-z0-9+/=_\\-]{100,}\1""")
+# All of ASCII, and escapes that some codecs resolve before Python sees the source.
+_PLAIN = string.printable.replace("\\", "") + r"\x41\u0041"
+
+# Python's warning filters are one for the whole process.
+_parsing = threading.Lock()
+
+
+class NotRead(Exception):
+    """A module cannot be looked at; the message says why."""
+
+
+def note_module(path: str, file: str, source: bytes | None, notes: Notes) -> None:
+    """Remember what is to be told of a module.
+
+    `path` is what it is known by from one release to the next, `file` where it is in the archive; the source is None
+    where it was too long to be kept.
+    """
+    if source is None:
+        notes.remember(Kind.NEW_UNREAD_SOURCE, path, f"source of more than {notes.limits.source} bytes", file)
+    else:
+        note_opaque_code(path, file, source, notes)
+
+
+def note_opaque_code(path: str, file: str, source: bytes, notes: Notes) -> None:
+    """Remember where a module executes what it has decoded, or that it cannot be told."""
+    try:
+        text = decode(source)
+        if not _hints_at_decoding(text) or not _EXECUTES.search(text):
+            return
+        flows = find_opaque_flow(parse(text, notes.limits))
+    except NotRead as error:
+        notes.remember(Kind.NEW_UNREAD_SOURCE, path, str(error), file)
+        return
+    for flow in flows:
+        notes.remember(Kind.NEW_OPAQUE_CODE, f"{path}:{flow.identity}", flow.text, file, flow.line)
+
+
+def _hints_at_decoding(text: str) -> bool:
+    return any(word in text for word in _DECODING_WORDS) or any(
+        len(line) >= _LONG and _LONG_RUN.search(line) for line in text.split("\n")
+    )
+
+
+def decode(source: bytes) -> str:
+    """Return a module's text as Python reads it; raise NotRead where that hides what is written."""
+    try:
+        encoding, _ = tokenize.detect_encoding(BytesIO(source).readline)
+        if _PLAIN.encode("ascii").decode(encoding) != _PLAIN:
+            raise NotRead(f"source in {encoding}, in which ASCII is not what it seems")
+        text = source.decode(encoding)
+    except (SyntaxError, ValueError, LookupError) as error:
+        raise NotRead(f"source that cannot be decoded: {error}") from error
+    # Python takes identifiers in full-width or mathematical letters for the plain ones.
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def parse(text: str, limits: Limits) -> ast.Module:
+    """Return the syntax tree of a module; raise NotRead for what is too large or is no Python."""
+    words = _WORDS.finditer(_LONG_LITERAL.sub("''", text))
+    if next(islice(words, limits.tokens, None), None) is not None:
+        raise NotRead(f"source of more than {limits.tokens} words and signs")
+    try:
+        with _parsing, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise NotRead(f"source that Python cannot parse: {type(error).__name__}") from error
