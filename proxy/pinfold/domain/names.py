@@ -20,6 +20,8 @@ _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
 # What PyPI accepted over the years besides wheels and today's sdists; no installer takes the versions below from
 # anything but the name that the project page implies.
 _LEGACY_SUFFIXES = (".tar.bz2", ".tar.xz", ".tar.z", ".tgz", ".tar", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
+FILE_SUFFIXES = (".whl", ".tar.gz", ".zip", *_LEGACY_SUFFIXES)
+"""How the names of distributions end, in lower case."""
 
 
 class FileKind(StrEnum):
@@ -140,7 +142,8 @@ def _parse_legacy(filename: str, project: str) -> FileName:
     if suffix is None:
         raise InvalidName(f"{filename!r} is neither a wheel nor an sdist")
     name, rest = _split_at_project(filename[: -len(suffix)], project)
-    # Built forms append platform words after the version: name-1.0-py2.7, name-1.0.win32.
+    # Built forms append words to the version: after a hyphen, as in name-1.0-py2.7, they are told apart; after a dot,
+    # as in name-1.0.win32, they leave the version unknown.
     return FileName(FileKind.OTHER, name, canonical_version(rest) or canonical_version(rest.split("-")[0]))
 
 

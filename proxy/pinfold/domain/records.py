@@ -9,7 +9,7 @@ from typing import Literal
 
 from pinfold.domain.errors import InvalidRecord
 from pinfold.domain.project import File
-from pinfold.domain.target import Target
+from pinfold.domain.target import FileTarget, ReleaseTarget, Target
 
 MAX_REASON = 500
 
@@ -75,8 +75,8 @@ class Records:
         """Return the records that can concern a project's files: its own, and those of bytes and of file names."""
         return Records(
             self.revision,
-            tuple(record for record in self.quarantine if record.target.project in (project, None)),
-            tuple(waiver for waiver in self.waivers if waiver.target.project in (project, None)),
+            tuple(record for record in self.quarantine if _can_concern(record.target, project)),
+            tuple(waiver for waiver in self.waivers if _can_concern(waiver.target, project)),
         )
 
     def covering(self, project: str, file: File) -> tuple[QuarantineRecord, ...]:
@@ -84,8 +84,21 @@ class Records:
         return tuple(record for record in self.quarantine if record.target.covers(project, file))
 
     def waivers_of(self, project: str, file: File) -> tuple[Waiver, ...]:
-        """Return the waivers whose target covers a file, in force or not."""
-        return tuple(waiver for waiver in self.waivers if waiver.target.covers(project, file))
+        """Return the waivers whose target covers a file, in force or not.
+
+        A file without a version is held with every release of its project, but no waiver of a release lets it go.
+        """
+        return tuple(
+            waiver
+            for waiver in self.waivers
+            if waiver.target.covers(project, file)
+            and not (file.version is None and isinstance(waiver.target, ReleaseTarget))
+        )
+
+
+def _can_concern(target: Target, project: str) -> bool:
+    # A file name does not always tell where the project ends: its target's project is no more than a good guess.
+    return target.project in (project, None) or isinstance(target, FileTarget)
 
 
 def new_record_id(kind: Literal["Q", "W"]) -> str:

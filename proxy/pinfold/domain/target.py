@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from pinfold.domain.errors import InvalidName, InvalidTarget
-from pinfold.domain.names import normalise, parse_version, possible_projects
+from pinfold.domain.names import FILE_SUFFIXES, normalise, parse_filename, parse_version, possible_projects
 from pinfold.domain.project import File
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_FILE_SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".egg", ".exe")
 _RELEASE = re.compile(r"\s*([A-Za-z0-9._-]+?)\s*((?:===|[~=!<>]=|[<>]).*)", re.ASCII)
 
 
@@ -98,12 +97,12 @@ def parse_target(text: str) -> Target:
             raise InvalidTarget(f"{text!r} is not a hash: write sha256: and 64 hexadecimal digits")
         return HashTarget(digest)
     try:
-        if text.endswith(_FILE_SUFFIXES):
+        if text.lower().endswith(FILE_SUFFIXES):
             return FileTarget(_project_of(text), text)
         if release := _RELEASE.fullmatch(text):
             return ReleaseTarget(normalise(release[1]), str(SpecifierSet(release[2])))
         return ProjectTarget(normalise(text))
-    except InvalidSpecifier as error:
+    except ValueError as error:  # Not only InvalidSpecifier: numbers of thousands of digits are ValueErrors.
         raise InvalidTarget(
             f"{text!r}: {error}; write a release as litellm==1.82.8 or litellm>=1.82.7,<1.82.9"
         ) from error
@@ -117,4 +116,4 @@ def _project_of(filename: str) -> str:
     projects = possible_projects(filename)
     if not projects:
         raise InvalidName(f"{filename!r} does not tell which project it belongs to")
-    return projects[0]
+    return parse_filename(filename, projects[0]).project
