@@ -14,6 +14,8 @@ class StatusMarker(StrEnum):
     ARCHIVED = "archived"
     DEPRECATED = "deprecated"
     QUARANTINED = "quarantined"
+    UNRECOGNISED = "unrecognised"
+    """The upstream gives a status that PEP 792 does not define: never taken for active, never passed on."""
 
 
 @dataclass(frozen=True, slots=True)
