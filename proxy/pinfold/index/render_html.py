@@ -1,0 +1,70 @@
+"""An index's pages in HTML (PEP 503): version 1.4, with PEP 592, 629, 658, 708, 714, 740 and 792."""
+
+from collections.abc import Iterable
+from html import escape
+
+from pinfold.domain.project import StatusMarker
+from pinfold.index.page import ListedFile, ListedProject
+from pinfold.index.render_json import API_VERSION
+
+# Every value that is put into these goes through `escape`, or through `_attribute`, which does.
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{metadata}
+<title>{title}</title>
+</head>
+<body>
+<h1>{title}</h1>
+{links}
+</body>
+</html>
+"""
+
+
+def render_html(page: ListedProject) -> bytes:
+    """Return a project page in HTML5; the same page always gives the same bytes."""
+    metadata = [_meta("repository-version", API_VERSION)]
+    if page.status.marker is not StatusMarker.UNRECOGNISED:
+        metadata.append(_meta("project-status", page.status.marker.value))
+        if page.status.reason:
+            metadata.append(_meta("project-status-reason", page.status.reason))
+    metadata += [_meta("tracks", address) for address in page.tracks]
+    metadata += [_meta("alternate-locations", address) for address in page.alternate_locations]
+    return _page(f"Links for {page.name}", metadata, map(_link, page.files))
+
+
+def render_names_html(names: Iterable[str]) -> bytes:
+    """Return the list of an index's projects in HTML5."""
+    links = (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in names)
+    return _page("Simple index", [_meta("repository-version", API_VERSION)], links)
+
+
+def _page(title: str, metadata: Iterable[str], links: Iterable[str]) -> bytes:
+    return _PAGE.format(title=escape(title), metadata="\n".join(metadata), links="\n".join(links)).encode()
+
+
+def _meta(name: str, content: str) -> str:
+    return f'<meta name="pypi:{name}"{_attribute("content", content)}>'
+
+
+def _link(listed: ListedFile) -> str:
+    file = listed.file
+    attributes = _attribute("href", f"{listed.url}#sha256={file.sha256}")
+    if file.requires_python:
+        attributes += _attribute("data-requires-python", file.requires_python)
+    if listed.core_metadata:
+        value = f"sha256={listed.core_metadata}" if isinstance(listed.core_metadata, str) else "true"
+        # PEP 714 lets HTML carry the old name as well, for the tools that know no other.
+        attributes += _attribute("data-core-metadata", value) + _attribute("data-dist-info-metadata", value)
+    if listed.yanked is not None:
+        attributes += _attribute("data-yanked", listed.yanked)
+    if isinstance(listed.provenance, str):
+        attributes += _attribute("data-provenance", listed.provenance)
+    return f"<a{attributes}>{escape(file.filename)}</a><br>"
+
+
+def _attribute(name: str, value: str) -> str:
+    return f' {name}="{escape(value)}"'
