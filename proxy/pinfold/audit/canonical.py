@@ -74,6 +74,8 @@ def _plain(value: object) -> Any:
             return kept_text(str(value))
         case None | bool():
             return value
+        case dict():
+            return {_name(key): _plain(item) for key, item in value.items()}
         case int() if abs(value) <= _SAFE_INTEGER:
             return int(value)
         case int() | float():
@@ -82,8 +84,6 @@ def _plain(value: object) -> Any:
             return rfc3339(value)
         case list() | tuple():
             return [_plain(item) for item in value]
-        case dict():
-            return {_name(key): _plain(item) for key, item in value.items()}
         case _ if is_dataclass(value):
             items = ((field.name, getattr(value, field.name)) for field in fields(value))
             return {name: _plain(item) for name, item in items if item is not None and item not in ((), {})}
@@ -93,4 +93,5 @@ def _plain(value: object) -> Any:
 
 def _name(key: str) -> str:
     # Within ASCII the orders by code point and by UTF-16, which RFC 8785 asks for, are the same.
-    return key.encode("ascii", "backslashreplace").decode()[:MAX_TEXT]
+    ascii_key = key if key.isascii() else key.encode("ascii", "backslashreplace").decode()
+    return ascii_key[:MAX_TEXT]

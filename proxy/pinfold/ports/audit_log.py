@@ -23,8 +23,11 @@ class AuditQuery:
     rule: str | None = None
     reference: str | None = None
     since: datetime | None = None
+    """The beginning of a span of time, included."""
     until: datetime | None = None
+    """Its end, not included."""
     after_seq: int = 0
+    """Where the page before ended, whichever way the pages run; 0 for the first page."""
     newest_first: bool = True
     limit: int = 100
 
@@ -37,5 +40,5 @@ class AuditLog(Protocol):
         ...
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
-        """Return the entries that a query matches."""
+        """Return the entries that a query matches; raises StoreError when the store fails."""
         ...

@@ -10,7 +10,7 @@ class BlobWriter(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where the bytes are meanwhile, for readers that follow the writing."""
+        """Where the bytes are until the writer's context is left, for readers that open them once and follow."""
         ...
 
     async def write(self, chunk: bytes) -> None:

@@ -27,11 +27,14 @@ class Catalog(Protocol):
         ...
 
     async def update(self, upstream: str, project: str, change: Callable[[Stored | None], Stored]) -> Stored:
-        """Replace a listing by what a pure function makes of the present one, as one transaction over all processes."""
+        """Replace a listing by what a pure function makes of the present one, as one transaction over all processes.
+
+        Where the function raises, nothing changes and the error comes through.
+        """
         ...
 
     async def touch(self, upstream: str, project: str, fresh_until: datetime) -> None:
-        """Let a listing count as fresh until a moment, its content unchanged."""
+        """Let a listing, where there is one, count as fresh until a moment, its content unchanged."""
         ...
 
     async def metadata_digests(self, project: str) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ class RecordStore(Protocol):
         ...
 
     async def add_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
-        """Add a record."""
+        """Add a record, under an id that none has."""
         ...
 
     async def close_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
@@ -30,7 +30,7 @@ class RecordStore(Protocol):
         ...
 
     async def add_waiver(self, waiver: Waiver, entry: Entry) -> None:
-        """Add a waiver."""
+        """Add a waiver, under an id that none has."""
         ...
 
     async def revoke_waiver(self, waiver_id: str, by: str, at: datetime, entry: Entry) -> None:
