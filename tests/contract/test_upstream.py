@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.fakes.upstream import POOR, PYPI, FakeUpstream, Fault, Manners
+from tests.fakes.upstream.reading import entry_of, page_of, read
 
 from pinfold.adapters.upstream import HttpUpstream, UpstreamOptions
 from pinfold.domain.errors import FileMismatch, NotFound, UpstreamError
-from pinfold.domain.project import File, StatusMarker
+from pinfold.domain.project import StatusMarker
 from pinfold.ports.upstream import Missing, Page, Unchanged, Upstream, Validators
-from tests.fakes.upstream import POOR, PYPI, FakeFile, FakeUpstream, Fault, Manners
 
 UPLOADED = datetime(2026, 3, 24, 10, 39, 0, 250000, tzinfo=UTC)
 
@@ -29,24 +30,6 @@ async def upstream(index: FakeUpstream) -> AsyncIterator[Upstream]:
     adapter = HttpUpstream(options)
     yield adapter
     await adapter.aclose()
-
-
-async def page_of(upstream: Upstream, project: str) -> Page:
-    page = await upstream.project(project, None)
-    assert isinstance(page, Page)
-    return page
-
-
-async def entry(upstream: Upstream, file: FakeFile) -> File:
-    page = await page_of(upstream, file.project)
-    return next(one for one in page.project.files if one.filename == file.filename)
-
-
-async def read(upstream: Upstream, file: File, first: int = 0) -> bytes:
-    async with upstream.download(file, first) as download:
-        content = b"".join([chunk async for chunk in download.chunks])
-        assert download.length == len(content)
-        return content
 
 
 def test_has_its_name(upstream: Upstream) -> None:
@@ -71,7 +54,7 @@ async def test_upload_times_and_sizes_are_told_where_the_index_tells_them(
     upstream: Upstream, index: FakeUpstream
 ) -> None:
     file = index.add_file("litellm", "1.82.6", upload_time=UPLOADED)
-    found = await entry(upstream, file)
+    found = await entry_of(upstream, file)
     told = (UPLOADED, len(file.content)) if index.manners.upload_times else (None, None)
     assert (found.upload_time, found.size) == told
 
@@ -79,7 +62,7 @@ async def test_upload_times_and_sizes_are_told_where_the_index_tells_them(
 async def test_provenance_is_told_where_the_index_tells_it(upstream: Upstream, index: FakeUpstream) -> None:
     attested = index.add_file("litellm", "1.82.6", provenance=b"{}")
     bare = index.add_file("litellm", "1.82.7")
-    found = [(await entry(upstream, file)).provenance for file in (attested, bare)]
+    found = [(await entry_of(upstream, file)).provenance for file in (attested, bare)]
     assert found == (
         [f"{index.origin}{attested.provenance_path}", True] if index.manners.provenance else [False, False]
     )
@@ -153,18 +136,18 @@ async def test_a_list_of_names_that_is_not_there_is_an_error(upstream: Upstream,
 
 async def test_a_file_is_read_whole(upstream: Upstream, index: FakeUpstream) -> None:
     file = index.add_file("litellm", "1.82.6", files={"litellm/data": bytes(700_000)})
-    assert await read(upstream, await entry(upstream, file)) == file.content
+    assert await read(upstream, await entry_of(upstream, file)) == file.content
 
 
 @pytest.mark.parametrize("first", [1, 1000, 299_999, 300_000])
 async def test_a_file_is_read_from_an_offset(upstream: Upstream, index: FakeUpstream, first: int) -> None:
     content = bytes(range(256)) * 1200
     file = index.add_file("litellm", "1.82.6", content=content[:300_001])
-    assert await read(upstream, await entry(upstream, file), first) == content[first:300_001]
+    assert await read(upstream, await entry_of(upstream, file), first) == content[first:300_001]
 
 
 async def test_a_file_that_is_gone_is_not_found(upstream: Upstream, index: FakeUpstream) -> None:
-    found = await entry(upstream, file := index.add_file("litellm", "1.82.6"))
+    found = await entry_of(upstream, file := index.add_file("litellm", "1.82.6"))
     index.remove_file(file)
     with pytest.raises(NotFound):
         await read(upstream, found)
@@ -173,7 +156,7 @@ async def test_a_file_that_is_gone_is_not_found(upstream: Upstream, index: FakeU
 
 
 async def test_a_file_that_cannot_be_had_is_not_taken_for_gone(upstream: Upstream, index: FakeUpstream) -> None:
-    found = await entry(upstream, file := index.add_file("litellm", "1.82.6"))
+    found = await entry_of(upstream, file := index.add_file("litellm", "1.82.6"))
     index.befall(file, Fault(status=500))
     with pytest.raises(UpstreamError):
         await read(upstream, found)
@@ -190,7 +173,7 @@ async def test_ranges_are_read_where_the_index_serves_them(
     upstream: Upstream, index: FakeUpstream, first: int, last: int, part: slice
 ) -> None:
     content = bytes(range(100))
-    found = await entry(upstream, index.add_file("litellm", "1.82.6", content=content))
+    found = await entry_of(upstream, index.add_file("litellm", "1.82.6", content=content))
     if index.manners.ranges:
         assert await upstream.read_range(found, first, last) == (content[part], 100)
     else:
@@ -200,7 +183,7 @@ async def test_ranges_are_read_where_the_index_serves_them(
 
 async def test_metadata_is_read_where_the_index_has_it(upstream: Upstream, index: FakeUpstream) -> None:
     file = index.add_file("litellm", "1.82.6", requires_dist=["httpx"])
-    found = await entry(upstream, file)
+    found = await entry_of(upstream, file)
     if index.manners.core_metadata:
         assert file.metadata is not None
         assert found.core_metadata == hashlib.sha256(file.metadata).hexdigest()
@@ -212,14 +195,14 @@ async def test_metadata_is_read_where_the_index_has_it(upstream: Upstream, index
 
 async def test_announced_metadata_that_is_not_there_is_none(upstream: Upstream, index: FakeUpstream) -> None:
     file = index.add_file("litellm", "1.82.6")
-    found = await entry(upstream, file)
+    found = await entry_of(upstream, file)
     index.befall(file.metadata_path, Fault(status=404))
     assert await upstream.metadata(found) is None
 
 
 async def test_other_metadata_than_announced_is_refused(upstream: Upstream, index: FakeUpstream) -> None:
     file = index.add_file("litellm", "1.82.6")
-    found = await entry(upstream, file)
+    found = await entry_of(upstream, file)
     index.befall(file.metadata_path, Fault(status=200, content=b"Name: other\n"))
     if index.manners.core_metadata:
         with pytest.raises(FileMismatch):

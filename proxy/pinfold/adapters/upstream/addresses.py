@@ -32,17 +32,23 @@ _METADATA = frozenset(
 )
 # IPv6 assigns hosts from here only; is_global alone counts whatever its Python release has not heard of.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
-_6TO4 = ipaddress.IPv6Network("2002::/16")
-_TEREDO = ipaddress.IPv6Network("2001::/32")
+# Of the registries' special purposes, those that some Python release takes for global.
+_SPECIAL = (
+    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments
+    ipaddress.ip_network("192.88.99.0/24"),  # once relays of 6to4
+    ipaddress.ip_network("2001::/23"),  # protocol assignments, Teredo among them
+    ipaddress.ip_network("2002::/16"),  # 6to4
+    ipaddress.ip_network("3fff::/20"),  # documentation
+)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """Return the IP address that a host is in its one plain spelling, or None."""
+    """Return the IP address that a host is in its one plain spelling, without an IPv6 zone, or None."""
     try:
-        return ipaddress.ip_address(text)
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
         return None
 
@@ -52,14 +58,14 @@ def reach(address: IPAddress) -> Reach:
     """Return the sort of network that an address leads to, judged by the worst address that it carries."""
     if address in _METADATA or address.is_link_local or address.is_multicast:
         return Reach.NEVER
+    public = address.is_global and not address.is_reserved and not any(address in network for network in _SPECIAL)
     if isinstance(address, ipaddress.IPv4Address):
-        return Reach.PUBLIC if address.is_global and not address.is_reserved else Reach.LOCAL
+        return Reach.PUBLIC if public else Reach.LOCAL
     if address.ipv4_mapped is not None:
         return reach(address.ipv4_mapped)
     if address in _NAT64:
         return reach(_last_32_bits(address))
-    public = address in _UNICAST and address.is_global and not (address in _6TO4 or address in _TEREDO)
-    return max([Reach.PUBLIC if public else Reach.LOCAL, *map(reach, _tunnelled(address))])
+    return max([Reach.PUBLIC if public and address in _UNICAST else Reach.LOCAL, *map(reach, _tunnelled(address))])
 
 
 def _tunnelled(address: ipaddress.IPv6Address) -> list[IPAddress]:

@@ -18,7 +18,7 @@ from pinfold.adapters.upstream.options import UpstreamOptions
 from pinfold.adapters.upstream.pages import ACCEPT, conditions, max_age, understand, validators
 from pinfold.adapters.upstream.ranges import parse_content_range
 from pinfold.adapters.upstream.stream import FileStream
-from pinfold.adapters.upstream.transport import Answer, Transport
+from pinfold.adapters.upstream.transport import Answer, Question, Transport
 from pinfold.domain.errors import FileMismatch, NotFound, UpstreamError
 from pinfold.domain.names import normalise
 from pinfold.domain.project import File
@@ -111,7 +111,7 @@ class HttpUpstream:
             raise ValueError(f"a range of {wanted} bytes cannot be read")
         headers = {**_IDENTITY, hdrs.RANGE: f"bytes={first}" if first < 0 else f"bytes={first}-{last}"}
         with self._measured("range"):
-            answer = await self._transport.fetch(_url(file.url), headers, frozenset((206,)), limit=wanted)
+            answer = await self._transport.fetch(Question(_url(file.url), headers, frozenset((206,))), limit=wanted)
             if answer.gone:
                 raise NotFound(f"{answer.asked}: answered {answer.status}")
             require_identity(answer.headers, answer.asked)
@@ -130,7 +130,7 @@ class HttpUpstream:
         parts = urlsplit(file.url)
         with self._measured("metadata") as measured:
             url = _url(parts._replace(path=parts.path + ".metadata").geturl())
-            answer = await self._transport.fetch(url, _IDENTITY, frozenset((200,)), limit=MAX_PART)
+            answer = await self._transport.fetch(Question(url, _IDENTITY, frozenset((200,))), limit=MAX_PART)
             if answer.gone:
                 measured.outcome = "missing"
                 return None
@@ -142,7 +142,9 @@ class HttpUpstream:
     async def _page(self, url: URL, known: Validators | None) -> Answer:
         headers = {hdrs.ACCEPT: ACCEPT, hdrs.ACCEPT_ENCODING: "gzip", **conditions(known)}
         wanted = frozenset((200, 304) if conditions(known) else (200,))
-        return await self._transport.fetch(url, headers, wanted, limit=self._options.max_page_bytes)
+        return await self._transport.fetch(
+            Question(url, headers, wanted, own_word=True), limit=self._options.max_page_bytes
+        )
 
     async def _understood(self, answer: Answer, *, json: Callable[[bytes], T], html: Callable[[bytes], T]) -> T:
         limit = self._options.max_page_bytes

@@ -46,7 +46,7 @@ class Guard:
         ):
             raise self.refused(shown(url), "has no plain host name or address")
         if self._listed:
-            if not self._is_listed(url):
+            if not self.is_named(url):
                 raise self.refused(shown(url), "leads to a host that file_hosts does not list")
         elif not url.is_default_port():
             raise self.refused(shown(url), "leads to an unusual port; file_hosts can allow it")
@@ -64,6 +64,12 @@ class Guard:
     def is_own(self, url: URL) -> bool:
         """Tell whether a URL has the upstream's own scheme, host and port."""
         return (url.scheme, url.raw_host, url.port) == (self._base.scheme, self._base.raw_host, self._base.port)
+
+    def is_named(self, url: URL) -> bool:
+        """Tell whether the settings name a URL's host and port: as the upstream's own, or in `file_hosts`."""
+        host = url.host_subcomponent
+        listed = f"{host}:{url.port}" in self._listed or (url.is_default_port() and host in self._listed)
+        return listed or self.is_own(url)
 
     async def may_connect(self, address: str) -> bool:
         """Tell whether a connection may be made to an address, that of the upstream's own host included."""
@@ -87,10 +93,6 @@ class Guard:
             return False
         addresses = [parse_address(result["host"]) for result in found]
         return any(address is not None and reach(address) is Reach.LOCAL for address in addresses)
-
-    def _is_listed(self, url: URL) -> bool:
-        host = url.host_subcomponent
-        return f"{host}:{url.port}" in self._listed or (url.is_default_port() and host in self._listed)
 
 
 class GuardedResolver(AbstractResolver):

@@ -45,20 +45,16 @@ def understand(answer: Answer, limit: int, *, json: Callable[[bytes], T], html: 
 
 
 def validators(answer: Answer) -> Validators:
-    """Return what to ask again by; what could not be sent back as it is counts as not given."""
-    etag, modified = (answer.headers.get(name, "") for name in (hdrs.ETAG, hdrs.LAST_MODIFIED))
-    return Validators(
-        etag=etag if _PRINTABLE.fullmatch(etag) else None,
-        last_modified=modified if _PRINTABLE.fullmatch(modified) else None,
-    )
+    """Return what to ask again by."""
+    etag, modified = (_sendable(answer.headers.get(name)) for name in (hdrs.ETAG, hdrs.LAST_MODIFIED))
+    return Validators(etag, modified)
 
 
 def conditions(known: Validators | None) -> dict[str, str]:
     """Return the headers that ask for a page only if it is another than validators stand for."""
-    asked = {
-        hdrs.IF_NONE_MATCH: known.etag if known else None,
-        hdrs.IF_MODIFIED_SINCE: known.last_modified if known else None,
-    }
+    if known is None:
+        return {}
+    asked = {hdrs.IF_NONE_MATCH: _sendable(known.etag), hdrs.IF_MODIFIED_SINCE: _sendable(known.last_modified)}
     return {name: value for name, value in asked.items() if value is not None}
 
 
@@ -69,6 +65,11 @@ def max_age(answer: Answer) -> timedelta | None:
         return timedelta(0)
     stated = _MAX_AGE.search(directives)
     return timedelta(seconds=int(stated[1])) if stated else None
+
+
+def _sendable(validator: str | None) -> str | None:
+    """Return a validator if it can be stored, and sent back as it is; without it, the page is just sent whole again."""
+    return validator if validator is not None and _PRINTABLE.fullmatch(validator) else None
 
 
 def _decoded(answer: Answer, limit: int) -> bytes:

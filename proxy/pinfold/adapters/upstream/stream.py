@@ -9,7 +9,7 @@ from yarl import URL
 
 from pinfold.adapters.upstream.failures import Transient, require_identity, told
 from pinfold.adapters.upstream.ranges import parse_content_range
-from pinfold.adapters.upstream.transport import READ_SIZE, Transport
+from pinfold.adapters.upstream.transport import READ_SIZE, Question, Transport
 from pinfold.domain.errors import NotFound, UpstreamError
 
 
@@ -99,7 +99,7 @@ class FileStream:
             headers[hdrs.RANGE] = f"bytes={self._position}-"
         wanted = frozenset((200, 206) if self._position else (200,))
         started = time.monotonic()
-        response = await self._transport.open(self._url, headers, wanted)
+        response = await self._transport.open(Question(self._url, headers, wanted))
         self.waited += time.monotonic() - started
         try:
             self._accept(response)

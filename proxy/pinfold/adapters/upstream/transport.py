@@ -5,6 +5,7 @@ import base64
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 from aiohttp import hdrs
@@ -26,6 +27,19 @@ READ_SIZE = 256 << 10
 _CONNECTIONS = 256
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _GONE = frozenset((404, 410))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A GET request."""
+
+    url: URL
+    headers: Mapping[str, str]
+    wanted: frozenset[int]
+    """The statuses that answer it; 404 and 410 always do."""
+    own_word: bool = False
+    """Only the upstream can answer: no redirect may lead elsewhere, unless `file_hosts` lists the host. Many an index
+    redirects what it does not have to PyPI, whose word must not pass for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +80,46 @@ class Transport:
         await self._direct.close()
         await self._proxied.close()
 
-    async def fetch(self, url: URL, headers: Mapping[str, str], wanted: frozenset[int], *, limit: int) -> Answer:
-        """Return an answer with its whole body, of at most `limit` bytes; statuses and errors are those of `open`."""
+    async def fetch(self, question: Question, *, limit: int) -> Answer:
+        """Return the answer with its whole body, of at most `limit` bytes; raises what `open` raises."""
         try:
             async with asyncio.timeout(self.options.total_timeout):
-                return await retried(lambda: self._fetch_once(url, headers, wanted, limit), self.options)
+                return await retried(lambda: self._fetch_once(question, limit), self.options)
         except TimeoutError:
-            raise UpstreamError(f"{self.asked(url)}: no whole answer in {self.options.total_timeout:g} s") from None
+            asked = self.asked(question.url)
+            raise UpstreamError(f"{asked}: no whole answer in {self.options.total_timeout:g} s") from None
 
-    async def open(self, url: URL, headers: Mapping[str, str], wanted: frozenset[int]) -> aiohttp.ClientResponse:
-        """Return a response with its body still to come, and a status that is wanted, or 404 or 410.
-
-        Raises UpstreamError for every other status, and for whatever goes wrong.
-        """
-        return await retried(lambda: self._follow(url, headers, wanted), self.options)
+    async def open(self, question: Question) -> aiohttp.ClientResponse:
+        """Return the response with its body still to come; raise UpstreamError for one that answers nothing."""
+        return await retried(lambda: self._follow(question), self.options)
 
     def asked(self, url: URL) -> str:
         """Return how error lines about a URL begin."""
         return f"{self.options.name}: {shown(url)}"
 
-    async def _fetch_once(self, url: URL, headers: Mapping[str, str], wanted: frozenset[int], limit: int) -> Answer:
-        async with await self._follow(url, headers, wanted) as response:
+    async def _fetch_once(self, question: Question, limit: int) -> Answer:
+        async with await self._follow(question) as response:
             asked = self.asked(response.url)
             body = b"" if response.status in _GONE else await _read(response, limit, asked)
             return Answer(asked, response.url, response.status, response.headers, body)
 
-    async def _follow(self, url: URL, headers: Mapping[str, str], wanted: frozenset[int]) -> aiohttp.ClientResponse:
-        trusted = True
+    async def _follow(self, question: Question) -> aiohttp.ClientResponse:
+        url, trusted = question.url, True
         for _ in range(MAX_REDIRECTS + 1):
             # A redirect that comes back from elsewhere was chosen there: it does not get the credentials again.
             trusted = trusted and self._guard.is_own(url)
-            response = await self._send(url, headers, trusted=trusted)
-            if response.status in wanted or response.status in _GONE:
+            response = await self._send(url, question.headers, trusted=trusted)
+            if response.status in question.wanted or response.status in _GONE:
                 return response
             response.release()
             if response.status not in _REDIRECTS:
                 refuse_status(response, self.asked(url))
             url = self._next(response)
+            if question.own_word and not self._guard.is_named(url):
+                raise UpstreamError(
+                    f"{self.asked(question.url)}: redirected to {shown(url)}, another index; "
+                    "turn that off there, or list the host in file_hosts"
+                )
         raise UpstreamError(f"{self.asked(url)}: redirected more than {MAX_REDIRECTS} times")
 
     async def _send(self, url: URL, headers: Mapping[str, str], *, trusted: bool) -> aiohttp.ClientResponse:
@@ -126,7 +143,7 @@ class Transport:
             raise UpstreamError(f"{asked}: its redirect is not followed: it would leave https")
         return url
 
-    def _session(self, resolver: AbstractResolver, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    def _session(self, resolver: AbstractResolver, tls: ssl.SSLContext | Literal[True]) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=resolver, ssl=tls, limit=_CONNECTIONS),
             timeout=aiohttp.ClientTimeout(
@@ -152,7 +169,9 @@ async def _read(response: aiohttp.ClientResponse, limit: int, asked: str) -> byt
     return bytes(body)
 
 
-def _tls(options: UpstreamOptions) -> ssl.SSLContext:
+def _tls(options: UpstreamOptions) -> ssl.SSLContext | Literal[True]:
+    if options.ca_file is None:
+        return True
     try:
         return ssl.create_default_context(cafile=options.ca_file)
     except (OSError, ssl.SSLError):
