@@ -1,7 +1,16 @@
 """The command line, run in a folder of its own."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +21,34 @@ from tests.fakes.upstream import FakeUpstream, running_upstream
 from pinfold.cli import program
 
 Run = Callable[..., Result]
+
+
+@dataclass
+class Server:
+    """A server in a process of its own."""
+
+    process: subprocess.Popen[str]
+    address: str
+    announced: str
+
+    def listens(self) -> bool:
+        """Tell whether connections are accepted."""
+        host, _, port = self.address.removeprefix("http://").rpartition(":")
+        with socket.socket() as client:
+            return client.connect_ex((host, int(port))) == 0
+
+    def status(self, path: str) -> int:
+        """Return what a request is answered with."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=20) as response:
+                response.read()
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+
+Serving = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.fixture
@@ -51,3 +88,23 @@ def upstream(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeUpst
     with running_upstream() as fake:
         monkeypatch.setenv("PINFOLD_UPSTREAMS__PYPI__URL", fake.url)
         yield fake
+
+
+@pytest.fixture
+def serving(folder: Path) -> Serving:
+    """Serve in the current folder on any free port, until the context is left."""
+
+    @contextmanager
+    def serving(*options: str) -> Iterator[Server]:
+        command = [sys.executable, "-m", "pinfold", "serve", "--port", "0", *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=os.environ) as process:
+            assert process.stderr is not None
+            banner = [process.stderr.readline() for _ in range(3)]
+            server = Server(process, banner[0].partition("serves ")[2].partition("/simple/")[0], "".join(banner))
+            try:
+                yield server
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=30)
+
+    return serving

@@ -53,14 +53,21 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture
-def log(folder: Path) -> None:
-    async def write() -> None:
-        async with open_installation(Settings(data=folder / "pinfold-data")) as installation:
-            for one in ENTRIES:
+def write(data: Path, *entries: Entry) -> None:
+    async def append() -> None:
+        async with open_installation(Settings(data=data)) as installation:
+            for one in entries:
                 await installation.audit_log.append(one)
 
-    asyncio.run(write())
+    asyncio.run(append())
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A data directory with a log that is only read."""
+    data = tmp_path_factory.mktemp("data")
+    write(data, *ENTRIES)
+    return f"--data={data}"
 
 
 def numbers(document: Any) -> list[int]:
@@ -92,8 +99,8 @@ def numbers(document: Any) -> list[int]:
         (["--project", "absent"], []),
     ],
 )
-def test_every_filter(log: None, answer: Answer, options: list[str], expected: list[int]) -> None:
-    assert numbers(answer("audit", "search", *options)) == expected
+def test_every_filter(log: str, answer: Answer, options: list[str], expected: list[int]) -> None:
+    assert numbers(answer("audit", "search", log, *options)) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,34 +114,35 @@ def test_every_filter(log: None, answer: Answer, options: list[str], expected: l
         ["--limit", "0"],
     ],
 )
-def test_what_no_entry_can_have_is_wrong_usage(log: None, run: Run, options: list[str]) -> None:
-    assert run("audit", "search", *options).exit_code == 2
+def test_what_no_entry_can_have_is_wrong_usage(log: str, run: Run, options: list[str]) -> None:
+    assert run("audit", "search", log, *options).exit_code == 2
 
 
-def test_entries_are_told_in_full_as_json(log: None, answer: Answer) -> None:
-    (one,) = answer("audit", "search", "--decision", "deny")["entries"]
+def test_entries_are_told_in_full_as_json(log: str, answer: Answer) -> None:
+    (one,) = answer("audit", "search", log, "--decision", "deny")["entries"]
     assert one["entry"]["actor"]["address"] == "192.0.2.7"
     assert one["entry"]["verdicts"] == [{"rule": "minimum-age", "reason": "uploaded 3 h ago"}]
     assert datetime.fromisoformat(one["entry"]["time"]) == ENTRIES[1].time
 
 
-def test_entries_are_told_in_a_line_each(log: None, run: Run) -> None:
-    lines = run("audit", "search", "--project", "litellm").stdout.splitlines()
+def test_entries_are_told_in_a_line_each(log: str, run: Run) -> None:
+    lines = run("audit", "search", log, "--project", "litellm").stdout.splitlines()
     assert lines[0].split() == ["#", "TIME", "(UTC)", "ACTION", "WHO", "WHAT", "WHY"]
     assert lines[1].startswith("2  ")
     assert lines[1].endswith(
         "file.refused  ci, 192.0.2.7, pip 26.3  litellm-1.82.8.tar.gz  minimum-age: uploaded 3 h ago"
     )
-    assert run("audit", "search", "--project", "absent").stdout == "Nothing in the audit log matches.\n"
+    assert run("audit", "search", log, "--project", "absent").stdout == "Nothing in the audit log matches.\n"
 
 
-def test_tail_shows_the_newest_in_their_order(log: None, answer: Answer) -> None:
-    assert numbers(answer("audit", "tail")) == [1, 2, 3]
-    assert numbers(answer("audit", "tail", "--limit", "2")) == [2, 3]
-    assert numbers(answer("audit", "tail", "--project", "litellm")) == [1, 2]
+def test_tail_shows_the_newest_in_their_order(log: str, answer: Answer) -> None:
+    assert numbers(answer("audit", "tail", log)) == [1, 2, 3]
+    assert numbers(answer("audit", "tail", log, "--limit", "2")) == [2, 3]
+    assert numbers(answer("audit", "tail", log, "--project", "litellm")) == [1, 2]
 
 
-def test_tail_follows_what_other_processes_write_until_ctrl_c(log: None, run: Run, folder: Path) -> None:
+def test_tail_follows_what_other_processes_write_until_ctrl_c(run: Run, folder: Path) -> None:
+    write(folder / "pinfold-data", *ENTRIES)
     command = [sys.executable, "-m", "pinfold", "audit", "tail", "--limit", "1", "--follow", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=os.environ) as process:
         assert process.stdout is not None
@@ -150,12 +158,7 @@ def test_a_user_agent_cannot_steer_the_terminal(run: Run, folder: Path) -> None:
     evil = entry(
         1, actor=Actor("x\x1b[2J", installer="\x1b]0;owned\x07"), filename="a\u202eb", details={"reason": "\x9b"}
     )
-
-    async def write() -> None:
-        async with open_installation(Settings(data=folder / "pinfold-data")) as installation:
-            await installation.audit_log.append(evil)
-
-    asyncio.run(write())
+    write(folder / "pinfold-data", evil)
     for shown in (run("audit", "search").stdout, run("audit", "tail").stdout, run("audit", "search", "--json").stdout):
         assert len(shown.splitlines()) > 1
         assert shown.replace("\n", "").isprintable()

@@ -1,0 +1,122 @@
+"""`pinfold doctor`."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.upstream import FakeUpstream, Fault
+from tests.unit.cli.conftest import Run
+
+from pinfold.cli import checks
+
+Answer = Callable[..., Any]
+
+
+@pytest.fixture
+def index(upstream: FakeUpstream) -> FakeUpstream:
+    """An index that has the project that is asked for."""
+    upstream.add_file(checks.PROBE, "26.3")
+    return upstream
+
+
+def states(document: Any) -> dict[str, str]:
+    return {check["subject"]: check["state"] for check in document["checks"]}
+
+
+def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
+    answer("quarantine", "list")  # makes the databases
+    document = answer("doctor")
+    assert document["healthy"] is True
+    assert set(states(document)) == {
+        "configuration",
+        "policy of main",
+        "data directory",
+        "disk",
+        "ledger.db",
+        "catalog.db",
+        "upstream pypi",
+        "clock",
+    }
+    assert set(states(document).values()) <= {"ok", "warn"}
+    lines = run("doctor").stdout.splitlines()
+    assert lines[0] == "ok    configuration   no document, so the defaults, PINFOLD_UPSTREAMS__PYPI__URL"
+    assert any(line.startswith("ok    upstream pypi   http://127.0.0.1:") and line.endswith(" ms") for line in lines)
+
+
+def test_every_problem_of_the_configuration_is_told(run: Run) -> None:
+    Path("pinfold.toml").write_text('dat = "x"\n[server]\nport = -1\n')
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.count("fail  configuration  pinfold.toml: ") == 2
+
+
+def test_secrets_in_variables_are_not_shown(index: FakeUpstream, run: Run) -> None:
+    environ = {"PINFOLD_UPSTREAMS__PYPI__USERNAME": "me", "PINFOLD_UPSTREAMS__PYPI__PASSWORD": "hunter2-hunter2"}
+    result = run("doctor", env=environ)
+    assert "PINFOLD_UPSTREAMS__PYPI__PASSWORD" in result.stdout
+    assert "hunter2" not in result.output
+
+
+def test_a_policy_that_cannot_be_loaded(index: FakeUpstream, answer: Answer) -> None:
+    Path("own.toml").write_text("[[rule]]\nid = 'min-age'\n")
+    Path("pinfold.toml").write_text('[indexes.own]\npolicy = "own.toml"\n')
+    document = answer("doctor", exit_code=1)
+    assert (states(document)["policy of own"], states(document)["policy of main"]) == ("fail", "ok")
+    assert states(document)["upstreams"] == "warn"
+
+
+def test_a_data_directory_that_is_something_else(folder: Path, answer: Answer) -> None:
+    (folder / "pinfold-data" / "thesis.doc").touch()
+    assert states(answer("doctor", exit_code=1))["data directory"] == "fail"
+
+
+def test_no_data_directory_is_made(index: FakeUpstream, folder: Path, answer: Answer) -> None:
+    (folder / "pinfold-data").rmdir()
+    assert states(answer("doctor"))["data directory"] == "warn"
+    assert not (folder / "pinfold-data").exists()
+
+
+def test_a_damaged_database(index: FakeUpstream, folder: Path, answer: Answer) -> None:
+    answer("quarantine", "list")
+    path = folder / "pinfold-data" / "ledger.db"
+    damaged = bytearray(path.read_bytes())
+    damaged[4096 * 2 : 4096 * 3] = b"\xff" * 4096
+    path.write_bytes(damaged)
+    assert states(answer("doctor", exit_code=1))["ledger.db"] == "fail"
+
+
+def test_a_database_of_a_later_version(index: FakeUpstream, folder: Path, answer: Answer) -> None:
+    answer("quarantine", "list")
+    with sqlite3.connect(folder / "pinfold-data" / "ledger.db") as connection:
+        connection.execute("UPDATE _sqlite_migrations SET name = name || ' of the future'")
+    connection.close()
+    assert states(answer("doctor", exit_code=1))["start"] == "fail"
+
+
+@pytest.mark.parametrize(("free", "state"), [(100 << 30, "ok"), (1 << 30, "warn"), (1 << 20, "fail")])
+def test_the_disk(index: FakeUpstream, answer: Answer, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+    usage = shutil.disk_usage("/")._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    assert states(answer("doctor", exit_code=int(state == "fail")))["disk"] == state
+
+
+def test_an_upstream_that_fails(index: FakeUpstream, run: Run) -> None:
+    index.befall(index.page_path(checks.PROBE), Fault(status=403))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "fail  upstream pypi" in result.stdout
+
+
+def test_an_upstream_that_answers_but_is_no_index_of_pypis_kind(upstream: FakeUpstream, answer: Answer) -> None:
+    assert states(answer("doctor"))["upstream pypi"] == "warn"
+
+
+def test_a_clock_behind_the_newest_upload_is_slow(index: FakeUpstream, answer: Answer) -> None:
+    index.add_file(checks.PROBE, "26.4", upload_time=datetime.now(UTC) + timedelta(hours=2))
+    document = answer("doctor", exit_code=1)
+    assert states(document)["clock"] == "fail"
+    assert "slow by 1 h" in next(one["found"] for one in document["checks"] if one["subject"] == "clock")
