@@ -105,10 +105,10 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .add_extension(x509.SubjectAlternativeName([identity.subject()]), critical=True)
+            .add_extension(x509.SubjectAlternativeName(identity.subjects()), critical=True)
         )
         for arc, value in identity.extensions().items():
-            if value:
+            if value is not None:
                 builder = builder.add_extension(encoded(arc, value), critical=False)
         # The timestamp covers the certificate as it would be without it, down to serial number and dates.
         bare = builder.sign(issuer_key, hashes.SHA256())

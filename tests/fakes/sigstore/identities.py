@@ -12,10 +12,10 @@ FULCIO = "1.3.6.1.4.1.57264.1"
 class Identity(Protocol):
     """Whoever a certificate is issued to."""
 
-    def subject(self) -> x509.GeneralName: ...
+    def subjects(self) -> list[x509.GeneralName]: ...
 
-    def extensions(self) -> dict[int, str]:
-        """The last arc of Fulcio's extension identifiers, and their values; what is empty is left out."""
+    def extensions(self) -> dict[int, str | None]:
+        """The last arc of Fulcio's extension identifiers, and their values; what is None is left out."""
         ...
 
     def publisher(self) -> dict[str, Any]:
@@ -33,10 +33,10 @@ class GitHubIdentity:
     certified_environment: str | None = None
     reusable_workflow: str | None = None
     """`owner/name/.github/workflows/file@ref` of the workflow that did the signing, where it is another one."""
-    repository_id: str = "1001"
-    owner_id: str = "2002"
+    repository_id: str | None = "1001"
+    owner_id: str | None = "2002"
     issuer: str = "https://token.actions.githubusercontent.com"
-    overrides: dict[int, str] = field(default_factory=dict)
+    overrides: dict[int, str | None] = field(default_factory=dict)
 
     @property
     def config(self) -> str:
@@ -46,10 +46,10 @@ class GitHubIdentity:
     def signer(self) -> str:
         return f"https://github.com/{self.reusable_workflow}" if self.reusable_workflow else self.config
 
-    def subject(self) -> x509.GeneralName:
-        return x509.UniformResourceIdentifier(self.signer)
+    def subjects(self) -> list[x509.GeneralName]:
+        return [x509.UniformResourceIdentifier(self.signer)]
 
-    def extensions(self) -> dict[int, str]:
+    def extensions(self) -> dict[int, str | None]:
         return {
             1: self.issuer,
             2: "release",
@@ -72,7 +72,7 @@ class GitHubIdentity:
             20: "release",
             21: f"https://github.com/{self.repository}/actions/runs/1/attempts/1",
             22: "public",
-            23: self.certified_environment or "",
+            23: self.certified_environment,
         } | self.overrides
 
     def publisher(self) -> dict[str, Any]:
@@ -92,16 +92,16 @@ class GitLabIdentity:
     commit: str = "0123456789abcdef0123456789abcdef01234567"
     environment: str | None = None
     issuer: str = "https://gitlab.com"
-    overrides: dict[int, str] = field(default_factory=dict)
+    overrides: dict[int, str | None] = field(default_factory=dict)
 
     @property
     def config(self) -> str:
         return f"https://gitlab.com/{self.repository}//{self.workflow}@{self.ref}"
 
-    def subject(self) -> x509.GeneralName:
-        return x509.UniformResourceIdentifier(self.config)
+    def subjects(self) -> list[x509.GeneralName]:
+        return [x509.UniformResourceIdentifier(self.config)]
 
-    def extensions(self) -> dict[int, str]:
+    def extensions(self) -> dict[int, str | None]:
         return {
             1: self.issuer,
             8: self.issuer,
@@ -126,12 +126,13 @@ class GitLabIdentity:
 @dataclass(frozen=True)
 class GoogleIdentity:
     email: str = "publisher@example.iam.gserviceaccount.com"
+    others: tuple[str, ...] = ()
     issuer: str = "https://accounts.google.com"
 
-    def subject(self) -> x509.GeneralName:
-        return x509.RFC822Name(self.email)
+    def subjects(self) -> list[x509.GeneralName]:
+        return [x509.RFC822Name(email) for email in (self.email, *self.others)]
 
-    def extensions(self) -> dict[int, str]:
+    def extensions(self) -> dict[int, str | None]:
         return {1: self.issuer, 8: self.issuer}
 
     def publisher(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ async def test_ids_tell_a_renamed_repository_from_one_that_took_over_the_name(
 
 
 async def test_ids_may_be_missing(sigstore: LocalSigstore, judge: Any) -> None:
-    found = await publisher(sigstore, judge, GitHubIdentity(repository_id="", owner_id=""))
+    found = await publisher(sigstore, judge, GitHubIdentity(repository_id=None, owner_id=None))
     assert (found.repository_id, found.owner_id) == (None, None)
 
 
@@ -53,7 +53,7 @@ async def test_revisions_may_contain_what_separates_them(ref: str, sigstore: Loc
 
 
 async def test_the_revision_may_be_the_commit(sigstore: LocalSigstore, judge: Any) -> None:
-    identity = GitHubIdentity(ref=GitHubIdentity().commit, overrides={14: ""})
+    identity = GitHubIdentity(ref=GitHubIdentity().commit, overrides={14: None})
     assert (await publisher(sigstore, judge, identity)).workflow == "publish.yml"
 
 
@@ -71,6 +71,7 @@ async def test_gitlab_configuration_is_a_path(sigstore: LocalSigstore, judge: An
         ("release", "release", Environment("release", certified=True)),
         ("Release", "release", Environment("Release", certified=True)),
         ("release", None, Environment("release", certified=True)),
+        ("", None, None),
         ("release", "", Environment("release", certified=True)),
     ],
 )

@@ -129,13 +129,13 @@ IDENTITIES: dict[str, tuple[Identity, dict[str, Any], str]] = {
         "not of GitHub",
     ),
     "issuer in the deprecated extension only": (
-        GitHubIdentity(overrides={8: ""}),
+        GitHubIdentity(overrides={8: None}),
         GITHUB.publisher(),
         "names no issuer",
     ),
     "kind": (GitHubIdentity(), GitLabIdentity(repository="example/widget").publisher(), "not of GitLab"),
     "gitlab's word for github": (
-        GitLabIdentity(overrides=GITHUB.extensions() | {1: "", 8: "https://gitlab.com"}),
+        GitLabIdentity(overrides=GITHUB.extensions() | {1: None, 8: "https://gitlab.com"}),
         GITHUB.publisher(),
         "an identity of https://gitlab.com, not of GitHub",
     ),
@@ -149,8 +149,12 @@ IDENTITIES: dict[str, tuple[Identity, dict[str, Any], str]] = {
         GITHUB.publisher(),
         "is not on GitHub",
     ),
-    "no repository": (GitHubIdentity(overrides={12: ""}), GITHUB.publisher(), "names no source repository"),
-    "no build configuration": (GitHubIdentity(overrides={18: ""}), GITHUB.publisher(), "names no build configuration"),
+    "no repository": (GitHubIdentity(overrides={12: None}), GITHUB.publisher(), "names no source repository"),
+    "no build configuration": (
+        GitHubIdentity(overrides={18: None}),
+        GITHUB.publisher(),
+        "names no build configuration",
+    ),
     "build configuration of another repository": (
         GitHubIdentity(overrides={18: ELSEWHERE}),
         GITHUB.publisher(),
@@ -162,7 +166,7 @@ IDENTITIES: dict[str, tuple[Identity, dict[str, Any], str]] = {
         "no workflow of its repository",
     ),
     "build configuration without a revision": (
-        GitHubIdentity(overrides={13: "", 14: ""}),
+        GitHubIdentity(overrides={13: None, 14: None}),
         GITHUB.publisher(),
         "no workflow of its repository",
     ),
@@ -185,6 +189,17 @@ IDENTITIES: dict[str, tuple[Identity, dict[str, Any], str]] = {
         GoogleIdentity(email="mallory@example.iam.gserviceaccount.com"),
         GoogleIdentity().publisher(),
         "is Google mallory@example.iam.gserviceaccount.com's",
+    ),
+    "two google accounts": (
+        GoogleIdentity(others=("mallory@example.iam.gserviceaccount.com",)),
+        GoogleIdentity().publisher(),
+        "does not name exactly one email address",
+    ),
+    "empty issuer": (GitHubIdentity(overrides={8: ""}), GITHUB.publisher(), "names no issuer"),
+    "environment of a job that had none": (
+        GitHubIdentity(certified_environment=""),
+        GITHUB.publisher() | {"environment": "production"},
+        "names the environment '', the index claims 'production'",
     ),
     "google issuer": (GoogleIdentity(issuer="https://github.com/login/oauth"), GoogleIdentity().publisher(), "Google"),
 }

@@ -3,12 +3,15 @@
 import hashlib
 import importlib.util
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.sigstore import LocalSigstore
 
+from pinfold.adapters.sigstore.attestation import AttestationVerifier
 from pinfold.adapters.sigstore.trust_root import read_trust_root
 from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.domain.errors import TrustRootError
@@ -49,6 +52,12 @@ def test_a_root_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) ->
         read_trust_root(tmp_path / "missing.json")
     with pytest.raises(TrustRootError, match="cannot be read: Is a directory"):
         read_trust_root(tmp_path)
+
+
+def test_a_root_that_changes_after_it_was_identified_is_not_used(sigstore: LocalSigstore) -> None:
+    identified = replace(read_trust_root(sigstore.trusted_root_path), sha256="0" * 64)
+    with pytest.raises(TrustRootError, match="changed while it was read"):
+        AttestationVerifier(identified)
 
 
 def test_without_sigstore_there_is_no_root(monkeypatch: pytest.MonkeyPatch) -> None:
