@@ -9,8 +9,8 @@ python=${1:-python3}
 compile() {
     output=$1
     shift
-    .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-        --no-header --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
+    .venv/bin/uv pip compile --quiet --upgrade --no-config --universal --python-version 3.11 --generate-hashes \
+        --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
 }
 compile requirements/serve.lock --group build pyproject.toml
 compile requirements/develop.lock --group build --group test --group check --constraint requirements/serve.lock \
@@ -18,10 +18,13 @@ compile requirements/develop.lock --group build --group test --group check --con
 
 # The real clients that the end-to-end tests run, each in an environment of its own.
 client() {
-    echo "$2" | compile "requirements/clients/$1.lock" --no-annotate -
+    output=requirements/clients/$1.lock
+    shift
+    printf '%s\n' "$@" | compile "$output" --no-annotate -
 }
 client pip-oldest "pip==23.2.1"
 client pip-newest "pip"
 client uv "uv"
 client poetry "poetry"
-client pdm "pdm"
+# Its `locked` extra names the versions it was tested with; beside the newest of all it does not start.
+client pdm "pdm[locked]"
