@@ -4,11 +4,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from pinfold.domain.errors import InvalidName, InvalidTarget
 from pinfold.domain.names import FILE_SUFFIXES, normalise, parse_filename, parse_version, possible_projects
 from pinfold.domain.project import File
+
+MAX_TARGET_LENGTH = 512
+"""Below the thousands of digits at which a version's numbers can no longer be read."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RELEASE = re.compile(r"\s*([A-Za-z0-9._-]+?)\s*((?:===|[~=!<>]=|[<>]).*)", re.ASCII)
@@ -91,6 +94,8 @@ def _specifiers(text: str) -> SpecifierSet:
 def parse_target(text: str) -> Target:
     """Return what a TARGET names; raise InvalidTarget with an example for what names nothing."""
     text = text.strip()
+    if len(text) > MAX_TARGET_LENGTH:
+        raise InvalidTarget(f"{text[:80]!r} and so on: a target has {MAX_TARGET_LENGTH} characters at most")
     if text.lower().startswith("sha256:"):
         digest = text[7:].strip().lower()
         if not _SHA256.fullmatch(digest):
@@ -102,7 +107,7 @@ def parse_target(text: str) -> Target:
         if release := _RELEASE.fullmatch(text):
             return ReleaseTarget(normalise(release[1]), str(SpecifierSet(release[2])))
         return ProjectTarget(normalise(text))
-    except ValueError as error:  # Not only InvalidSpecifier: numbers of thousands of digits are ValueErrors.
+    except InvalidSpecifier as error:
         raise InvalidTarget(
             f"{text!r}: {error}; write a release as litellm==1.82.8 or litellm>=1.82.7,<1.82.9"
         ) from error

@@ -148,8 +148,8 @@ status = "deny by minimum-agee"
             "cases/mine.toml:1: case 1 (litellm): project: is missing",
             "cases/mine.toml:3: case 1 (litellm): projct: there is no such key; did you mean project?",
             (
-                "cases/mine.toml:8: case 1 (litellm): file 1 (litellm-1.82.8.tar.gz): uploaded: must state its time zone, "
-                'as in 2026-03-24T10:52:00Z, found "2026-03-24 10:53:00"'
+                "cases/mine.toml:8: case 1 (litellm): file 1 (litellm-1.82.8.tar.gz): uploaded: must state its time "
+                'zone, as in 2026-03-24T10:52:00Z, found "2026-03-24 10:53:00"'
             ),
             found[3],
             "cases/mine.toml:12: case 1 (litellm): file 2: filename: must be a text in quotes, found 3",
@@ -198,8 +198,8 @@ status = "deny by minimum-agee"
             (
                 HEAD + FILES.replace("litellm-1.82.8.tar.gz", "fastapi-1.0.tar.gz") + EXPECT,
                 (
-                    "10: case 1 (litellm): file 2 (fastapi-1.0.tar.gz): filename: 'fastapi-1.0.tar.gz' names the project "
-                    "'fastapi', not 'litellm'"
+                    "10: case 1 (litellm): file 2 (fastapi-1.0.tar.gz): filename: 'fastapi-1.0.tar.gz' names the "
+                    "project 'fastapi', not 'litellm'"
                 ),
             ),
         ],
