@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.fakes.sigstore import GitHubIdentity, GitLabIdentity, Identity, LocalSigstore
 
-from pinfold.domain.provenance import AccountPublisher, Environment, PublisherKind, WorkflowPublisher
+from pinfold.domain.provenance import Environment, PublisherKind, WorkflowPublisher
 
 CLAIM = GitHubIdentity().publisher()
 
@@ -86,9 +86,3 @@ async def test_an_environment_says_who_names_it(
 async def test_more_said_of_a_publisher_does_not_matter(sigstore: LocalSigstore, judge: Any) -> None:
     claim = CLAIM | {"claims": {"sub": "x"}, "repository_id": "666", "owner_id": "666"}
     assert (await publisher(sigstore, judge, GitHubIdentity(), claim)).owner_id == "2002"
-
-
-def test_publishers_read_well() -> None:
-    assert str(WorkflowPublisher(PublisherKind.GITLAB, "a/b", "ci.yml")) == "GitLab a/b (ci.yml)"
-    assert str(AccountPublisher("a@example.com")) == "Google a@example.com"
-    assert AccountPublisher("a@example.com").key != AccountPublisher("b@example.com").key
