@@ -110,10 +110,18 @@ async def test_pages_show_every_entry_once_and_in_order(log: AuditLog, newest_fi
         await log.append(ENTRY)
     seen: list[int] = []
     query = AuditQuery(newest_first=newest_first, limit=3)
-    while page := await seqs(log, replace(query, after_seq=seen[-1] if seen else 0)):
+    while page := await seqs(log, query):
         assert len(page) <= 3
         seen += page
+        query = replace(query, before_seq=seen[-1]) if newest_first else replace(query, after_seq=seen[-1])
     assert seen == sorted(range(1, 8), reverse=newest_first)
+
+
+async def test_a_span_of_numbers_includes_neither_end(log: AuditLog) -> None:
+    for _ in range(7):
+        await log.append(ENTRY)
+    assert await seqs(log, AuditQuery(after_seq=2, before_seq=6)) == [5, 4, 3]
+    assert await seqs(log, AuditQuery(after_seq=2, before_seq=6, newest_first=False, limit=2)) == [3, 4]
 
 
 @pytest.mark.parametrize("limit", [0, -1])

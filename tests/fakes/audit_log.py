@@ -38,11 +38,10 @@ def _matches(query: AuditQuery, recorded: Recorded) -> bool:
     wanted = {name: getattr(query, name) for name in _IN_ENTRY} | {"actor": query.actor, "address": query.address}
     found = {name: getattr(entry, name) for name in _IN_ENTRY}
     found |= {"actor": entry.actor.name, "address": entry.actor.address}
-    page_begun = query.after_seq > 0
     return (
         all(found[name] == kept_text(text) for name, text in wanted.items() if text is not None)
         and (query.since is None or entry.time >= query.since)
         and (query.until is None or entry.time < query.until)
-        and (not page_begun or (recorded.seq < query.after_seq) == query.newest_first)
-        and recorded.seq != query.after_seq
+        and recorded.seq > query.after_seq
+        and (query.before_seq is None or recorded.seq < query.before_seq)
     )

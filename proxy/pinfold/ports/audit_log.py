@@ -27,7 +27,9 @@ class AuditQuery:
     until: datetime | None = None
     """Its end, not included."""
     after_seq: int = 0
-    """Where the page before ended, whichever way the pages run; 0 for the first page."""
+    """Only entries with higher numbers: where a page ended that ran oldest first."""
+    before_seq: int | None = None
+    """Only entries with lower numbers: where a page ended that ran newest first."""
     newest_first: bool = True
     limit: int = 100
 

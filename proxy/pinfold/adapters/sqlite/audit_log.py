@@ -70,7 +70,9 @@ def _select(query: AuditQuery) -> tuple[str, list[str | int]]:
         conditions.append((f"{plus}time >= ?", rfc3339(query.since or _FIRST)))
         conditions.append((f"{plus}time < ?", rfc3339(query.until or _LAST)))
     if query.after_seq:
-        conditions.append(("seq < ?" if query.newest_first else "seq > ?", query.after_seq))
+        conditions.append(("seq > ?", query.after_seq))
+    if query.before_seq is not None:
+        conditions.append(("seq < ?", query.before_seq))
     where = " AND ".join(condition for condition, _ in conditions) or "true"
     order = "DESC" if query.newest_first else "ASC"
     found = f"SELECT seq FROM audit WHERE {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - values are bound
