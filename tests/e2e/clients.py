@@ -1,4 +1,4 @@
-"""The real installers, each from its own hash-pinned environment, cut off from the machine's configuration and caches."""
+"""The real installers, each in its own hash-pinned environment, apart from the machine's settings and caches."""
 
 import os
 import subprocess

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 ADDRESS = re.compile(r"http://(127\.0\.0\.1|\[::1\]):(\d+)")
 START_SECONDS = 30
@@ -26,7 +27,7 @@ class PinfoldServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    def __enter__(self) -> "PinfoldServer":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
