@@ -160,7 +160,7 @@ class Database:
         )
         database = sqlite_utils.Database(connection, execute_plugins=False)
         self._connections.append(database)
-        for setting in ("foreign_keys=ON", "trusted_schema=OFF", *settings):
+        for setting in ("foreign_keys=ON", "trusted_schema=OFF", "temp_store=MEMORY", *settings):
             database.execute(f"PRAGMA {setting}")
         return database
 
