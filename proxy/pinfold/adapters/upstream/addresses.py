@@ -8,12 +8,14 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Reach(IntEnum):
-    """How far an address may be trusted to be what a public page should lead to; the higher, the worse."""
+    """Where an address leads, seen from this machine; the higher, the less a page has any business there."""
 
     PUBLIC = 0
-    LOCAL = 1
-    """This machine, a private network, or a range that is reserved for something else than hosts on the Internet."""
-    NEVER = 2
+    PRIVATE = 1
+    """A network of the operator's, or a range that is reserved for something else than hosts on the Internet."""
+    HERE = 2
+    """This machine."""
+    NEVER = 3
     """A cloud's metadata service, which gives credentials to whoever makes the machine ask for them; or no host."""
 
 
@@ -40,6 +42,7 @@ _SPECIAL = (
     ipaddress.ip_network("2002::/16"),  # 6to4
     ipaddress.ip_network("3fff::/20"),  # documentation
 )
+_THIS_HOST = ipaddress.ip_network("0.0.0.0/8")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
@@ -58,14 +61,16 @@ def reach(address: IPAddress) -> Reach:
     """Return the sort of network that an address leads to, judged by the worst address that it carries."""
     if address in _METADATA or address.is_link_local or address.is_multicast:
         return Reach.NEVER
+    if address.is_loopback or address in _THIS_HOST:
+        return Reach.HERE
     public = address.is_global and not address.is_reserved and not any(address in network for network in _SPECIAL)
     if isinstance(address, ipaddress.IPv4Address):
-        return Reach.PUBLIC if public else Reach.LOCAL
+        return Reach.PUBLIC if public else Reach.PRIVATE
     if address.ipv4_mapped is not None:
         return reach(address.ipv4_mapped)
     if address in _NAT64:
         return reach(_last_32_bits(address))
-    return max([Reach.PUBLIC if public and address in _UNICAST else Reach.LOCAL, *map(reach, _tunnelled(address))])
+    return max([Reach.PUBLIC if public and address in _UNICAST else Reach.PRIVATE, *map(reach, _tunnelled(address))])
 
 
 def _tunnelled(address: ipaddress.IPv6Address) -> list[IPAddress]:

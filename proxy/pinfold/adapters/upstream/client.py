@@ -91,7 +91,7 @@ class HttpUpstream:
     async def download(self, file: File, first: int = 0) -> AsyncIterator[Download]:
         """Open a file's bytes from an offset on; raises NotFound where the upstream has the file no more."""
         with self._measured("file") as measured:
-            stream = FileStream(self._transport, _url(file.url), first)
+            stream = FileStream(self._transport, self._url(file.url), first)
             try:
                 length = await stream.open()
                 async with aclosing(stream.chunks()) as chunks:
@@ -111,7 +111,9 @@ class HttpUpstream:
             raise ValueError(f"a range of {wanted} bytes cannot be read")
         headers = {**_IDENTITY, hdrs.RANGE: f"bytes={first}" if first < 0 else f"bytes={first}-{last}"}
         with self._measured("range"):
-            answer = await self._transport.fetch(Question(_url(file.url), headers, frozenset((206,))), limit=wanted)
+            answer = await self._transport.fetch(
+                Question(self._url(file.url), headers, frozenset((206,))), limit=wanted
+            )
             if answer.gone:
                 raise NotFound(f"{answer.asked}: answered {answer.status}")
             require_identity(answer.headers, answer.asked)
@@ -129,7 +131,7 @@ class HttpUpstream:
             return None
         parts = urlsplit(file.url)
         with self._measured("metadata") as measured:
-            url = _url(parts._replace(path=parts.path + ".metadata").geturl())
+            url = self._url(parts._replace(path=parts.path + ".metadata").geturl())
             answer = await self._transport.fetch(Question(url, _IDENTITY, frozenset((200,))), limit=MAX_PART)
             if answer.gone:
                 measured.outcome = "missing"
@@ -151,6 +153,12 @@ class HttpUpstream:
         if len(answer.body) <= _AT_ONCE and hdrs.CONTENT_ENCODING not in answer.headers:
             return understand(answer, limit, json=json, html=html)
         return await asyncio.to_thread(understand, answer, limit, json=json, html=html)
+
+    def _url(self, text: str) -> URL:
+        try:
+            return URL(text)
+        except ValueError:
+            raise UpstreamError(f"{self.name}: a page named a file address that is no URL") from None
 
     @contextmanager
     def _measured(self, kind: str) -> "Iterator[_Measurement]":
@@ -178,10 +186,3 @@ class _Measurement:
     outcome: str = "ok"
     seconds: float | None = None
     """Where they are not those that passed."""
-
-
-def _url(text: str) -> URL:
-    try:
-        return URL(text)
-    except ValueError:
-        raise UpstreamError("a page named a file address that is no URL") from None

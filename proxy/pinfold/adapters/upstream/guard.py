@@ -19,9 +19,9 @@ class Guard:
 
     The upstream's own origin may always be asked. A foreign host must be one that `file_hosts` lists or, where it lists
     none, sit on its scheme's default port: no page makes Pinfold knock at other services of public hosts. A foreign
-    address must be public, unless the upstream's own is not: then this is a network of its own. Metadata services and
-    link-local addresses are out of bounds for all but an upstream whose URL names just them. An upstream asked by
-    https is never left for http.
+    address must be public; an upstream in a private network may lead around in it, and one on this machine anywhere.
+    Metadata services and link-local addresses are out of bounds for all but an upstream whose URL names just them. An
+    upstream asked by https is never left for http.
     """
 
     def __init__(self, options: UpstreamOptions, resolver: AbstractResolver) -> None:
@@ -58,7 +58,7 @@ class Guard:
         """
         self.check(url)
         host = url.raw_host or ""
-        if not self.is_own(url) and parse_address(host) is not None and not await self.may_connect(host):
+        if not self.is_own(url) and parse_address(host) is not None and not await self.within_bounds([host]):
             raise self.refused(shown(url), "leads to an address that is not public")
 
     def is_own(self, url: URL) -> bool:
@@ -71,28 +71,27 @@ class Guard:
         listed = f"{host}:{url.port}" in self._listed or (url.is_default_port() and host in self._listed)
         return listed or self.is_own(url)
 
-    async def may_connect(self, address: str) -> bool:
-        """Tell whether a connection may be made to an address, that of the upstream's own host included."""
-        parsed = parse_address(address)
-        worst = Reach.NEVER if parsed is None else reach(parsed)
-        return worst is Reach.PUBLIC or (worst is Reach.LOCAL and await self._own_network())
+    async def within_bounds(self, addresses: list[str]) -> list[str]:
+        """Return which of a host's addresses may be connected to; the upstream's own host is no exception."""
+        reaches = {address: _reach(address) for address in addresses}
+        bound = Reach.PUBLIC if max(reaches.values()) is Reach.PUBLIC else await self._own_reach()
+        return [address for address in addresses if reaches[address] <= bound]
 
     def refused(self, what: str, why: str) -> UpstreamError:
         """Return the error that something is not followed, and why."""
         return UpstreamError(f"{self._name}: {what} is not followed: it {why}")
 
-    async def _own_network(self) -> bool:
-        """Tell whether the upstream's own host is on a network that is not public."""
+    async def _own_reach(self) -> Reach:
+        """Return where the upstream's own host is, but never that it is out of bounds."""
         host = self._base.raw_host or ""
-        own = parse_address(host)
-        if own is not None:
-            return reach(own) is Reach.LOCAL
-        try:
-            found = await self._resolver.resolve(host, family=socket.AF_UNSPEC)
-        except OSError:
-            return False
-        addresses = [parse_address(result["host"]) for result in found]
-        return any(address is not None and reach(address) is Reach.LOCAL for address in addresses)
+        addresses = [host]
+        if parse_address(host) is None:
+            try:
+                found = await self._resolver.resolve(host, family=socket.AF_UNSPEC)
+            except OSError:
+                return Reach.PUBLIC
+            addresses = [result["host"] for result in found]
+        return max({_reach(address) for address in addresses} - {Reach.NEVER}, default=Reach.PUBLIC)
 
 
 class GuardedResolver(AbstractResolver):
@@ -110,19 +109,24 @@ class GuardedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return a host's allowed addresses; raise UpstreamError where it has none but others."""
         found = await self._resolver.resolve(host, port, family)
-        allowed = [result for result in found if await self._guard.may_connect(result["host"])]
         if not found:
             raise OSError(None, "DNS lookup failed")
+        allowed = await self._guard.within_bounds([result["host"] for result in found])
         if not allowed:
             raise self._guard.refused(host, "resolves to no public address")
-        return allowed
+        return [result for result in found if result["host"] in allowed]
 
     async def close(self) -> None:
         """Close the resolver behind."""
         await self._resolver.close()
 
 
+def _reach(address: str) -> Reach:
+    parsed = parse_address(address)
+    return Reach.NEVER if parsed is None else reach(parsed)
+
+
 def shown(url: URL) -> str:
     """Return a URL as error lines show it: without credentials and query, which may carry secrets, and not too long."""
     text = str(url.with_user(None).with_query(None).with_fragment(None)) if url.absolute else url.raw_path
-    return text if len(text) <= 200 else text[:199] + "…"
+    return text if len(text) <= 200 else text[:197] + "..."

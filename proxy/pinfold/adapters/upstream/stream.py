@@ -51,6 +51,8 @@ class FileStream:
             try:
                 while chunk := await self._next():
                     self._position += len(chunk)
+                    if self._size is not None and self._position > self._size:
+                        raise UpstreamError(f"{self._asked}: sent more than the {self._size} bytes that it announced")
                     yield chunk
                 if self._size is None or self._position == self._size:
                     return

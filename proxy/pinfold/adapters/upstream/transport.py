@@ -68,17 +68,18 @@ class Transport:
         self.base = URL(options.url)
         tls = _tls(options)
         self._authorization = _authorization(options, self.base)
-        resolver = resolver or aiohttp.DefaultResolver()
-        self._guard = Guard(options, resolver)
-        self._direct = self._session(GuardedResolver(self._guard, resolver), tls)
+        self._resolver = resolver or aiohttp.DefaultResolver()
+        self._guard = Guard(options, self._resolver)
+        self._direct = self._session(GuardedResolver(self._guard, self._resolver), tls)
         # A proxy resolves names itself, so that only its own rules can bind them to addresses; and its own address is
         # the operator's choice, wherever it leads.
-        self._proxied = self._session(resolver, tls)
+        self._proxied = self._session(self._resolver, tls)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._direct.close()
         await self._proxied.close()
+        await self._resolver.close()
 
     async def fetch(self, question: Question, *, limit: int) -> Answer:
         """Return the answer with its whole body, of at most `limit` bytes; raises what `open` raises."""

@@ -136,7 +136,8 @@ def test_whatever_a_page_says_is_followed_to_plain_hosts_only(text: str) -> None
             assert parsed.port == 443
 
 
-PRIVATE = ["127.0.0.1", "10.0.0.7", "192.168.1.1", "::1", "fd00::1", "203.0.113.80", "::ffff:10.0.0.7"]
+PRIVATE = ["10.0.0.7", "192.168.1.1", "fd00::1", "203.0.113.80", "::ffff:10.0.0.7"]
+HERE = ["127.0.0.1", "127.0.0.53", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"]
 METADATA = ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "fe80::1", "100.100.100.200"]
 
 
@@ -144,7 +145,7 @@ def addressed(address: str) -> URL:
     return URL(f"https://[{address}]/a.whl" if ":" in address else f"https://{address}/a.whl")
 
 
-@pytest.mark.parametrize("address", PRIVATE + METADATA)
+@pytest.mark.parametrize("address", PRIVATE + HERE + METADATA)
 async def test_a_public_upstream_cannot_lead_into_private_networks(address: str) -> None:
     names = FakeNames({"index.example": ["1.1.1.1"], "evil.example": [address]})
     guarded = guard(names=names)
@@ -154,7 +155,7 @@ async def test_a_public_upstream_cannot_lead_into_private_networks(address: str)
         await GuardedResolver(guarded, names).resolve("evil.example", 443)
 
 
-@pytest.mark.parametrize("own", ["203.0.113.80", "10.1.1.1", "::1"])
+@pytest.mark.parametrize("own", ["203.0.113.80", "10.1.1.1", "fd00::7"])
 @pytest.mark.parametrize("address", PRIVATE)
 async def test_an_upstream_in_a_private_network_may_lead_around_in_it(own: str, address: str) -> None:
     names = FakeNames({"index.example": [own], "files.example": [address]})
@@ -162,6 +163,25 @@ async def test_an_upstream_in_a_private_network_may_lead_around_in_it(own: str, 
     await guarded.admit(addressed(address))
     found = await GuardedResolver(guarded, names).resolve("files.example", 443)
     assert [result["host"] for result in found] == [address]
+
+
+@pytest.mark.parametrize("address", HERE)
+async def test_an_upstream_in_a_private_network_does_not_lead_to_this_machine(address: str) -> None:
+    names = FakeNames({"index.example": ["10.1.1.1"], "evil.example": [address]})
+    guarded = guard(names=names)
+    with pytest.raises(UpstreamError, match="not public"):
+        await guarded.admit(addressed(address))
+    with pytest.raises(UpstreamError, match="no public address"):
+        await GuardedResolver(guarded, names).resolve("evil.example", 443)
+
+
+@pytest.mark.parametrize("own", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("address", PRIVATE + HERE)
+async def test_an_upstream_on_this_machine_may_lead_to_it_and_around(own: str, address: str) -> None:
+    names = FakeNames({"index.example": [own], "files.example": [address]})
+    guarded = guard(names=names)
+    await guarded.admit(addressed(address))
+    assert await GuardedResolver(guarded, names).resolve("files.example", 443)
 
 
 @pytest.mark.parametrize("address", METADATA)
@@ -230,7 +250,7 @@ async def test_a_name_that_does_not_exist_is_an_error_of_the_network() -> None:
     [
         ("https://user:secret@files.example/a.whl?token=secret#secret", "https://files.example/a.whl"),
         ("https://files.example/a%0d%0ab", "https://files.example/a%0D%0Ab"),
-        ("https://files.example/" + "a" * 300, "https://files.example/" + "a" * 177 + "…"),
+        ("https://files.example/" + "a" * 300, "https://files.example/" + "a" * 175 + "..."),
         ("/relative?token=secret", "/relative"),
     ],
 )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fakes.proxy import FakeProxy
 from tests.fakes.upstream import FakeUpstream, Fault, Manners
 from tests.fakes.upstream.certificates import self_signed
 from tests.fakes.upstream.names import FakeNames
@@ -303,6 +304,25 @@ async def test_a_certificate_of_the_organisations_own_is_trusted_by_ca_file(
     upstream = connect(index.url, ca_file=ca_file)
     file: File = (await page_of(upstream, "litellm")).project.files[0]
     assert await read(upstream, file)
+
+
+@pytest.mark.usefixtures("clean_environment")
+async def test_a_proxy_tunnels_https_without_seeing_the_credentials(
+    secure: tuple[FakeUpstream, Path], connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, ca_file = secure
+    async with FakeProxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://walker:pr0xy@{proxy.address}")
+        upstream = connect(index.url, ca_file=ca_file, trust_env=True, **SECRET)
+        file = (await page_of(upstream, "litellm")).project.files[0]
+        assert await read(upstream, file)
+        await upstream.aclose()
+    (head,) = proxy.connects
+    assert head.startswith(f"CONNECT {index.file_host} ")
+    assert "Proxy-Authorization: Basic d2Fsa2VyOnByMHh5" in head
+    assert BASIC not in head
+    assert authorizations(index) == [BASIC, BASIC]
+    assert all("Proxy-Authorization" not in request.headers for request in index.requests)
 
 
 async def test_a_certificate_of_a_strangers_is_not_trusted(secure: tuple[FakeUpstream, Path], connect: Connect) -> None:
