@@ -1,6 +1,7 @@
 """The command line: `pinfold`, one module a group of commands."""
 
 import io
+import logging
 import os
 import sys
 
@@ -15,6 +16,7 @@ from pinfold.cli.invocation import Program
 from pinfold.cli.policy import policy
 from pinfold.cli.quarantine import quarantine
 from pinfold.cli.serve import serve
+from pinfold.cli.terminal import PrintableLog
 from pinfold.cli.waiver import waiver
 
 
@@ -41,4 +43,7 @@ def main() -> None:
         # A name that the terminal's encoding lacks is spelled out; it is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableLog("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     program(prog_name="pinfold")

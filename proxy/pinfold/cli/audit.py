@@ -36,7 +36,7 @@ _FILTERS = [
     click.option("--rule", metavar="ID", help="The rule that decided, or that is waived."),
     click.option("--reference", metavar="REF", help="What a refusal quotes (D-...), or a record's id (Q-..., W-...)."),
     click.option("--since", type=When(), help="From when on: 7d ago, a date, or a date and time."),
-    click.option("--until", type=When(), help="Up to when."),
+    click.option("--until", type=When(), help="Until when, that moment not included."),
 ]
 
 
@@ -55,6 +55,7 @@ def audit() -> None:
 @_filtered
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The most to show.")
 @click.option("--after", "after_seq", type=click.IntRange(0), default=0, metavar="N", help="Only what follows entry N.")
+@click.option("--before", "before_seq", type=click.IntRange(1), metavar="N", help="Only what precedes entry N.")
 @click.option("--oldest-first", is_flag=True)
 @click.pass_obj
 def search(invocation: Invocation, /, oldest_first: bool, **filters: Any) -> None:  # noqa: FBT001 - passed by name

@@ -83,8 +83,9 @@ def _releases(explanation: "Explanation", *, everything: bool) -> Iterator[Line]
         for position, release in enumerate(explanation.releases)
         if everything or position < NEWEST or release.gravest.decision.effect is not Effect.ALLOW
     ]
-    yield ""
-    yield from table(["RELEASE", "FILES", "VERDICT", "WHY"], [_row(release) for release in shown])
+    if shown:
+        yield ""
+        yield from table(["RELEASE", "FILES", "VERDICT", "WHY"], [_row(release) for release in shown])
     if hidden := len(explanation.releases) - len(shown):
         yield f"and {hidden} older releases, all allowed; --all shows them"
     yield ""

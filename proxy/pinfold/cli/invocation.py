@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 REFUSED = 1
 """The exit code of a command that was carried out, and whose answer is no."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, by the shells' convention: no answer at all."""
 
 
 @dataclass
@@ -137,6 +139,8 @@ class Program(Group):
             if ctx.ensure_object(Invocation).json:
                 say_json({"error": {"type": type(error).__name__, "message": str(error)}})
             raise Failure(_message(error)) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
 
 
 def _message(error: PinfoldError) -> str:

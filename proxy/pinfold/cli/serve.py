@@ -1,5 +1,7 @@
 """`pinfold serve`: the proxy itself."""
 
+from functools import partial
+
 import click
 
 from pinfold import __version__
@@ -34,13 +36,14 @@ def serve(
     }
     settings = invocation.settings()
     configure_logging(settings)
-    run_server(settings, _announce)
+    run_server(settings, partial(_announce, settings.server.base_url))
 
 
-def _announce(host: str, port: int) -> None:
-    shown = f"[{host}]" if ":" in host else host
+def _announce(base_url: str, host: str, port: int) -> None:
+    listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    address = base_url or listening
     note(
-        f"Pinfold {__version__} serves http://{shown}:{port}/simple/ - stop it with Ctrl-C",
-        f"  pip install --index-url http://{shown}:{port}/simple/ PROJECT",
-        f"  uv pip install --default-index http://{shown}:{port}/simple/ PROJECT",
+        f"Pinfold {__version__} serves {listening}/simple/; stop it with Ctrl-C",
+        f"  pip install --index-url {address}/simple/ PROJECT",
+        f"  uv pip install --default-index {address}/simple/ PROJECT",
     )

@@ -1,6 +1,7 @@
 """What the command line prints: one JSON document, or text that cannot steer the terminal it is shown on."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,14 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class PrintableLog(logging.Formatter):
+    """Formats what is logged beside a command's answer, which quotes strangers too, as one printable line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's level and message, with the traceback where there is one."""
+        return printable(super().format(record))
 
 
 def say(*lines: Line) -> None:

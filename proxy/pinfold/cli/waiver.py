@@ -1,6 +1,7 @@
 """`pinfold waiver`: named, time-limited exceptions."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,8 @@ def list_(invocation: Invocation, everything: bool) -> None:  # noqa: FBT001 - c
 
     history, now = invocation.run(work)
     waivers = [one for one in history if everything or one.stands_at(now)]
-    document = [{"state": _state(one, now), "waiver": plain(one)} for one in waivers]
-    invocation.answer({"waivers": document}, _listing(waivers, now))
+    document = [{**asdict(one), "target": str(one.target), "state": _state(one, now)} for one in waivers]
+    invocation.answer({"waivers": plain(document)}, _listing(waivers, now))
 
 
 def _state(one: Waiver, now: datetime) -> str:

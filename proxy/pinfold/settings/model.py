@@ -67,7 +67,7 @@ class ServerSettings(Table):
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that share the port."""
     base_url: OutsideAddress = ""
-    """The outside address, when something stands in front; else each request's own is used."""
+    """The outside address to tell people, when something stands in front; pages need none, their links are relative."""
     trusted_proxies: Addresses = ()
     """What stands in front: peers whose `X-Forwarded-For` is believed."""
     access_log: bool = False

@@ -10,9 +10,9 @@ from packaging.version import Version
 from pinfold.domain.decision import Effect, Verdict
 from pinfold.domain.errors import InvalidName, NotFound
 from pinfold.domain.evidence import plain
-from pinfold.domain.names import parse_filename, parse_version
+from pinfold.domain.names import parse_filename, parse_version, possible_projects
 from pinfold.domain.project import File, RejectedEntry
-from pinfold.domain.target import HashTarget, Target
+from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditLog, AuditQuery
 from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
 from pinfold.usecases.indexes import Index
@@ -67,20 +67,14 @@ class Explain:
         """
         if isinstance(target, HashTarget):
             return await self._explain_hash(index, target)
-        project = await self._gate.judge_project(index, target.project)
-        if project is None:
-            reserved = ": the name is private there, and only private upstreams are asked" * index.reserves(
-                target.project
-            )
-            raise NotFound(f"no upstream of index {index.name} has a project {target.project}{reserved}")
-        meant = [judged for judged in project.files if target.covers(project.name, judged.file)]
-        rejected = tuple(
-            entry for entry in project.found.listing.project.rejected if _means(target, project.name, entry.filename)
-        )
-        if not meant and not rejected:
-            offered = f"; its last good release is {project.last_good}" if project.last_good else ""
-            raise NotFound(f"{project.name} has no file that {target} means{offered}")
-        return Explanation(target, project, _by_release(meant), rejected)
+        nearest: JudgedProject | None = None
+        for name in _possible_projects(target):
+            project = await self._gate.judge_project(index, name)
+            if project is not None:
+                nearest = nearest or project
+                if (explanation := _explanation(target, project)) is not None:
+                    return explanation
+        raise NotFound(_nothing_meant(index, target, nearest))
 
     async def _explain_hash(self, index: Index, target: HashTarget) -> Explanation:
         """Explain bytes by what was once asked for here: no index can be asked for a hash."""
@@ -157,6 +151,29 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "waiver": verdict.waiver,
         "changes_at": plain(verdict.finding.changes_at),
     }
+
+
+def _possible_projects(target: ProjectTarget | ReleaseTarget | FileTarget) -> list[str]:
+    # A file name does not always tell where the project ends and the version begins.
+    return possible_projects(target.filename) if isinstance(target, FileTarget) else [target.project]
+
+
+def _explanation(target: Target, project: JudgedProject) -> Explanation | None:
+    meant = [judged for judged in project.files if target.covers(project.name, judged.file)]
+    entries = project.found.listing.project.rejected
+    rejected = tuple(entry for entry in entries if _means(target, project.name, entry.filename))
+    return Explanation(target, project, _by_release(meant), rejected) if meant or rejected else None
+
+
+def _nothing_meant(
+    index: Index, target: ProjectTarget | ReleaseTarget | FileTarget, nearest: JudgedProject | None
+) -> str:
+    if nearest is not None:
+        offered = f"; its last good release is {nearest.last_good}" if nearest.last_good else ""
+        return f"{nearest.name} has no file that {target} means{offered}"
+    if index.reserves(target.project):
+        return f"no private upstream of index {index.name} has {target.project}, and others are not asked for that name"
+    return f"no upstream of index {index.name} has a project {target.project}"
 
 
 def _by_release(files: Iterable[JudgedFile]) -> tuple[ExplainedRelease, ...]:

@@ -81,6 +81,7 @@ def numbers(document: Any) -> list[int]:
         (["--oldest-first"], [1, 2, 3]),
         (["--limit", "2"], [3, 2]),
         (["--after", "1", "--oldest-first"], [2, 3]),
+        (["--before", "3"], [2, 1]),
         (["--action", "file.refused"], [2]),
         (["--actor", "alice"], [3]),
         (["--address", "192.0.2.7"], [2, 1]),

@@ -163,7 +163,7 @@ def test_a_private_name_is_asked_of_nobody_else(upstream: FakeUpstream, run: Run
     upstream.add_file("acme-billing", "9.9")
     result = run("explain", "acme-billing", env={"PINFOLD_INDEXES__MAIN__PRIVATE": "acme-*"})
     assert result.exit_code == 2
-    assert "the name is private there" in result.stderr
+    assert "no private upstream of index main has acme-billing" in result.stderr
     assert upstream.requests == []
 
 
@@ -189,3 +189,15 @@ def test_the_document_repeats_the_decision(litellm: dict[str, FakeFile], answer:
     assert datetime.fromisoformat(verdict["changes_at"]) == datetime.fromisoformat(
         file["evidence"]["file"]["upload_time"]
     ) + timedelta(days=3)
+
+
+def test_a_file_is_found_whatever_project_its_name_suggests_first(upstream: FakeUpstream, answer: Answer) -> None:
+    upstream.add_file("foo", "1.0", filename="foo-1.0-1.tar.gz", content=b"x")
+    assert answer("explain", "foo-1.0-1.tar.gz")["project"] == "foo"
+
+
+def test_a_project_of_rejected_entries_only_is_refused(upstream: FakeUpstream, run: Run) -> None:
+    upstream.add_file("litellm", "1.0", filename="litellm-1.0-bad.whl", content=b"")
+    result = run("explain", "litellm")
+    assert result.exit_code == 1
+    assert "litellm-1.0-bad.whl" in result.stdout

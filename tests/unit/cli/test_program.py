@@ -3,12 +3,17 @@
 import json
 import os
 import pwd
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from tests.fakes.upstream import FakeUpstream, Fault
 from tests.unit.cli.conftest import Run
 
 from pinfold import __version__
@@ -117,6 +122,23 @@ def test_colours_are_for_terminals_that_want_them(folder: Path) -> None:
     assert "\x1b[" in in_colour
     assert "\x1b[" not in piped
     assert forbidden == piped
+
+
+def test_ctrl_c_is_no_answer(upstream: FakeUpstream, folder: Path) -> None:
+    upstream.add_file("litellm", "1.0")
+    upstream.befall(upstream.page_path("litellm"), Fault(delay=30))
+    command = [sys.executable, "-m", "pinfold", "explain", "litellm"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=os.environ
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not upstream.requests:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout) == (130, b"")
+    assert b"Traceback" not in stderr
 
 
 class TestWhen:

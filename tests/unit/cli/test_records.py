@@ -62,7 +62,7 @@ def test_a_waiver_from_its_beginning_to_its_end(run: Run, answer: Answer) -> Non
     )
     assert (waiver["target"], waiver["rule"], waiver["created_by"]) == ("litellm==1.82.9", "minimum-age", ME)
     assert datetime.fromisoformat(waiver["expires_at"]) - before > timedelta(days=13)
-    assert answer("waiver", "list") == {"waivers": [{"state": "in force", "waiver": waiver}]}
+    assert answer("waiver", "list") == {"waivers": [{**waiver, "state": "in force"}]}
     assert "in force  minimum-age  litellm==1.82.9" in run("waiver", "list").stdout
     assert run("waiver", "revoke", waiver["id"]).stdout == (
         f"{waiver['id']}: minimum-age holds for litellm==1.82.9 again.\n"

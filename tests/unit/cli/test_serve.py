@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.fakes.upstream import FakeUpstream
 from tests.unit.cli.conftest import Run, Serving
 
@@ -17,6 +19,15 @@ def test_a_server_announces_itself_serves_and_stops(upstream: FakeUpstream, serv
         assert f"pip install --index-url {server.address}/simple/ PROJECT" in server.announced
         assert server.status("/simple/litellm/") == 200
     assert server.process.returncode == 0
+
+
+def test_the_outside_address_is_what_people_are_told(
+    folder: Path, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINFOLD_SERVER__BASE_URL", "https://pinfold.example/")
+    with serving() as server:
+        assert "pip install --index-url https://pinfold.example/simple/ PROJECT" in server.announced
+        assert server.status("/healthz") == 200
 
 
 def test_several_workers_share_a_port_and_stop_together(upstream: FakeUpstream, serving: Serving) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import unicodedata
 from contextlib import redirect_stdout
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinfold.cli.terminal import Painted, printable, say, say_json, table
+from pinfold.cli.terminal import Painted, PrintableLog, printable, say, say_json, table
 
 HOSTILE = st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Lu", "Zs"]))
 
@@ -52,6 +53,12 @@ def test_columns_are_aligned_by_what_is_shown() -> None:
         r"1   \x1b    x",
         "22  longer  y",
     ]
+
+
+@given(HOSTILE)
+def test_a_logged_line_is_printable_too(text: str) -> None:
+    record = logging.LogRecord("pinfold", logging.WARNING, __file__, 1, "stale page: %s", (text,), None)
+    assert PrintableLog("%(levelname)s: %(message)s").format(record).isprintable()
 
 
 @given(HOSTILE)
