@@ -2,8 +2,8 @@
 
 The log's key bears the log's origin as its name. To replace the key, the old one signs a last checkpoint that names its
 successor in an extension line, and the successor signs it too, to show that somebody holds it. From then on the old key
-vouches for no larger tree. Whoever trusts the old key follows the chain to the present one, and checkpoints from before
-go on being verified by the key of their time.
+vouches for no larger tree. Whoever trusts the old key follows the chain to the present one, which is then the key to
+keep: a key that is stolen later can begin another chain. Older checkpoints are verified by the key of their time.
 """
 
 import re

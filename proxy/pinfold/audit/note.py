@@ -37,7 +37,7 @@ class Verifier:
         if not _is_key_name(self.name):
             raise InvalidNote("a key's name must not be empty nor contain a space, a control character or a plus sign")
         if len(self.public_key) != _KEY_BYTES:
-            raise InvalidNote(f"the public key of {self.name} does not have {_KEY_BYTES} bytes")
+            raise InvalidNote(f"a public key has {_KEY_BYTES} bytes, not {len(self.public_key)}")
 
     @classmethod
     def parse(cls, text: str) -> Self:
