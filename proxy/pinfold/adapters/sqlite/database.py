@@ -27,6 +27,8 @@ READERS = 3
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """How far the write-ahead log grows before it is copied into the file."""
 _CHECKPOINT_LOCK_SECONDS = 2
+_POLL = "PRAGMA busy_timeout=5"
+"""How long the writer's connection waits by itself, in milliseconds; then `_begin` asks again."""
 _GROUP_SECONDS = 0.05
 """How long a group of changes may go on growing while other processes wait for the lock."""
 
@@ -50,6 +52,7 @@ class Database:
                 _create(path)
                 self._main = self._connect(f"synchronous={'FULL' if durable else 'NORMAL'}", "wal_autocheckpoint=0")
                 _share(self._main, path)
+                self._main.execute(_POLL)
                 _migrate(self._main, path, schema)
                 for _ in range(READERS):
                     self._idle.put(self._connect("query_only=ON"))
@@ -108,7 +111,7 @@ class Database:
         group: list[_Change] = []
         try:
             if self._waiting:
-                self._main.execute("BEGIN IMMEDIATE")
+                _begin(self._main)
                 self._apply_waiting(group)
                 self._main.commit()
         except Exception as error:  # noqa: BLE001 - somebody waits for every change, whatever happens to it
@@ -142,8 +145,10 @@ class Database:
             if log.stat().st_size < self._checkpoint_at:
                 return
             self._main.execute(f"PRAGMA busy_timeout={_CHECKPOINT_LOCK_SECONDS * 1000}")
-            self._main.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._main.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+            try:
+                self._main.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._main.execute(_POLL)
             # Where a long read kept the log from being emptied, the next attempt waits for it to grow as much again.
             self._checkpoint_at = log.stat().st_size + CHECKPOINT_BYTES
         except (sqlite3.Error, OSError):
@@ -221,9 +226,25 @@ def _share(database: sqlite_utils.Database, path: Path) -> None:
         raise StoreError(f"{path} cannot have a write-ahead log: the data directory has to be on a local disk")
 
 
+def _begin(database: sqlite_utils.Database) -> None:
+    """Begin a transaction that may write, as soon as no other process has one.
+
+    SQLite's own waiting soon sleeps 100 ms at a time, and then misses most of the gaps that a busy process leaves.
+    """
+    until = monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        else:
+            return
+
+
 def _migrate(database: sqlite_utils.Database, path: Path, schema: Migrations) -> None:
     """Bring a file's schema up to date, as one transaction, so that processes that start at once do it once."""
-    database.execute("BEGIN IMMEDIATE")
+    _begin(database)
     with database.conn:
         database.execute("CREATE TABLE IF NOT EXISTS written_by (pinfold TEXT NOT NULL) STRICT")
         with sqlite_utils.Database(memory=True) as empty:
