@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.synchronize import Semaphore
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.adapters.filesystem.data_directory import DataDirectory
@@ -74,6 +75,7 @@ class Installation:
             ready=self.ready,
             metrics=self.telemetry.render,
             observe_request=self.telemetry.request,
+            base_url=self.settings.server.base_url,
             trusted_proxies=frozenset(self.settings.server.trusted_proxies),
         )
 
@@ -183,13 +185,13 @@ def run_server(settings: Settings, announce: Callable[[str, int], None]) -> None
         # What is wrong with the store or a policy is said once, here, and not by every worker.
         asyncio.run(_check(settings))
         host, port = reserved.getsockname()[:2]
-        announce(host, port)
-        supervise(server.workers, partial(_work, settings, port), server.drain.total_seconds())
+        work = partial(_work, settings, port)
+        supervise(server.workers, work, server.drain.total_seconds(), partial(announce, host, port))
 
 
-def _work(settings: Settings, port: int) -> None:
+def _work(settings: Settings, port: int, up: Semaphore) -> None:
     configure_logging(settings)
-    asyncio.run(_serve(settings, lambda *_: None, port, shared=True))
+    asyncio.run(_serve(settings, lambda *_: up.release(), port, shared=True))
 
 
 async def _check(settings: Settings) -> None:

@@ -54,7 +54,19 @@ class InProcess:
         first, *rest = head.decode("latin-1").split("\r\n")
         _, status, reason = (first + "  ").split(" ", 2)
         headers = dict(line.split(": ", 1) for line in rest if ": " in line)
+        if headers.get("Transfer-Encoding") == "chunked":
+            body = _joined(body)
         return Answer(int(status or 0), reason.strip(), headers, body, raw)
+
+
+def _joined(body: bytes) -> bytes:
+    """Return a chunked body's content."""
+    parts = []
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        parts.append(body[: int(size, 16)])
+        body = body[int(size, 16) + 2 :]
+    return b"".join(parts)
 
 
 @asynccontextmanager

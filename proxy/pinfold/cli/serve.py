@@ -42,8 +42,12 @@ def serve(
 def _announce(base_url: str, host: str, port: int) -> None:
     listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     address = base_url or listening
+    url = f"{address.rstrip('/')}/simple/"
     note(
-        f"Pinfold {__version__} serves {listening}/simple/; stop it with Ctrl-C",
-        f"  pip install --index-url {address}/simple/ PROJECT",
-        f"  uv pip install --default-index {address}/simple/ PROJECT",
+        f"Pinfold {__version__} serves {listening}/simple/; stop it with Ctrl-C. Point clients at it:",
+        f"  pip     pip install --index-url {url} PROJECT",
+        f"          for good: pip config set global.index-url {url}",
+        f"  uv      uv pip install --default-index {url} PROJECT",
+        f"          for good: export UV_DEFAULT_INDEX={url}",
+        f"  Poetry  poetry source add --priority=primary pinfold {url}",
     )

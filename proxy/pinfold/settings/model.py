@@ -70,7 +70,8 @@ class ServerSettings(Table):
     """The outside address to tell people, when something stands in front; pages need none, their links are relative."""
     trusted_proxies: Addresses = ()
     """What stands in front: peers whose `X-Forwarded-For` is believed."""
-    access_log: bool = False
+    access_log: bool = True
+    """One line a request on stderr."""
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
 

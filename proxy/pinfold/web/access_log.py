@@ -22,7 +22,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     status, size, line = 499, 0, ""
     try:
         response = await handler(request)
-        status, size = response.status, response.body_length or 0
+        status, size = response.status, response.body_length or response.content_length or 0
         line = response.headers.get("X-Error-Message", "")
         return response
     finally:

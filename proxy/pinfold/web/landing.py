@@ -28,9 +28,10 @@ pre{{background:#f3f3f3;padding:.8rem;overflow-x:auto}}
 
 async def page(request: web.Request) -> web.Response:
     """Show how to point clients at each index."""
-    base = f"{request.scheme}://{request.host}"
+    services = request.app[SERVICES]
+    base = services.base_url.rstrip("/") or f"{request.scheme}://{request.host}"
     parts = []
-    for index in request.app[SERVICES].indexes.values():
+    for index in services.indexes.values():
         url = f"{base}/simple/" if index.name == "main" else f"{base}/{index.name}/simple/"
         parts.append(
             f"<h2>{escape(index.name)}</h2><p>Policy: {escape(index.policy.name)}</p>"

@@ -25,6 +25,8 @@ class Services:
     """Renders the metrics in the Prometheus text format."""
     observe_request: Callable[[str, str, int, float], None]
     """Counts a request: route, method, status, seconds."""
+    base_url: str = ""
+    """The outside address, where something stands in front; else each request's own counts."""
     trusted_proxies: frozenset[str] = field(default_factory=frozenset)
     """Addresses whose `X-Forwarded-For` is believed."""
 
