@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -110,7 +110,7 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def shown(value: object) -> str:
     """Return a document's value for a message: short, in quotes where it is text, and safe in a terminal."""
-    text = json.dumps(value, default=str)
+    text = json.dumps(value, default=str).replace("\x7f", "\\u007f")
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -154,7 +154,7 @@ def _known_keys(model: type[BaseModel], above: list[str]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _models_in(annotation: object) -> Any:
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

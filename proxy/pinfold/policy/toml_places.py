@@ -7,6 +7,9 @@ from collections.abc import Iterator
 KeyPath = tuple[str | int, ...]
 """The way to a table or value in a document: keys by name, elements of arrays by position."""
 
+_CLOSING = ("]", "}", '"""', "'''")
+"""A value that goes on over several lines ends in a line with one of these."""
+
 
 def line_numbers(text: str) -> dict[KeyPath, int]:
     """Return the line, counted from 1, at which each table and key of a valid TOML text begins."""
@@ -31,8 +34,10 @@ def _statements(text: str) -> Iterator[tuple[int, dict[str, object], bool]]:
         first, statement = position, lines[position]
         position += 1
         while (fragment := _parsed(statement)) is None:
-            statement += "\n" + lines[position]
-            position += 1
+            # Trying at each line would take minutes for a list of thousands.
+            end = next(at for at in range(position, len(lines)) if any(mark in lines[at] for mark in _CLOSING)) + 1
+            statement = "\n".join([statement, *lines[position:end]])
+            position = end
         if fragment:
             yield first + 1, fragment, statement.lstrip().startswith("[")
 

@@ -208,7 +208,7 @@ allow = ["weel"]
         assert found.startswith("policies/mine.toml" + problem)
 
     def test_hostile_text_cannot_write_to_the_terminal(self) -> None:
-        escape = '"\\u001b]0;owned\\u0007\\n\\u202e"'
+        escape = '"\\u001b]0;owned\\u0007\\n\\u007f\\u202e"'
         text = f"{escape} = 1\n[[rule]]\nid = {escape}\n[[rule]]\nid = 'vanished'\nmode = {escape}\n{escape} = {escape}"
         found = problems(text)
         assert len(found) == 4

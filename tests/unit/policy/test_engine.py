@@ -224,6 +224,9 @@ class TestWaivers:
         decision = decided([entry(Scripted("r0", FAIL))], [a_waiver("r0", begins=UPLOADED + HOUR)])
         assert decision.changes_at == UPLOADED + HOUR
 
+    def test_revoked_waiver_is_no_moment_of_change(self) -> None:
+        assert decided([entry(Scripted("r0", FAIL))], [a_waiver("r0", revoked_at=UPLOADED)]).changes_at is None
+
     @given(policies, waivers_of, moments)
     def test_waiver_lowers_exactly_one_rules_verdicts(
         self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime

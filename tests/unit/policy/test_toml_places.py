@@ -60,6 +60,11 @@ def test_nothing_but_what_the_text_holds_has_a_line() -> None:
     assert set(paths(tomllib.loads(TEXT))) - {("rule",), ("rule", 1, "file")} == line_numbers(TEXT).keys()
 
 
+def test_list_of_thousands_of_lines_takes_no_time() -> None:
+    names = "\n".join(f'  "name-{number}",' for number in range(5000))
+    assert line_numbers(f"list = [\n{names}\n]\nafter = 1\n")[("after",)] == 5003
+
+
 def test_empty_text_has_no_places() -> None:
     assert line_numbers("") == {}
     assert line_numbers("\n# only a comment\n") == {}
