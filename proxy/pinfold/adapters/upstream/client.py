@@ -28,13 +28,16 @@ from pinfold.ports.upstream import Download, Missing, Page, Unchanged, Validator
 T = TypeVar("T")
 
 Observer = Callable[[str, str, float, str], None]
-"""Told of each question: the upstream's name, what was asked for (`page`, `names`, `file`, `range` or `metadata`), the
-seconds that the upstream took, and the outcome (`ok`, `unchanged`, `missing`, `error` or `abandoned`)."""
+"""Told of each question: the upstream's name, what was asked for (`page`, `names`, `file`, `range`, `metadata` or
+`provenance`), the seconds that the upstream took, and the outcome (`ok`, `unchanged`, `missing`, `error` or `abandoned`)."""
 
 MAX_PART = 16 << 20
 """Bytes of a range or of metadata that are held in memory."""
+MAX_PROVENANCE = 256 << 10
+"""Bytes of a provenance document; PyPI's have about 10,000 an attestation."""
 _AT_ONCE = 64 << 10
 """Bytes of a page that are parsed on the event loop; what is larger, or compressed, is for a thread."""
+_INTEGRITY = "application/vnd.pypi.integrity.v1+json, application/json;q=0.9"
 _IDENTITY: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
 
 
@@ -139,6 +142,20 @@ class HttpUpstream:
             require_identity(answer.headers, answer.asked)
             if isinstance(file.core_metadata, str) and hashlib.sha256(answer.body).hexdigest() != file.core_metadata:
                 raise FileMismatch(f"{answer.asked}: has another hash than its index says")
+            return answer.body
+
+    async def provenance(self, file: File) -> bytes | None:
+        """Return the file's PEP 740 provenance, unverified; None where the upstream has none."""
+        if not isinstance(file.provenance, str):
+            return None
+        headers = {**_IDENTITY, hdrs.ACCEPT: _INTEGRITY}
+        with self._measured("provenance") as measured:
+            question = Question(self._url(file.provenance), headers, frozenset((200,)))
+            answer = await self._transport.fetch(question, limit=MAX_PROVENANCE)
+            if answer.gone:
+                measured.outcome = "missing"
+                return None
+            require_identity(answer.headers, answer.asked)
             return answer.body
 
     async def _page(self, url: URL, known: Validators | None) -> Answer:

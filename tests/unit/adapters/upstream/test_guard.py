@@ -231,6 +231,12 @@ async def test_of_several_addresses_only_the_allowed_ones_are_connected_to() -> 
     assert [result["host"] for result in found] == ["1.0.0.1"]
 
 
+async def test_a_public_address_costs_no_further_look_up() -> None:
+    names = FakeNames({"index.example": ["1.1.1.1"], "files.example": ["1.0.0.1"]})
+    assert await GuardedResolver(guard(names=names), names).resolve("files.example", 443)
+    assert names.asked == ["files.example"]
+
+
 async def test_an_upstream_whose_own_name_cannot_be_resolved_counts_as_public() -> None:
     names = FakeNames({"files.example": ["10.0.0.7"]})
     with pytest.raises(UpstreamError):

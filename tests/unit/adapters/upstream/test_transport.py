@@ -242,16 +242,16 @@ async def test_a_proxy_is_asked_in_the_upstreams_place(
     index: FakeUpstream, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fake index stands in for the proxy: it answers whatever host it is asked for."""
-    monkeypatch.setenv("HTTP_PROXY", index.origin.replace("://", "://walker:pr0xy@"))
+    monkeypatch.setenv("HTTP_PROXY", index.origin.replace("127.0.0.1", "walker:pr0xy@proxy.example"))
     served = index.add_file("litellm", "1.82.6")
-    names = FakeNames({})
+    names = FakeNames({"proxy.example": ["127.0.0.1"]})
     upstream = connect("http://index.example/simple/", trust_env=True, resolver=names, **SECRET)
     page = await page_of(upstream, "litellm")
     assert [file.filename for file in page.project.files] == [served.filename]
     assert index.requests[0].headers["Host"] == "index.example"
     assert index.requests[0].headers["Proxy-Authorization"] == "Basic d2Fsa2VyOnByMHh5"
     assert index.requests[0].headers["Authorization"] == BASIC
-    assert names.asked == []
+    assert set(names.asked) == {"proxy.example"}
 
 
 @pytest.mark.usefixtures("clean_environment")
