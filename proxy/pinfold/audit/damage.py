@@ -46,6 +46,7 @@ class Damage:
         self._findings = findings
         self._gaps: list[_Gap] = []
         self._strays: list[_Stray] = []
+        self._misnumbered: list[tuple[int, Seen]] = []
         self._wrong_hashes: list[range] = []
         self._passed_over: int | None = None
 
@@ -57,7 +58,7 @@ class Damage:
         found: Leaves = [entry.hash for entry in seen]
         if found == hashes and all(entry.claim == seq for seq, entry in enumerate(seen, first)):
             return found, found
-        by_hashes, by_entries = hashes.copy(), hashes.copy()
+        by_entries = hashes.copy()
         if self._is_full():
             differing = (at for at, pair in enumerate(zip(hashes, found, strict=False)) if pair[0] != pair[1])
             self._pass_over(first + next(differing, min(len(hashes), len(found))))
@@ -66,11 +67,10 @@ class Damage:
                 both = min(at_end - at, i_end - i)
                 for place, entry in zip(range(at, at_end), seen[i:i_end], strict=False):
                     by_entries[place] = entry.hash
-                    by_hashes[place] = hashes[place] or entry.hash
                     self._compare_one(first + place, hashes[place], entry)
                 self._gaps += [_Gap(first + place, hashes[place]) for place in range(at + both, at_end)]
                 self._strays += [_Stray(first + at_end, entry, instead=False) for entry in seen[i + both : i_end]]
-        return by_hashes, found if len(found) == len(hashes) else by_entries
+        return hashes, found if len(found) == len(hashes) else by_entries
 
     def push_in(self, place: int, entry: Seen) -> None:
         """Note an entry that stands before a place and has none of its own."""
@@ -99,12 +99,15 @@ class Damage:
                 self._findings.add(Kind.INSERTED, stray.place, text)
         for first, last in _runs(sorted(lost)):
             self._findings.add(Kind.MISSING, first, f"missing: {spelled(first, last)}")
+        for seq, entry in self._misnumbered:
+            if not self._is_wrong_hash(seq):
+                self._findings.add(Kind.MALFORMED, seq, f"entry {seq} was logged under another number{_claim(entry)}")
         if self._passed_over is not None:
             text = f"there is more damage from entry {self._passed_over} on that is not told apart"
             self._findings.add(Kind.UNPROVEN, self._passed_over, text)
 
     def _is_full(self) -> bool:
-        return len(self._gaps) + len(self._strays) >= LIMIT
+        return len(self._gaps) + len(self._strays) + len(self._misnumbered) >= LIMIT
 
     def _pass_over(self, seq: int) -> None:
         self._passed_over = seq if self._passed_over is None else min(seq, self._passed_over)
@@ -114,7 +117,7 @@ class Damage:
             self._gaps.append(_Gap(seq, hash_))
             self._strays.append(_Stray(seq, entry, instead=True))
         elif entry.claim != seq:
-            self._findings.add(Kind.MALFORMED, seq, f"entry {seq} was logged under another number{_claim(entry)}")
+            self._misnumbered.append((seq, entry))
 
     def _report_change(self, seq: int, entry: Seen) -> None:
         if self._is_wrong_hash(seq):

@@ -82,6 +82,8 @@ class LogVerifier:
         if not 0 < len(hashes) <= WIDTH * HASH_SIZE or len(hashes) % HASH_SIZE:
             self._findings.add(Kind.MALFORMED, self._next, f"the stored hashes from entry {self._next} on are damaged")
             return
+        if self._block.seen:
+            self._findings.add(Kind.MALFORMED, first, f"entries stand ahead of the stored hashes from entry {first} on")
         self._block.first = first
         self._block.hashes = split_hashes(hashes)
 
@@ -89,8 +91,7 @@ class LogVerifier:
         """Take an entry's canonical bytes."""
         seen = Seen(leaf_hash(canonical), _claim(canonical))
         block, width = self._block, self._width()
-        begins_next = seen.claim == self._next + width and seen.hash not in block.hashes
-        if begins_next and (not block.hashes or len(block.seen) >= width):
+        if seen.claim == self._next + width and (not block.hashes or len(block.seen) >= width):
             self._close()
         if len(self._block.seen) < 2 * WIDTH:
             self._block.seen.append(seen)

@@ -142,15 +142,37 @@ def test_exchanged_entries_are_named() -> None:
         assert first_of(lines) == (Kind.REORDERED, one)
 
 
-def test_any_line_removed_doubled_or_exchanged_is_found() -> None:
-    for one in range(len(LINES)):
-        assert not verified(b"".join(LINES[:one] + LINES[one + 1 :])).ok
-        for other in range(len(LINES) + 1):
-            assert not verified(b"".join([*LINES[:other], LINES[one], *LINES[other:]])).ok
+def test_any_line_removed_doubled_moved_or_exchanged_is_found() -> None:
+    for one, line in enumerate(LINES):
+        others = LINES[:one] + LINES[one + 1 :]
+        assert not verified(b"".join(others)).ok
+        for place in range(len(LINES)):
+            assert not verified(b"".join([*LINES[:place], line, *LINES[place:]])).ok
+            assert verified(b"".join([*others[:place], line, *others[place:]])).ok == (place == one)
     for one, other in combinations(range(len(LINES)), 2):
         lines = [*LINES]
         lines[one], lines[other] = lines[other], lines[one]
         assert not verified(b"".join(lines)).ok
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, -1])
+def test_another_spelling_of_a_line_is_found(place: int) -> None:
+    lines = [*LINES]
+    for spelled in (lines[place].replace(b":", b": ", 1), lines[place].replace(b'"}', b'" }'), b" " + lines[place]):
+        changed = [*lines[:place], spelled, *lines[place:][1:]]
+        assert verified(b"".join(changed)).ok == (changed == lines)
+
+
+def test_older_checkpoints_stand_in_order_and_ahead_of_their_block() -> None:
+    lines = LARGE.export(1, 520, checkpoints=[100, 200, 300]).splitlines(keepends=True)
+    one, two, three = (at for at, line in enumerate(lines) if line.startswith(b'{"checkpoint"'))
+    exchanged = [lines[0], lines[two], lines[one], *lines[3:]]
+    assert told(verified(b"".join(exchanged))) == [(Kind.MALFORMED, 1)]
+    too_early = [*lines[:3], lines[three], *lines[3:three], *lines[three + 1 :]]
+    assert told(verified(b"".join(too_early))) == [(Kind.MALFORMED, 1)]
+    beyond = LARGE.export(1, 600, checkpoints=[550]).splitlines(keepends=True)
+    beyond_line = next(line for line in beyond if line.startswith(b'{"checkpoint"'))
+    assert told(verified(b"".join([*lines[:three], beyond_line, *lines[three + 1 :]]))) == [(Kind.MALFORMED, 257)]
 
 
 def test_an_export_that_is_cut_off_anywhere_is_found() -> None:
@@ -169,6 +191,40 @@ def test_a_changed_hash_is_told_from_a_changed_entry() -> None:
         lines = [*LINES]
         lines[2] = LEAVES.replace(to_base64(hashes).encode(), to_base64(tampered).encode())
         assert told(verified(b"".join(lines))) == [(Kind.HASH_CHANGED, seq)]
+
+
+def test_exchanged_hashes_are_told_from_exchanged_entries() -> None:
+    hashes = [leaf_hash(entry) for entry in SMALL.entries]
+    exchanged = [hashes[0], hashes[3], hashes[2], hashes[1], *hashes[4:]]
+    old, new = to_base64(b"".join(hashes)), to_base64(b"".join(exchanged))
+    assert told(verified(EXPORT.replace(old.encode(), new.encode())))[0] == (Kind.HASH_CHANGED, 2)
+    assert {kind for kind, _ in told(verified(EXPORT.replace(old.encode(), new.encode())))} == {Kind.HASH_CHANGED}
+
+
+def test_each_checkpoint_tells_for_itself_whether_entries_or_hashes_were_changed() -> None:
+    log = Log(12)
+    hashes = [leaf_hash(entry) for entry in log.entries]
+    tampered = [*hashes[:9], bytes(32), *hashes[10:]]
+    export = log.export(checkpoints=[4, 8]).replace(canonical(2), canonical(2).replace(b"six", b"nix"))
+    export = export.replace(to_base64(b"".join(hashes)).encode(), to_base64(b"".join(tampered)).encode())
+    answer = verified(export)
+    assert (told(answer), answer.proven) == ([(Kind.CHANGED, 2), (Kind.HASH_CHANGED, 10)], 12)
+
+
+@pytest.mark.parametrize("number", [0, 3, 7, 10**17])
+def test_a_wrong_first_number_of_a_block_is_named(number: int) -> None:
+    lines = [*LINES]
+    lines[2] = LEAVES.replace(b'"first":1', b'"first":%d' % number)
+    answer = verified(b"".join(lines))
+    assert {kind for kind, _ in told(answer)} == {Kind.MALFORMED}
+    assert (answer.problems[0].seq, answer.proven) == (1, 6)
+
+
+def test_an_entry_pushed_in_between_blocks_does_not_displace_the_next_block() -> None:
+    lines = [*LARGE_LINES]
+    lines.insert(large_line(256) + 1, canonical(257).replace(b"six", b"nix") + b"\n")
+    answer = verified(b"".join(lines))
+    assert (told(answer), answer.proven) == ([(Kind.INSERTED, 257), (Kind.MALFORMED, 257), (Kind.MALFORMED, 601)], 600)
 
 
 def test_several_kinds_of_damage_are_told_apart() -> None:
@@ -265,6 +321,8 @@ def test_a_log_that_was_rewritten_and_signed_anew_contradicts_what_was_kept() ->
     answer = verified(rewritten.export(), original.checkpoint(4), original.checkpoint(8))
     assert (told(answer), answer.proven) == ([(Kind.CONTRADICTED, 5)], 12)
     assert "5 to 8" in answer.problems[0].text
+    answer = verified(rewritten.export(checkpoints=[8]), original.checkpoint(4), original.checkpoint(12))
+    assert told(answer) == [(Kind.CONTRADICTED, 5)]
     assert verified(original.export(), original.checkpoint(4), original.checkpoint(8), original.checkpoint(12)).ok
 
 
