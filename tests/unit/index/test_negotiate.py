@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinfold.index.negotiate import Encoding, Representation, choose, choose_encoding
+from pinfold.index.negotiate import MAX_ELEMENTS, Encoding, Representation, choose, choose_encoding
 
 JSON, HTML, LEGACY = Representation.JSON, Representation.HTML, Representation.LEGACY_HTML
 V1_JSON, V1_HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
@@ -78,6 +78,7 @@ def test_what_clients_send(accept: str | None, chosen: Representation) -> None:
         (f"{V1_JSON};q=0.0, {V1_HTML};q=0.000, text/html;q=0., */*", None),
         # Two names of one type count together.
         (f"{V1_JSON};q=0.1, application/vnd.pypi.simple.latest+json;q=0.9, text/html;q=0.5", JSON),
+        (f"{V1_JSON};q=0.9, {LATEST_JSON};q=0.1, text/html;q=0.5", JSON),
         # Letter case, blanks and the charset do not matter; other parameters ask for something else.
         (f" {V1_JSON.upper()} ; Q = 0.5 , text/HTML;q=0.4", JSON),
         ("text/html;charset=utf-8", LEGACY),
@@ -96,6 +97,8 @@ def test_what_clients_send(accept: str | None, chosen: Representation) -> None:
         (",,;;q=1,=,text/html,\x00", LEGACY),
         ("garbage", None),
         ("text/html\r\nX: y", None),
+        ("a/b," * (MAX_ELEMENTS - 1) + "text/html", LEGACY),
+        ("a/b," * MAX_ELEMENTS + "text/html", None),
         ("*/html", None),
         ("*", None),
     ],

@@ -178,14 +178,33 @@ def test_a_contradictory_or_unknown_status_is_never_taken_for_active(markers: li
     assert parse(metas + link()).status == UpstreamStatus(StatusMarker.UNRECOGNISED, " and ".join(markers))
 
 
-def test_comments_scripts_and_the_values_of_other_tags_hold_no_links() -> None:
-    hidden = link(filename="demo_pkg-6.6.6.tar.gz").replace("'", "")
-    project = parse(
-        f"<!-- {hidden} --><script>if (a<b && c == \"') document.write('{hidden}')</script><style>{hidden}</style>"
-        f"<img alt='{hidden}'><p title=\">\">it's {link()} <!-- {hidden}"
-    )
+HIDDEN = link(filename="demo_pkg-6.6.6.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"<!-- 1 > 0 {HIDDEN} -->",
+        f"<script>{HIDDEN}</script>",
+        f"<SCRIPT type='x'>{HIDDEN}</script >",
+        "<script>if (a<b && c == \"') {}</script>",
+        f"<style>{HIDDEN}</style>",
+        f"<img alt='{HIDDEN}'>",
+        '<p title=">">it\'s',
+        '3 < 4 and "quoted',
+        f"<abbr>x</abbr><a name=x></a><!---->{link()}",
+    ],
+)
+def test_what_is_no_link_neither_is_one_nor_hides_one(other: str) -> None:
+    project = parse(other + link())
     assert [file.version for file in project.files] == ["1.0"]
     assert project.rejected == ()
+
+
+@pytest.mark.parametrize("opening", ["<!-- ", "<script>", "<img alt='", "<a "])
+def test_what_is_never_closed_extends_to_the_end_of_the_page(opening: str) -> None:
+    project = parse(link() + opening + HIDDEN.replace("'", ""))
+    assert [file.version for file in project.files] == ["1.0"]
 
 
 @pytest.mark.parametrize(
