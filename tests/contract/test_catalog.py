@@ -121,14 +121,16 @@ async def test_a_change_that_fails_changes_nothing(catalog: Catalog) -> None:
     assert await catalog.load("pypi", "idna") == before
 
 
-async def test_a_touch_moves_the_end_of_freshness_alone(catalog: Catalog) -> None:
+async def test_a_confirmation_moves_the_times_alone(catalog: Catalog) -> None:
     before = await catalog.update("pypi", "idna", seen(SDIST))
-    await catalog.touch("pypi", "idna", NOON + timedelta(hours=1))
-    assert await catalog.load("pypi", "idna") == Stored(before.listing, before.validators, NOON + timedelta(hours=1))
+    later = NOON + timedelta(hours=1)
+    await catalog.confirm("pypi", "idna", later, later + timedelta(minutes=10))
+    confirmed = replace(before.listing, fetched_at=later)
+    assert await catalog.load("pypi", "idna") == Stored(confirmed, before.validators, later + timedelta(minutes=10))
 
 
-async def test_a_touch_makes_nothing_up(catalog: Catalog) -> None:
-    await catalog.touch("pypi", "idna", NOON)
+async def test_a_confirmation_makes_nothing_up(catalog: Catalog) -> None:
+    await catalog.confirm("pypi", "idna", NOON, NOON)
     assert await catalog.load("pypi", "idna") is None
 
 

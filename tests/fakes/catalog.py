@@ -25,10 +25,12 @@ class FakeCatalog:
         stored = self.stored[upstream, project] = change(self.stored.get((upstream, project)))
         return stored
 
-    async def touch(self, upstream: str, project: str, fresh_until: datetime) -> None:
+    async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:
         self._may_fail()
         if (stored := self.stored.get((upstream, project))) is not None:
-            self.stored[upstream, project] = replace(stored, fresh_until=fresh_until)
+            self.stored[upstream, project] = replace(
+                stored, listing=replace(stored.listing, fetched_at=at), fresh_until=fresh_until
+            )
 
     async def metadata_digests(self, project: str) -> dict[str, str | None]:
         self._may_fail()

@@ -27,6 +27,7 @@ class Listing:
 
     project: Project
     fetched_at: datetime
+    """When the upstream last stated or confirmed the page."""
     missing: bool = False
     """The upstream has no such project (any more)."""
     sightings: dict[str, Sighting] = field(default_factory=dict)

@@ -33,8 +33,8 @@ class Catalog(Protocol):
         """
         ...
 
-    async def touch(self, upstream: str, project: str, fresh_until: datetime) -> None:
-        """Let a listing, where there is one, count as fresh until a moment, its content unchanged."""
+    async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:
+        """Note that the upstream confirmed a listing, where there is one: it is what it was, and fresh until a moment."""
         ...
 
     async def metadata_digests(self, project: str) -> dict[str, str | None]:

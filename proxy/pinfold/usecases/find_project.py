@@ -112,7 +112,7 @@ class ProjectFinder:
         match answer:
             case Unchanged(max_age) if stored is not None:
                 fresh_until = now + _freshness(source, max_age)
-                await self._catalog.touch(*key, fresh_until)
+                await self._catalog.confirm(*key, now, fresh_until)
                 # The listing stays the same object, so that all that was derived from it stands.
                 stored = replace(stored, fresh_until=fresh_until)
             case Unchanged():

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -45,12 +46,12 @@ class SqliteCatalog:
 
         return await self._file.write(work)
 
-    async def touch(self, upstream: str, project: str, fresh_until: datetime) -> None:
+    async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:
         """Let a listing count as fresh until a moment, its content unchanged."""
         await self._file.write(
             lambda database: database.execute(
-                "UPDATE listing SET fresh_until = ? WHERE upstream = ? AND project = ?",
-                [rfc3339(fresh_until), upstream, project],
+                "UPDATE listing SET fetched_at = ?, fresh_until = ? WHERE upstream = ? AND project = ?",
+                [rfc3339(at), rfc3339(fresh_until), upstream, project],
             )
         )
 
@@ -72,14 +73,14 @@ class SqliteCatalog:
 
     def _load(self, database: sqlite_utils.Database, upstream: str, project: str) -> Stored | None:
         row = database.execute(
-            "SELECT body, etag, last_modified, fresh_until FROM listing WHERE upstream = ? AND project = ?",
+            "SELECT body, etag, last_modified, fetched_at, fresh_until FROM listing WHERE upstream = ? AND project = ?",
             [upstream, project],
         ).fetchone()
         if row is None:
             return None
-        body, etag, last_modified, fresh_until = row
+        body, etag, last_modified, fetched_at, fresh_until = row
         try:
-            listing = _decoder.decode(zstd.decompress(body))
+            listing = replace(_decoder.decode(zstd.decompress(body)), fetched_at=datetime.fromisoformat(fetched_at))
             return Stored(listing, Validators(etag, last_modified), datetime.fromisoformat(fresh_until))
         except (zstd.ZstdError, msgspec.DecodeError, ValueError) as error:
             # Beginning the listing anew would forget which bytes were seen first under each name.
