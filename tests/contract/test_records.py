@@ -16,7 +16,8 @@ from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import NotFound, StoreError
-from pinfold.domain.records import QuarantineRecord, RecordState, Waiver
+from pinfold.domain.provenance import PublisherKind, PublisherPin
+from pinfold.domain.records import PublisherDecision, PublisherRecord, QuarantineRecord, RecordState, Waiver
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.ports.records import RecordStore
@@ -201,3 +202,50 @@ async def test_times_are_kept_to_the_microsecond(held: Held) -> None:
     exact = replace(RECORD, created_at=datetime(2026, 3, 24, 10, 39, 0, 1, UTC))
     await held.store.add_quarantine(exact, ADDED)
     assert await held.store.quarantine_history() == [exact]
+
+
+PINNED = PublisherRecord(
+    "P-1",
+    "litellm",
+    PublisherDecision.PIN,
+    PublisherPin(PublisherKind.GITHUB, "BerriAI/litellm", "publish.yml", "release"),
+    "theirs",
+    "kim",
+    NOON,
+)
+PINNING = Entry(Action.PUBLISHER_PIN, NOON, Actor("kim"), project="litellm", reference="P-1")
+REVOKING = Entry(Action.PUBLISHER_REVOKE, NOON, Actor("lee"), project="litellm", reference="P-1")
+
+
+async def test_a_publisher_is_in_force_as_soon_as_it_is_added_and_until_it_is_revoked(held: Held) -> None:
+    before = (await held.store.current()).revision
+    unattested = replace(PINNED, id="P-2", decision=PublisherDecision.ACCEPT, publisher=None)
+    account = replace(PINNED, id="P-3", publisher=PublisherPin(PublisherKind.GOOGLE, email="robot@example.com"))
+    for record in (PINNED, unattested, account):
+        await held.store.add_publisher(record, PINNING)
+    records = await held.store.current()
+    assert records.publishers == (PINNED, unattested, account)
+    assert records.revision != before
+    await held.store.revoke_publisher("P-1", "lee", NOON, REVOKING)
+    assert (await held.store.current()).publishers == (unattested, account)
+    assert await held.audited() == [PINNING, PINNING, PINNING, REVOKING]
+    history = await held.store.publisher_history()
+    assert history == [replace(PINNED, revoked_at=NOON, revoked_by="lee"), unattested, account]
+
+
+async def test_a_publisher_is_added_and_revoked_once(held: Held) -> None:
+    await held.store.add_publisher(PINNED, PINNING)
+    with pytest.raises(StoreError):
+        await held.store.add_publisher(PINNED, PINNING)
+    await held.store.revoke_publisher("P-1", "lee", NOON, REVOKING)
+    for gone in ("P-1", "P-9"):
+        with pytest.raises(NotFound):
+            await held.store.revoke_publisher(gone, "lee", NOON, REVOKING)
+    assert await held.audited() == [PINNING, REVOKING]
+
+
+async def test_publishers_concern_their_project_alone(held: Held) -> None:
+    await held.store.add_publisher(PINNED, PINNING)
+    records = await held.store.current()
+    assert records.for_project("litellm").publishers == (PINNED,)
+    assert records.for_project("litellm-proxy").publishers == ()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -209,3 +210,67 @@ async def test_other_metadata_than_announced_is_refused(upstream: Upstream, inde
             await upstream.metadata(found)
     else:
         assert await upstream.metadata(found) is None
+
+
+async def test_provenance_is_fetched_from_where_the_page_says(upstream: Upstream, index: FakeUpstream) -> None:
+    attested = index.add_file("litellm", "1.82.6", provenance=b'{"version": 1}')
+    told = await entry_of(upstream, attested)
+    found = await upstream.provenance(replace(told, provenance=f"{index.origin}{attested.provenance_path}"))
+    assert found == b'{"version": 1}'
+
+
+async def test_without_an_address_no_provenance_is_asked_for(upstream: Upstream, index: FakeUpstream) -> None:
+    bare = await entry_of(upstream, index.add_file("litellm", "1.82.6"))
+    asked = len(index.requests)
+    for silence in (True, False):
+        assert await upstream.provenance(replace(bare, provenance=silence)) is None
+    assert len(index.requests) == asked
+
+
+async def test_provenance_that_is_gone_is_none_and_what_fails_is_an_error(
+    upstream: Upstream, index: FakeUpstream
+) -> None:
+    file = index.add_file("litellm", "1.82.6", provenance=b"{}")
+    found = replace(await entry_of(upstream, file), provenance=f"{index.origin}{file.provenance_path}")
+    index.befall(file.provenance_path, Fault(status=404))
+    assert await upstream.provenance(found) is None
+    for fault in (Fault(status=500), Fault(content=b"x" * (256 * 1024 + 1)), Fault(truncate_at=1), Fault(reset=True)):
+        index.befall(file.provenance_path, fault)
+        with pytest.raises(UpstreamError):
+            await upstream.provenance(found)
+
+
+async def test_provenance_is_tried_again_after_a_passing_failure(upstream: Upstream, index: FakeUpstream) -> None:
+    file = index.add_file("litellm", "1.82.6", provenance=b"{}")
+    found = replace(await entry_of(upstream, file), provenance=f"{index.origin}{file.provenance_path}")
+    index.befall(file.provenance_path, Fault(status=503, times=1))
+    assert await upstream.provenance(found) == b"{}"
+
+
+async def test_provenance_is_not_fetched_from_addresses_that_files_must_not_have(
+    upstream: Upstream, index: FakeUpstream
+) -> None:
+    file = await entry_of(upstream, index.add_file("litellm", "1.82.6"))
+    asked = len(index.requests)
+    for address in ("http://169.254.169.254/latest/", "http://127.0.0.1:1/x", "file:///etc/passwd", "http://[::1]:9/"):
+        with pytest.raises(UpstreamError):
+            await upstream.provenance(replace(file, provenance=address))
+    assert len(index.requests) == asked
+
+
+async def test_provenance_is_read_where_the_index_has_it(upstream: Upstream, index: FakeUpstream) -> None:
+    attested = await entry_of(upstream, index.add_file("litellm", "1.82.6", provenance=b'{"version": 1}'))
+    bare = await entry_of(upstream, index.add_file("litellm", "1.82.7"))
+    assert await upstream.provenance(attested) == (b'{"version": 1}' if index.manners.provenance else None)
+    assert await upstream.provenance(bare) is None
+
+
+async def test_provenance_that_cannot_be_had_is_not_taken_for_none(upstream: Upstream, index: FakeUpstream) -> None:
+    file = index.add_file("litellm", "1.82.6", provenance=b"{}")
+    found = await entry_of(upstream, file)
+    index.befall(file.provenance_path, Fault(status=500))
+    if index.manners.provenance:
+        with pytest.raises(UpstreamError):
+            await upstream.provenance(found)
+    else:
+        assert await upstream.provenance(found) is None

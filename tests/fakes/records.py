@@ -1,4 +1,4 @@
-"""Quarantine records and waivers in memory."""
+"""Quarantine records, waivers and publishers in memory."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -8,7 +8,7 @@ from tests.fakes.clock import FakeClock
 
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import NotFound, StoreError
-from pinfold.domain.records import QuarantineRecord, Records, RecordState, Waiver
+from pinfold.domain.records import PublisherRecord, QuarantineRecord, Records, RecordState, Waiver
 from pinfold.ports.clock import Clock
 
 
@@ -24,6 +24,7 @@ class FakeRecordStore:
         self._clock = clock or FakeClock()
         self._records: dict[str, QuarantineRecord] = {}
         self._waivers: dict[str, Waiver] = {}
+        self._publishers: dict[str, PublisherRecord] = {}
 
     async def current(self) -> Records:
         self._may_fail()
@@ -32,6 +33,7 @@ class FakeRecordStore:
             revision=len(self.audited),
             quarantine=tuple(one for one in self._records.values() if one.state is not RecordState.RELEASED),
             waivers=tuple(one for one in self._waivers.values() if one.revoked_at is None and now < one.expires_at),
+            publishers=tuple(one for one in self._publishers.values() if one.revoked_at is None),
         )
 
     async def add_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
@@ -69,6 +71,24 @@ class FakeRecordStore:
     async def waiver_history(self) -> list[Waiver]:
         self._may_fail()
         return list(self._waivers.values())
+
+    async def add_publisher(self, record: PublisherRecord, entry: Entry) -> None:
+        self._may_fail()
+        _refuse_twice(self._publishers, record.id)
+        self._publishers[record.id] = record
+        self.audited.append(entry)
+
+    async def revoke_publisher(self, record_id: str, by: str, at: datetime, entry: Entry) -> None:
+        self._may_fail()
+        present = self._publishers.get(record_id)
+        if present is None or present.revoked_at is not None:
+            raise NotFound(f"no publisher {record_id} is pinned or accepted")
+        self._publishers[record_id] = replace(present, revoked_at=at, revoked_by=by)
+        self.audited.append(entry)
+
+    async def publisher_history(self) -> list[PublisherRecord]:
+        self._may_fail()
+        return list(self._publishers.values())
 
     def _may_fail(self) -> None:
         if self.failure is not None:

@@ -17,6 +17,9 @@ class Action(StrEnum):
     QUARANTINE_REJECT = "quarantine.reject"
     WAIVER_ADD = "waiver.add"
     WAIVER_REVOKE = "waiver.revoke"
+    PUBLISHER_PIN = "publisher.pin"
+    PUBLISHER_ACCEPT = "publisher.accept"
+    PUBLISHER_REVOKE = "publisher.revoke"
     POLICY_CHANGED = "policy.changed"
 
 

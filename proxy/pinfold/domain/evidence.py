@@ -4,12 +4,14 @@ import hashlib
 import json
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
 from pinfold.domain.listing import Sighting
 from pinfold.domain.project import File, UpstreamStatus
-from pinfold.domain.records import QuarantineRecord
+from pinfold.domain.provenance import Provenance, TrustRoot
+from pinfold.domain.records import PublisherRecord, QuarantineRecord
+from pinfold.domain.release_lines import ProvenanceHistory
 
 T = TypeVar("T")
 
@@ -29,6 +31,14 @@ class Unknown:
 
 
 Item = Known[T] | Unknown
+
+NOT_ASKED_FOR = Unknown("no rule of the policy asks for it")
+
+
+class Need(StrEnum):
+    """Evidence that is gathered only for the rules that declare a need of it."""
+
+    PROVENANCE = "provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,12 @@ class Evidence:
     sighting: Item[Sighting]
     upstream_status: Item[StatusSighting]
     records: tuple[QuarantineRecord, ...] = ()
+    publishers: tuple[PublisherRecord, ...] = ()
+    """What people decided about the project's publishers."""
+    provenance: Item[Provenance] = NOT_ASKED_FOR
+    history: Item[ProvenanceHistory] = NOT_ASKED_FOR
+    trust_root: TrustRoot | None = None
+    """What provenance is verified with, where a rule asks for it."""
 
     def digest(self) -> str:
         """Return the sha256 of the evidence in canonical JSON: equal evidence, equal digest, on every machine."""

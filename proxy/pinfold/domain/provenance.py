@@ -1,8 +1,8 @@
 """What a file's provenance (PEP 740) proves: who published these bytes under this name, and by what workflow."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
 
 
 class PublisherKind(StrEnum):
@@ -65,6 +65,81 @@ class AccountPublisher:
 Publisher = WorkflowPublisher | AccountPublisher
 
 
+class Likeness(Enum):
+    """What two publishers have to do with one another."""
+
+    SAME = auto()
+    SAME_REPOSITORY = auto()
+    """Another workflow, service or owner of the same repository, or the same repository under another name."""
+    OTHER = auto()
+
+
+def likeness(one: Publisher, other: Publisher) -> Likeness:
+    """Compare two certified publishers; environments do not count.
+
+    Ids outweigh names: a repository that was renamed keeps its id, and a name that somebody else took over has a new
+    one. Across services only the names can be compared.
+    """
+    if isinstance(one, AccountPublisher) or isinstance(other, AccountPublisher):
+        return Likeness.SAME if one.key == other.key else Likeness.OTHER
+    same_name = one.repository.lower() == other.repository.lower()
+    if one.kind is not other.kind:
+        return Likeness.SAME_REPOSITORY if same_name else Likeness.OTHER
+    same_id = _equal(one.repository_id, other.repository_id)
+    same_owner = _equal(one.owner_id, other.owner_id)
+    if same_id is False or (same_id is None and not (same_name and same_owner is not False)):
+        return Likeness.OTHER
+    return Likeness.SAME if one.key == other.key and same_owner is not False else Likeness.SAME_REPOSITORY
+
+
+def _equal(one: str | None, other: str | None) -> bool | None:
+    """Return whether two ids are equal; None where one of them is not known."""
+    return None if one is None or other is None else one == other
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherPin:
+    """A publisher as people name one in a policy or on the command line; what is None may be anything."""
+
+    kind: PublisherKind
+    repository: str | None = None
+    """`owner/name`, for GitHub and GitLab."""
+    workflow: str | None = None
+    environment: str | None = None
+    email: str | None = None
+    """The account, for Google."""
+
+    def __str__(self) -> str:
+        named = self.email or self.repository or "anything"
+        workflow = f" ({self.workflow})" if self.workflow else ""
+        environment = f" in {self.environment}" if self.environment else ""
+        return f"{self.kind} {named}{workflow}{environment}"
+
+    def admits(self, publisher: Publisher) -> bool:
+        """Tell whether a certified publisher is meant."""
+        if isinstance(publisher, AccountPublisher):
+            return self.kind is publisher.kind and self.email == publisher.email
+        return (
+            self.kind is publisher.kind
+            and self.repository is not None
+            and self.repository.lower() == publisher.repository.lower()
+            and self.workflow in (None, publisher.workflow)
+            and self._admits_environment(publisher.environment)
+        )
+
+    def _admits_environment(self, environment: Environment | None) -> bool:
+        if self.environment is None:
+            return True
+        return environment is not None and environment.name.lower() == self.environment.lower()
+
+
+def pin_of(publisher: Publisher) -> PublisherPin:
+    """Return the pin that admits a publisher, in whatever environment."""
+    if isinstance(publisher, AccountPublisher):
+        return PublisherPin(publisher.kind, email=publisher.email)
+    return PublisherPin(publisher.kind, publisher.repository, publisher.workflow)
+
+
 class Predicate(StrEnum):
     """What an attestation states of a file."""
 
@@ -111,3 +186,16 @@ class Unattested:
 
 
 Provenance = Verified | Invalid | Unattested
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRoot:
+    """Which keys and certificates provenance is verified with."""
+
+    sha256: str
+    modified_at: datetime
+    """When the file was last written; for the packaged root, when sigstore was installed."""
+
+    def age(self, at: datetime) -> timedelta:
+        """Return how old the file is: keys that sigstore took into use since are not known."""
+        return at - self.modified_at

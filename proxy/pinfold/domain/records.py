@@ -1,4 +1,4 @@
-"""What people decide by hand: quarantine records, and waivers of single rules."""
+"""What people decide by hand: quarantine records, waivers of single rules, and publishers of projects."""
 
 import base64
 import secrets
@@ -9,6 +9,7 @@ from typing import Literal
 
 from pinfold.domain.errors import InvalidRecord
 from pinfold.domain.project import File
+from pinfold.domain.provenance import PublisherPin
 from pinfold.domain.target import FileTarget, ReleaseTarget, Target
 
 MAX_REASON = 500
@@ -58,9 +59,34 @@ class Waiver:
         return self.revoked_at is None and self.created_at <= moment < self.expires_at
 
 
+class PublisherDecision(StrEnum):
+    """What somebody decides about a publisher of a project."""
+
+    PIN = "pin"
+    """The project's files must come from it, or from another one that is pinned."""
+    ACCEPT = "accept"
+    """Its files count as those of a publisher that the project always had."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherRecord:
+    """A publisher of a project that somebody pinned or accepted."""
+
+    id: str
+    project: str
+    decision: PublisherDecision
+    publisher: PublisherPin | None
+    """None stands for files without attestations, which can be accepted as well."""
+    reason: str
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All open quarantine records and unexpired waivers of a store at one revision; immutable.
+    """All open quarantine records, unexpired waivers and publishers of a store at one revision; immutable.
 
     They are few, so that each process keeps them in memory and a decision needs no database.
     """
@@ -70,6 +96,8 @@ class Records:
     quarantine: tuple[QuarantineRecord, ...] = ()
     """Those that still hold or reject something."""
     waivers: tuple[Waiver, ...] = ()
+    publishers: tuple[PublisherRecord, ...] = ()
+    """Those that are not revoked."""
 
     def for_project(self, project: str) -> "Records":
         """Return the records that can concern a project's files: its own, and those of bytes and of file names."""
@@ -77,6 +105,7 @@ class Records:
             self.revision,
             tuple(record for record in self.quarantine if _can_concern(record.target, project)),
             tuple(waiver for waiver in self.waivers if _can_concern(waiver.target, project)),
+            tuple(record for record in self.publishers if record.project == project),
         )
 
     def covering(self, project: str, file: File) -> tuple[QuarantineRecord, ...]:
@@ -101,8 +130,8 @@ def _can_concern(target: Target, project: str) -> bool:
     return target.project in (project, None) or isinstance(target, FileTarget)
 
 
-def new_record_id(kind: Literal["Q", "W"]) -> str:
-    """Return the id of a new quarantine record or waiver, such as `Q-7QK2MXA`: short enough to be read out."""
+def new_record_id(kind: Literal["Q", "W", "P"]) -> str:
+    """Return the id of a new quarantine record, waiver or publisher, such as `Q-7QK2MXA`: short to read out."""
     return f"{kind}-{base64.b32encode(secrets.token_bytes(5))[:7].decode()}"
 
 

@@ -1,10 +1,10 @@
-"""The port to quarantine records and waivers."""
+"""The port to quarantine records, waivers and publishers."""
 
 from datetime import datetime
 from typing import Protocol
 
 from pinfold.domain.audit_entry import Entry
-from pinfold.domain.records import QuarantineRecord, Records, Waiver
+from pinfold.domain.records import PublisherRecord, QuarantineRecord, Records, Waiver
 
 
 class RecordStore(Protocol):
@@ -39,4 +39,16 @@ class RecordStore(Protocol):
 
     async def waiver_history(self) -> list[Waiver]:
         """Return every waiver there ever was, oldest first."""
+        ...
+
+    async def add_publisher(self, record: PublisherRecord, entry: Entry) -> None:
+        """Add a publisher that was pinned or accepted, under an id that none has."""
+        ...
+
+    async def revoke_publisher(self, record_id: str, by: str, at: datetime, entry: Entry) -> None:
+        """End a pin or an acceptance; raises NotFound where none with the id stands."""
+        ...
+
+    async def publisher_history(self) -> list[PublisherRecord]:
+        """Return every pin and acceptance there ever was, oldest first."""
         ...

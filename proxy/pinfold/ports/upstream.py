@@ -79,3 +79,7 @@ class Upstream(Protocol):
     async def metadata(self, file: File) -> bytes | None:
         """Return the file's PEP 658 metadata; None where the upstream has none."""
         ...
+
+    async def provenance(self, file: File) -> bytes | None:
+        """Return the file's PEP 740 provenance, unverified; None where the upstream has none."""
+        ...

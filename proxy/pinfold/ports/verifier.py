@@ -3,11 +3,15 @@
 from typing import Protocol
 
 from pinfold.domain.evidence import Item
-from pinfold.domain.provenance import Provenance
+from pinfold.domain.provenance import Provenance, TrustRoot
 
 
 class ProvenanceVerifier(Protocol):
     """Tells what a provenance document proves of a file that need not be at hand."""
+
+    async def trust_root(self) -> TrustRoot:
+        """Tell what is verified with, now and for as long as this process runs; raises TrustRootError."""
+        ...
 
     async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:
         """Judge a PEP 740 provenance document for a file, given by its name and lower-case hexadecimal sha256.

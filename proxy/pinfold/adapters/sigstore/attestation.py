@@ -14,7 +14,7 @@ from pinfold.adapters.sigstore.document import SignedAttestation
 from pinfold.adapters.sigstore.errors import Refused, Undecided
 from pinfold.adapters.sigstore.identity import certified_publisher
 from pinfold.adapters.sigstore.statement import PAYLOAD_TYPE, Subject, stated_of
-from pinfold.adapters.sigstore.trust_root import TrustRoot
+from pinfold.adapters.sigstore.trust_root import TrustRootFile
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.provenance import Attestation, Publisher
 
@@ -27,7 +27,7 @@ _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 class AttestationVerifier:
     """Verifies attestations with the keys and certificates of one trust root; nothing is fetched."""
 
-    def __init__(self, root: TrustRoot) -> None:
+    def __init__(self, root: TrustRootFile) -> None:
         """Load a trust root; raises TrustRootError where it is none, or another one than was identified."""
         try:
             trusted = TrustedRoot.from_file(str(root.path))

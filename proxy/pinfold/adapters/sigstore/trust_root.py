@@ -3,31 +3,25 @@
 import hashlib
 import importlib.util
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from pinfold.domain.errors import TrustRootError
+from pinfold.domain.provenance import TrustRoot
 
 # Sigstore ships the root of its public instance with the package, under the address it is updated from.
 _PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
 
 
 @dataclass(frozen=True, slots=True)
-class TrustRoot:
-    """Where a trust root is, and which one it is."""
+class TrustRootFile(TrustRoot):
+    """A trust root, and where it is."""
 
     path: Path
-    sha256: str
-    modified_at: datetime
-    """When the file was last written; for the packaged root, when sigstore was installed."""
-
-    def age(self, at: datetime) -> timedelta:
-        """Return how old the file is: keys that sigstore took into use since are not known."""
-        return at - self.modified_at
 
 
-def read_trust_root(path: Path | None) -> TrustRoot:
+def read_trust_root(path: Path | None) -> TrustRootFile:
     """Identify the trust root in a file, or for None the packaged one; raises TrustRootError.
 
     Sigstore's own way to its packaged root leads through a cache that everything a user runs can write to, and that
@@ -39,7 +33,7 @@ def read_trust_root(path: Path | None) -> TrustRoot:
         modified = path.stat().st_mtime
     except OSError as error:
         raise TrustRootError(f"the trust root {path} cannot be read: {error.strerror}") from error
-    return TrustRoot(path, hashlib.sha256(content).hexdigest(), datetime.fromtimestamp(modified, UTC))
+    return TrustRootFile(hashlib.sha256(content).hexdigest(), datetime.fromtimestamp(modified, UTC), path)
 
 
 def _packaged() -> Path:

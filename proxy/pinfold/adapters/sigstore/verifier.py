@@ -11,10 +11,10 @@ from msgspec import Raw
 from pinfold.adapters.sigstore.document import AttestationBundle, parse, parse_attestation
 from pinfold.adapters.sigstore.errors import Refused, Undecided
 from pinfold.adapters.sigstore.statement import Subject
-from pinfold.adapters.sigstore.trust_root import TrustRoot, read_trust_root
+from pinfold.adapters.sigstore.trust_root import TrustRootFile, read_trust_root
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.evidence import Item, Known, Unknown
-from pinfold.domain.provenance import Attestation, Invalid, Predicate, Provenance, Unattested, Verified
+from pinfold.domain.provenance import Attestation, Invalid, Predicate, Provenance, TrustRoot, Unattested, Verified
 from pinfold.ports.clock import Clock
 
 if TYPE_CHECKING:
@@ -35,12 +35,20 @@ class SigstoreVerifier:
         self._trusted_root = trusted_root
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sigstore")
-        self._loaded: tuple[TrustRoot, AttestationVerifier] | None = None
+        self._identified: TrustRootFile | None = None
+        self._loaded: AttestationVerifier | None = None
 
-    async def load(self) -> TrustRoot:
+    async def trust_root(self) -> TrustRoot:
+        """Tell the trust root, without loading sigstore; raises TrustRootError."""
+        root = self._identified
+        if root is None:
+            root = await asyncio.to_thread(self._identify)
+        return TrustRoot(root.sha256, root.modified_at)
+
+    async def load(self) -> TrustRootFile:
         """Get ready ahead of the first verification, and tell the trust root; raises TrustRootError."""
-        root, _ = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
-        return root
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        return self._identify()
 
     async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:
         """Judge a provenance document for a file; see `pinfold.ports.verifier`."""
@@ -51,12 +59,17 @@ class SigstoreVerifier:
         """Let the thread end; what it is at is brought to an end first."""
         self._thread.shutdown()
 
-    def _load(self) -> "tuple[TrustRoot, AttestationVerifier]":
+    def _identify(self) -> TrustRootFile:
+        # Once: what is verified later is verified with this root, or not at all.
+        if self._identified is None:
+            self._identified = read_trust_root(self._trusted_root)
+        return self._identified
+
+    def _load(self) -> "AttestationVerifier":
         if self._loaded is None:
             from pinfold.adapters.sigstore.attestation import AttestationVerifier
 
-            root = read_trust_root(self._trusted_root)
-            self._loaded = root, AttestationVerifier(root)
+            self._loaded = AttestationVerifier(self._identify())
         return self._loaded
 
     def _judge(self, document: bytes, file: Subject) -> Item[Provenance]:
@@ -87,8 +100,7 @@ class SigstoreVerifier:
     def _verify(self, bundle: AttestationBundle, content: Raw, file: Subject) -> Attestation:
         if bundle.claim is None:
             raise Undecided(f"publishers of the kind {bundle.kind!r} are not known")
-        _, verifier = self._load()
-        return verifier.verify(parse_attestation(content), bundle.claim, file, self._clock.now())
+        return self._load().verify(parse_attestation(content), bundle.claim, file, self._clock.now())
 
 
 def _line(reason: object) -> str:

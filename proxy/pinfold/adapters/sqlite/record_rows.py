@@ -1,13 +1,17 @@
-"""Quarantine records and waivers as rows, and back."""
+"""Quarantine records, waivers and publishers as rows, and back."""
 
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from pinfold.audit.canonical import rfc3339
-from pinfold.domain.records import QuarantineRecord, RecordState, Waiver
+from pinfold.domain.provenance import PublisherPin
+from pinfold.domain.records import PublisherDecision, PublisherRecord, QuarantineRecord, RecordState, Waiver
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 
 Row = dict[str, Any]
+_pins = msgspec.json.Decoder(PublisherPin)
 
 
 def record_row(record: QuarantineRecord) -> Row:
@@ -74,6 +78,36 @@ def read_waiver(row: Row) -> Waiver:
         created_by=row["created_by"],
         created_at=datetime.fromisoformat(row["created_at"]),
         expires_at=datetime.fromisoformat(row["expires_at"]),
+        revoked_at=_read_time(row["revoked_at"]),
+        revoked_by=row["revoked_by"],
+    )
+
+
+def publisher_row(record: PublisherRecord) -> Row:
+    """Return a pin or an acceptance as a row."""
+    return {
+        "id": record.id,
+        "project": record.project,
+        "decision": record.decision.value,
+        "publisher": msgspec.json.encode(record.publisher).decode() if record.publisher else None,
+        "reason": record.reason,
+        "created_by": record.created_by,
+        "created_at": rfc3339(record.created_at),
+        "revoked_at": _time_column(record.revoked_at),
+        "revoked_by": record.revoked_by,
+    }
+
+
+def read_publisher(row: Row) -> PublisherRecord:
+    """Return the pin or acceptance that a row holds; raise ValueError where it holds none."""
+    return PublisherRecord(
+        id=row["id"],
+        project=row["project"],
+        decision=PublisherDecision(row["decision"]),
+        publisher=_pins.decode(row["publisher"]) if row["publisher"] else None,
+        reason=row["reason"],
+        created_by=row["created_by"],
+        created_at=datetime.fromisoformat(row["created_at"]),
         revoked_at=_read_time(row["revoked_at"]),
         revoked_by=row["revoked_by"],
     )

@@ -1,4 +1,4 @@
-"""Quarantine records and waivers in SQLite, kept in memory for as long as nobody changes them."""
+"""Quarantine records, waivers and publishers in SQLite, kept in memory for as long as nobody changes them."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,6 +14,8 @@ from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.record_rows import (
     Row,
     closing_columns,
+    publisher_row,
+    read_publisher,
     read_record,
     read_waiver,
     record_row,
@@ -22,7 +24,7 @@ from pinfold.adapters.sqlite.record_rows import (
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import NotFound, StoreError
-from pinfold.domain.records import QuarantineRecord, Records, Waiver
+from pinfold.domain.records import PublisherRecord, QuarantineRecord, Records, Waiver
 from pinfold.ports.clock import Clock
 
 T = TypeVar("T")
@@ -96,6 +98,29 @@ class SqliteRecordStore:
         """Return every waiver there ever was, oldest first."""
         return await self._read(lambda database: _rows(database, read_waiver, "SELECT * FROM waiver ORDER BY rowid"))
 
+    async def add_publisher(self, record: PublisherRecord, entry: Entry) -> None:
+        """Add a publisher that was pinned or accepted."""
+        await self._change(lambda database: _insert(database, "publisher", publisher_row(record)), entry)
+
+    async def revoke_publisher(self, record_id: str, by: str, at: datetime, entry: Entry) -> None:
+        """End a pin or an acceptance; raises NotFound where none with the id stands."""
+
+        def work(database: sqlite_utils.Database) -> None:
+            revoked = database.execute(
+                "UPDATE publisher SET revoked_at = :at, revoked_by = :by WHERE id = :id AND revoked_at IS NULL",
+                {"id": record_id, "by": by, "at": rfc3339(at)},
+            )
+            if not revoked.rowcount:
+                raise NotFound(f"no publisher {record_id!r} is pinned or accepted")
+
+        await self._change(work, entry)
+
+    async def publisher_history(self) -> list[PublisherRecord]:
+        """Return every pin and acceptance there ever was, oldest first."""
+        return await self._read(
+            lambda database: _rows(database, read_publisher, "SELECT * FROM publisher ORDER BY rowid")
+        )
+
     async def _look(self) -> Records:
         began = monotonic()
         kept, now = self._kept, self._clock.now()
@@ -139,6 +164,7 @@ def _in_force(database: sqlite_utils.Database, kept: Records, now: datetime) -> 
                 rfc3339(now),
             )
         ),
+        tuple(_rows(database, read_publisher, "SELECT * FROM publisher WHERE revoked_at IS NULL ORDER BY rowid")),
     )
 
 

@@ -116,3 +116,48 @@ def listings(database: sqlite_utils.Database) -> None:
         ) STRICT, WITHOUT ROWID;
         """
     )
+
+
+@catalog()
+def provenance(database: sqlite_utils.Database) -> None:
+    """Create the results of verifying provenance, and the documents; `id` grows with each result, replaced or new."""
+    database.executescript(
+        """
+        CREATE TABLE provenance (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            document TEXT NOT NULL,
+            trust_root TEXT NOT NULL,
+            checked_at TEXT NOT NULL,
+            result BLOB NOT NULL,
+            UNIQUE (project, filename, sha256, document, trust_root)
+        ) STRICT;
+        CREATE INDEX provenance_project ON provenance (project, id);
+        CREATE TABLE provenance_document (
+            digest TEXT NOT NULL PRIMARY KEY,
+            content BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
+
+
+@ledger()
+def publishers(database: sqlite_utils.Database) -> None:
+    """Create the publishers that people pinned or accepted; `revision` tells of their changes too."""
+    database.executescript(
+        """
+        CREATE TABLE publisher (
+            id TEXT NOT NULL PRIMARY KEY,
+            project TEXT NOT NULL,
+            decision TEXT NOT NULL CHECK (decision IN ('pin', 'accept')),
+            publisher TEXT,
+            reason TEXT NOT NULL,
+            created_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            revoked_at TEXT,
+            revoked_by TEXT
+        ) STRICT;
+        """
+    )

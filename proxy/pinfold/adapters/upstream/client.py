@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 Observer = Callable[[str, str, float, str], None]
 """Told of each question: the upstream's name, what was asked for (`page`, `names`, `file`, `range`, `metadata` or
-`provenance`), the seconds that the upstream took, and the outcome (`ok`, `unchanged`, `missing`, `error` or `abandoned`)."""
+`provenance`), the seconds that the upstream took, and the outcome (`ok`, `unchanged`, `missing`, `error` or
+`abandoned`)."""
 
 MAX_PART = 16 << 20
 """Bytes of a range or of metadata that are held in memory."""

@@ -1,0 +1,43 @@
+"""The port to the memory of which provenance was verified, and of the documents that it came in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pinfold.domain.evidence import Item
+from pinfold.domain.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a provenance document was found to prove of a file."""
+
+    filename: str
+    sha256: str
+    """Of the file, in lower-case hexadecimal, like all hashes here."""
+    document: str
+    """The sha256 of the provenance document."""
+    trust_root: str
+    """The sha256 of the trust root that it was verified with."""
+    checked_at: datetime
+    result: Item[Provenance]
+
+
+class ProvenanceStore(Protocol):
+    """Results by project, file, document and trust root. Every method raises StoreError when the store fails."""
+
+    async def revision(self, project: str) -> int:
+        """Return a number that grows with everything that any process remembers of a project; cheap."""
+        ...
+
+    async def results(self, project: str) -> list[Checked]:
+        """Return all that was found out of a project's files, in the order in which it was remembered."""
+        ...
+
+    async def remember(self, project: str, checked: Checked, content: bytes) -> None:
+        """Keep a result and the content of its document; a result with the same four keys is replaced."""
+        ...
+
+    async def document(self, digest: str) -> bytes | None:
+        """Return a document by its sha256, or None where it is not kept."""
+        ...
