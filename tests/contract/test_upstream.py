@@ -256,21 +256,3 @@ async def test_provenance_is_not_fetched_from_addresses_that_files_must_not_have
         with pytest.raises(UpstreamError):
             await upstream.provenance(replace(file, provenance=address))
     assert len(index.requests) == asked
-
-
-async def test_provenance_is_read_where_the_index_has_it(upstream: Upstream, index: FakeUpstream) -> None:
-    attested = await entry_of(upstream, index.add_file("litellm", "1.82.6", provenance=b'{"version": 1}'))
-    bare = await entry_of(upstream, index.add_file("litellm", "1.82.7"))
-    assert await upstream.provenance(attested) == (b'{"version": 1}' if index.manners.provenance else None)
-    assert await upstream.provenance(bare) is None
-
-
-async def test_provenance_that_cannot_be_had_is_not_taken_for_none(upstream: Upstream, index: FakeUpstream) -> None:
-    file = index.add_file("litellm", "1.82.6", provenance=b"{}")
-    found = await entry_of(upstream, file)
-    index.befall(file.provenance_path, Fault(status=500))
-    if index.manners.provenance:
-        with pytest.raises(UpstreamError):
-            await upstream.provenance(found)
-    else:
-        assert await upstream.provenance(found) is None
