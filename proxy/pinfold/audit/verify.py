@@ -192,7 +192,7 @@ class LogVerifier:
         first = (self._met[True] if kept else max(self._met.values())) + 1
         among = spelled(first, size) if first <= size else f"the entries before {first}"
         if kept:
-            text = f"the checkpoint of size {size} that was kept elsewhere has another root: see {among}"
+            text = f"the checkpoint of size {size} that was kept elsewhere has another root: a rewrite within {among}"
             self._findings.add(Kind.CONTRADICTED, first, text)
         else:
             text = f"the root that is signed for size {size} follows neither from the bytes nor the hashes of {among}"

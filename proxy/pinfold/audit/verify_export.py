@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
 from pinfold.audit.export import ENTRY_START, MAX_LINE_BYTES, Footer, Header, Leaves, parse_line
-from pinfold.audit.findings import Findings, Kind, Verification
+from pinfold.audit.findings import Findings, Kind, Verification, spelled
 from pinfold.audit.merkle import HASH_SIZE, CompactRange, verify_consistency
 from pinfold.audit.note import Verifier, open_note
 from pinfold.audit.verify import LogVerifier
@@ -103,7 +103,7 @@ class ExportVerifier:
                 text = f"the export does not link {name} to its own: let it be made with a proof for that size"
                 self._findings.add(Kind.UNPROVEN, 1, text)
             elif linked[kept.size] != kept.root:
-                text = f"{name} has another root: one of the entries 1 to {kept.size} was rewritten"
+                text = f"{name} has another root: a rewrite within {spelled(1, kept.size)}"
                 self._findings.add(Kind.CONTRADICTED, 1, text)
 
 

@@ -73,7 +73,7 @@ def test_older_checkpoints_are_met_on_the_way() -> None:
     assert verified(LARGE.export(200, 520, checkpoints=[200, 256, 300, 520])).ok
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_any_range_of_any_log_proves_itself(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 600))
@@ -101,7 +101,7 @@ def test_every_changed_byte_is_found_and_named() -> None:
         offset += len(line)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(EXPORT) - 1), st.binary(max_size=3), st.integers(0, 3))
 def test_any_few_bytes_that_are_put_cut_or_exchanged_are_found(place: int, put: bytes, cut: int) -> None:
     changed = EXPORT[:place] + put + EXPORT[place + cut :]
