@@ -34,7 +34,7 @@ class Catalog(Protocol):
         ...
 
     async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:
-        """Note that the upstream confirmed a listing, where there is one: it is what it was, and fresh until a moment."""
+        """Note that the upstream confirmed a listing, if there is one: unchanged, and fresh until a moment."""
         ...
 
     async def metadata_digests(self, project: str) -> dict[str, str | None]:

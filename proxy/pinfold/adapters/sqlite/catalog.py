@@ -47,7 +47,7 @@ class SqliteCatalog:
         return await self._file.write(work)
 
     async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:
-        """Let a listing count as fresh until a moment, its content unchanged."""
+        """Note that the upstream confirmed a listing, if there is one: unchanged, and fresh until a moment."""
         await self._file.write(
             lambda database: database.execute(
                 "UPDATE listing SET fetched_at = ?, fresh_until = ? WHERE upstream = ? AND project = ?",
