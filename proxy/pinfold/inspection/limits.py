@@ -26,6 +26,8 @@ class Limits:
     entries: int = 100_000
     depth: int = 64
     """Folders in one path."""
+    path: int = 4096
+    """Characters of one path."""
     entry_size: int = 4 * _GIB
     unpacked_size: int = 8 * _GIB
     ratio: int = 200
@@ -35,6 +37,8 @@ class Limits:
     """A wheel's RECORD."""
     text: int = 1 * _MIB
     """Any other metadata that is read as a whole."""
+    toml: int = 128 * _KIB
+    """A pyproject.toml: tomllib takes some 300 times its size in memory, at worst."""
     source: int = 2 * _MIB
     """A Python module that is looked at for hidden code; larger ones are reported as not read."""
     tokens: int = 100_000

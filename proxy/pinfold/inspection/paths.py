@@ -40,9 +40,10 @@ class Paths:
         self._folders: set[str] = set()
 
     def add(self, path: str, *, folder: bool) -> None:
-        """Check the path of an entry; raises TooLarge for one that is nested too deeply."""
-        if path.count("/") > self._budget.limits.depth:
-            raise TooLarge(f"a path of more than {self._budget.limits.depth} folders")
+        """Check the path of an entry; raises TooLarge for one that is too long or too deep."""
+        limits = self._budget.limits
+        if len(path) > limits.path or path.count("/") > limits.depth:
+            raise TooLarge(f"a path of more than {limits.path} characters or {limits.depth} folders")
         if escapes(path):
             self._notes.observe(Kind.PATH_ESCAPE, f"{path!r} leaves the folder it is unpacked to", path)
         for kind, why in _peculiarities(path.removesuffix("/")):

@@ -35,7 +35,7 @@ def inspect_tar_sdist(file: BinaryIO, file_size: int, release: Release, notes: N
     stream = TarStream(file, notes, budget)
     for member in read_members(stream, notes, budget):
         path = member.name.removeprefix("./")
-        if not path or path == ".":
+        if path == "." and member.isdir():
             continue
         paths.add(path, folder=member.isdir())
         links.add(path, member)
@@ -53,7 +53,7 @@ def inspect_tar_sdist(file: BinaryIO, file_size: int, release: Release, notes: N
 def inspect_zip_sdist(file: BinaryIO, file_size: int, release: Release, notes: Notes, budget: Budget) -> None:
     """Note what a .zip sdist is seen to be; raises Unreadable and TooLarge."""
     entries = read_entries(file, file_size, notes, budget)
-    check_names(entries, notes, budget)
+    check_names(file, entries, notes, budget)
     sdist = _Sdist(release, notes)
     for entry in entries:
         sdist.enter(entry.name)
@@ -93,7 +93,8 @@ class _Sdist:
         if len(self._folders) > 1:
             names = ", ".join(sorted(self._folders)[:_SHOWN])
             self._notes.observe(Kind.SEVERAL_FOLDERS, f"{len(self._folders)} things side by side: {names}")
-        for folder in sorted(self._folders)[:1]:
+        elif self._folders:
+            (folder,) = self._folders
             project, _, version = folder.rpartition("-")
             if not self._release.is_project(project) or not self._release.is_version(version):
                 self._notes.observe(Kind.ODD_NAME, "the folder is not named for the release", folder)
@@ -103,11 +104,13 @@ class _Sdist:
     def _wanted(self, path: str) -> int:
         if path.lower().endswith((".py", ".pyw")):
             return self._notes.limits.source
+        if path == "pyproject.toml":
+            return self._notes.limits.toml
         return self._notes.limits.text if _is_metadata(path) or is_start_up_file(_site_path(path)) else 0
 
     def _look_at_metadata(self, path: str, file: str, content: Content) -> None:
         if content.body is None:
-            raise TooLarge(f"{path} of more than {self._notes.limits.text} bytes")
+            raise TooLarge(f"{path} of more than {self._wanted(path)} bytes")
         if path == "PKG-INFO":
             self._described = True
             check_metadata(content.body, file, self._release, self._notes)

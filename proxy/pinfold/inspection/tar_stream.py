@@ -3,26 +3,22 @@
 The format is PEP 625's: one gzip stream (RFC 1952), one POSIX tar archive in it.
 """
 
-import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.content import CHUNK
 from pinfold.inspection.limits import Budget, TooLarge, Unreadable
 from pinfold.inspection.notes import Notes
+from pinfold.inspection.tar_headers import check_member, check_payload, precedes_payload
 
 _GZIP = b"\x1f\x8b\x08"
 _HAS_EXTRA_OR_COMMENT = 0x04 | 0x10
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 # tarfile reads the headers that come before a header as a whole, however long they claim to be.
 _MAX_HEADERS = 64 << 10
-# tarfile searches these for numbers in a way whose time grows with the square of a number's digits.
-_ABSURD_NUMBER = re.compile(rb"[0-9]{100}")
-_MAX_GLOBAL_HEADERS = 50
-_LARGEST_PLAIN_SIZE = 0o77777777777
 
 
 class TarStream:
@@ -38,7 +34,7 @@ class TarStream:
         self._used = 0
         self._position = 0
         self._headers = 0
-        self.last_block = b""
+        self._last_block = b""
         self._check_gzip_header()
 
     def tell(self) -> int:
@@ -60,9 +56,11 @@ class TarStream:
             raise TooLarge(f"headers of more than {_MAX_HEADERS} bytes for one entry")
         self._budget.check_time()
         block = b"".join(self.take(size))
-        if _ABSURD_NUMBER.search(block) and size != tarfile.BLOCKSIZE:
-            raise Unreadable("a header with an absurdly long number")
-        self.last_block = block
+        if precedes_payload(self._last_block):
+            check_payload(self._last_block, block, self._notes)
+            self._last_block = b""
+        else:
+            self._last_block = block
         return block
 
     def begin_entry(self) -> None:
@@ -79,8 +77,8 @@ class TarStream:
     def finish(self) -> None:
         """Note what stands behind the end of the archive and behind the end of the gzip stream."""
         rest = 0
-        if self.last_block.strip(b"\0"):
-            rest += len(self.last_block)
+        if self._last_block.strip(b"\0"):
+            rest += len(self._last_block)
         for piece in self.take(self._budget.limits.unpacked_size):
             rest += len(piece.strip(b"\0"))
         if rest:
@@ -134,29 +132,8 @@ def read_members(stream: TarStream, notes: Notes, budget: Budget) -> Iterator[ta
             stream.begin_entry()
             budget.enter()
             budget.check_entry(member.size)
-            _check_global_headers(archive.pax_headers, notes)
-            _check_size(member, notes)
+            check_member(member, archive.pax_headers, notes)
             yield member
     except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise Unreadable(f"the tar archive is damaged: {error}") from error
     stream.finish()
-
-
-def _check_global_headers(headers: Mapping[str, str], notes: Notes) -> None:
-    if len(headers) > _MAX_GLOBAL_HEADERS:
-        raise TooLarge(f"more than {_MAX_GLOBAL_HEADERS} global headers")
-    for keyword in headers.keys() & {"path", "linkpath", "size"}:
-        notes.observe(Kind.HEADER_MISMATCH, f"a global header gives every entry the same {keyword}")
-
-
-def _check_size(member: tarfile.TarInfo, notes: Notes) -> None:
-    if member.size < 0:
-        raise Unreadable("an entry of negative size")
-    if "size" in member.pax_headers and member.size <= _LARGEST_PLAIN_SIZE:
-        notes.observe(
-            Kind.HEADER_MISMATCH, "an extended header gives a size that the plain header could give", member.name
-        )
-    if member.size and member.type in tarfile.SUPPORTED_TYPES and not member.isreg():
-        notes.observe(Kind.HEADER_MISMATCH, f"{member.size} bytes of data for an entry that has none", member.name)
-    if member.sparse is not None:
-        notes.observe(Kind.SPECIAL_FILE, "a sparse file: tools disagree on where its bytes are", member.name)

@@ -26,7 +26,7 @@ _MODULES = (".py", ".pyw", ".so", ".pyd", ".pyc")
 def inspect_wheel(file: BinaryIO, file_size: int, release: Release, notes: Notes, budget: Budget) -> None:
     """Note what a wheel is seen to be; raises Unreadable and TooLarge."""
     entries = read_entries(file, file_size, notes, budget)
-    check_names(entries, notes, budget)
+    check_names(file, entries, notes, budget)
     files = [(entry, land(entry.name, release)) for entry in entries if not entry.folder]
     dist_info = _find_dist_info([landing for _, landing in files], release, notes)
     _check_dist_info({entry.name for entry in entries}, dist_info, notes)

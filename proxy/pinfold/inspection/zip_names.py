@@ -1,20 +1,25 @@
-"""Names and file types of zip entries, checked before anything is unpacked."""
+"""Names and file types of zip entries, checked before any file is unpacked."""
 
 import stat
+from typing import BinaryIO
 
 from pinfold.domain.inspection import Kind
+from pinfold.inspection.content import take_in
 from pinfold.inspection.limits import Budget
 from pinfold.inspection.notes import Notes
 from pinfold.inspection.paths import Paths
+from pinfold.inspection.zip_content import unpack
 from pinfold.inspection.zip_structure import Entry
 
 
-def check_names(entries: list[Entry], notes: Notes, budget: Budget) -> None:
-    """Note entries that escape, collide, or are anything but a file or a folder."""
+def check_names(file: BinaryIO, entries: list[Entry], notes: Notes, budget: Budget) -> None:
+    """Note entries that escape, collide, or are anything but a file or an empty folder."""
     paths = Paths(notes, budget)
     for entry in entries:
         paths.add(entry.name, folder=entry.folder)
         _check_type(entry, notes)
+        if entry.folder and take_in(unpack(file, entry, notes, budget)).size:
+            notes.observe(Kind.HIDDEN_DATA, f"{entry.size} bytes in the entry of a folder", entry.name)
     paths.finish()
 
 
@@ -27,7 +32,5 @@ def _check_type(entry: Entry, notes: Notes) -> None:
         notes.observe(Kind.SPECIAL_FILE, f"neither a file nor a folder: mode {entry.mode:o}", entry.name)
     elif (kind == stat.S_IFDIR) != entry.folder and kind:
         notes.observe(Kind.AMBIGUOUS_PATH, "a folder by its mode or by its name, but not by both", entry.name)
-    elif entry.folder and entry.size:
-        notes.observe(Kind.HIDDEN_DATA, f"{entry.size} bytes in the entry of a folder", entry.name)
     if kind in (0, stat.S_IFREG) and entry.mode & (stat.S_ISUID | stat.S_ISGID):
         notes.observe(Kind.SETUID_FILE, f"a file that runs as its owner: mode {entry.mode:o}", entry.name)

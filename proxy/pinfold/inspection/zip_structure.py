@@ -30,6 +30,7 @@ _DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
 _MAX_DESCRIPTOR = 24
 _MAX_DIRECTORY = 64 << 20
 _LONG_EXTRA = 1024
+_LATEST_VERSION = 63
 _SATURATED = 0xFFFFFFFF
 
 
@@ -96,8 +97,8 @@ def _central_entries(data: bytes, directory: Directory, notes: Notes, budget: Bu
         budget.enter()
         if data[at : at + 4] != _CENTRAL_SIGNATURE or at + _CENTRAL.size > len(data):
             raise Unreadable("the central directory breaks off")
-        _, _, _, flags, method, _, _, crc, packed, size, *lengths, disk, _, attributes, offset = _CENTRAL.unpack_from(
-            data, at
+        _, _, version, flags, method, _, _, crc, packed, size, *lengths, disk, _, attributes, offset = (
+            _CENTRAL.unpack_from(data, at)
         )
         name_length, extra_length, comment_length = lengths
         name_end = at + _CENTRAL.size + name_length
@@ -108,6 +109,8 @@ def _central_entries(data: bytes, directory: Directory, notes: Notes, budget: Bu
         name = _decode(raw_name, flags, notes)
         size, packed, offset = wide_values(extra, (size, packed, offset), name, notes)
         check_names(extra, raw_name, name, notes)
+        if version & 0xFF > _LATEST_VERSION:
+            notes.observe(Kind.UNREADABLE_ARCHIVE, f"asks for version {version & 0xFF} of the zip format", name)
         if disk:
             notes.observe(Kind.HEADER_MISMATCH, "the entry is on another disk", name)
         if comment_length:
