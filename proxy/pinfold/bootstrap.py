@@ -14,10 +14,12 @@ from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.json_lines import JsonLines
 from pinfold.adapters.prometheus import PrometheusTelemetry
+from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
@@ -31,6 +33,7 @@ from pinfold.usecases.find_project import ProjectFinder
 from pinfold.usecases.indexes import Index, Refusals, Source
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
+from pinfold.usecases.provenances import Provenances
 from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.serve import Listening, cannot_listen, serve
 from pinfold.web.services import Services
@@ -53,6 +56,8 @@ class Installation:
     audit_log: SqliteAuditLog
     catalog: SqliteCatalog
     blobs: FileBlobs
+    verifier: SigstoreVerifier
+    provenances: Provenances
     upstreams: dict[str, HttpUpstream]
     indexes: dict[str, Index]
     finder: ProjectFinder
@@ -119,11 +124,14 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             SqliteCatalog(catalog_file),
         )
         finder = ProjectFinder(catalog, clock, telemetry)
-        gate = Gate(finder, records, clock)
+        verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
+        stack.push_async_callback(asyncio.to_thread, verifier.close)
+        provenances = Provenances(SqliteProvenanceStore(catalog_file), verifier, clock, telemetry)
+        gate = Gate(finder, records, provenances, clock)
         fetcher = FileFetcher(blobs, telemetry)
         metadata = WheelMetadata(catalog, blobs, fetcher)
         names = ProjectNames(clock)
-        for closing in (finder.close, names.close, fetcher.close, metadata.close):
+        for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close):
             stack.push_async_callback(closing)
         yield Installation(
             settings=settings,
@@ -135,6 +143,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             audit_log=audit_log,
             catalog=catalog,
             blobs=blobs,
+            verifier=verifier,
+            provenances=provenances,
             upstreams=upstreams,
             indexes=indexes,
             finder=finder,

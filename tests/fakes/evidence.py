@@ -7,6 +7,8 @@ from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
 from pinfold.domain.listing import Sighting
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
+from pinfold.domain.provenance import Unattested
+from pinfold.domain.release_lines import ProvenanceHistory
 
 UPLOADED = datetime(2026, 3, 24, 10, 52, tzinfo=UTC)
 SEEN = UPLOADED + timedelta(minutes=8)
@@ -22,6 +24,7 @@ def a_file(**changes: object) -> File:
         kind=FileKind.WHEEL,
         version="1.82.8",
         upload_time=UPLOADED,
+        provenance=True,
     )
     return replace(wheel, **changes)  # type: ignore[arg-type]
 
@@ -42,5 +45,7 @@ def evidence_of(file: File | None = None, **changes: object) -> Evidence:
         private_name=False,
         sighting=Known(a_sighting()),
         upstream_status=a_status(StatusMarker.ACTIVE),
+        provenance=Known(Unattested()),
+        history=Known(ProvenanceHistory()),
     )
     return replace(evidence, **changes)  # type: ignore[arg-type]

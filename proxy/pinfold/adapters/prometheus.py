@@ -1,8 +1,11 @@
 """What operators watch, counted with prometheus-client."""
 
+from datetime import UTC, datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from pinfold import __version__
+from pinfold.domain.provenance import TrustRoot
 
 
 class PrometheusTelemetry:
@@ -27,6 +30,13 @@ class PrometheusTelemetry:
             "pinfold_upstream_seconds", "Requests to upstreams", ["upstream", "kind", "outcome"], registry=registry
         )
 
+        self._verifications = Counter(
+            "pinfold_provenance_verifications",
+            "Provenance that was verified, by outcome",
+            ["outcome"],
+            registry=registry,
+        )
+
     def decided(self, index: str, rule: str, effect: str) -> None:
         """Count a file's decision."""
         self._decisions.labels(index, rule, effect).inc()
@@ -42,6 +52,19 @@ class PrometheusTelemetry:
     def asked_upstream(self, upstream: str, kind: str, seconds: float, outcome: str) -> None:
         """Count a request to an upstream."""
         self._upstream.labels(upstream, kind, outcome).observe(seconds)
+
+    def verified_provenance(self, outcome: str) -> None:
+        """Count a verification of provenance."""
+        self._verifications.labels(outcome).inc()
+
+    def trust_root(self, root: TrustRoot) -> None:
+        """Tell the trust root from now on, with its age as of each reading."""
+        info = Gauge("pinfold_trust_root_info", "What provenance is verified with", ["sha256"], registry=self._registry)
+        info.labels(root.sha256).set(1)
+        age = Gauge(
+            "pinfold_trust_root_age_seconds", "Since the trust root's file was written", registry=self._registry
+        )
+        age.set_function(lambda: root.age(datetime.now(UTC)).total_seconds())
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request of a client; methods beyond HTTP's own are put together, so that labels stay few."""

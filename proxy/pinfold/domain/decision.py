@@ -52,6 +52,9 @@ class Finding:
     """When the same evidence would be found otherwise, by the passing of time alone."""
     at_most: Effect = Effect.DENY
     """The gravest effect that this finding can carry, for rules that grade what they find."""
+    pending: bool = False
+    """What is unknown will be established before the file is served; until then, on a page, it is no more than a
+    warning. The decision about the file itself knows no pending findings."""
 
 
 PASS = Finding(Outcome.PASS)

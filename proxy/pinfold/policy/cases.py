@@ -16,7 +16,21 @@ from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
 from pinfold.domain.listing import Sighting
 from pinfold.domain.names import normalise, parse_filename
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
+from pinfold.domain.provenance import (
+    AccountPublisher,
+    Attestation,
+    Environment,
+    Predicate,
+    Provenance,
+    Publisher,
+    PublisherKind,
+    Unattested,
+    Verified,
+    WorkflowPublisher,
+)
+from pinfold.domain.release_lines import AttestedFile, history_of
 from pinfold.policy.engine import Policy, decide
+from pinfold.policy.publishers import Account, PublisherTable
 from pinfold.policy.rule import known_rules
 from pinfold.policy.toml_document import Table, TomlDocument, nearest, shown
 
@@ -53,6 +67,8 @@ class FileFacts(Table):
     """When an installation would first have seen it: at its upload, unless the case is about coming late."""
     vanished: AwareDatetime | None = None
     """When the upstream took it away."""
+    attested_by: PublisherTable | None = None
+    """Who published it, by valid attestations; without a publisher the index says that there are none."""
 
 
 class StatusFacts(Table):
@@ -151,29 +167,55 @@ def run_cases(cases: Collection[Case], policies: Mapping[str, Policy]) -> list[C
 
 def evidence_at(case: Case, facts: FileFacts, at: datetime) -> Evidence:
     """Return what an installation that watched the project would know of a file at a moment."""
-    name = parse_filename(facts.filename, case.project)
-    sha256 = facts.sha256 or hashlib.sha256(facts.filename.encode()).hexdigest()
+    file = _file(case, facts)
     vanished = facts.vanished if facts.vanished is not None and facts.vanished <= at else None
     status = max((status for status in case.statuses if status.since <= at), key=_since, default=None)
     return Evidence(
         project=case.project,
-        file=File(
-            filename=facts.filename,
-            url=f"https://files.example/{facts.filename}",
-            sha256=sha256,
-            kind=name.kind,
-            version=name.version,
-            upload_time=facts.uploaded,
-        ),
+        file=file,
         origin=Origin("pypi", private=case.private_upstream),
         private_name=case.private_name,
-        sighting=Known(Sighting(facts.seen or facts.uploaded, sha256, vanished_at=vanished)),
+        sighting=Known(Sighting(facts.seen or facts.uploaded, file.sha256, vanished_at=vanished)),
         upstream_status=Known(
             StatusSighting(UpstreamStatus(status.marker), status.since)
             if status is not None and status.marker is not StatusMarker.ACTIVE
             else StatusSighting(UpstreamStatus(), None)
         ),
+        provenance=Known(_provenance(facts)),
+        history=Known(
+            history_of(
+                AttestedFile(_file(case, each), (_publisher(each.attested_by),))
+                for each in case.files
+                if each.attested_by is not None and each.uploaded <= at
+            )
+        ),
     )
+
+
+def _file(case: Case, facts: FileFacts) -> File:
+    name = parse_filename(facts.filename, case.project)
+    return File(
+        filename=facts.filename,
+        url=f"https://files.example/{facts.filename}",
+        sha256=facts.sha256 or hashlib.sha256(facts.filename.encode()).hexdigest(),
+        kind=name.kind,
+        version=name.version,
+        upload_time=facts.uploaded,
+        provenance=f"https://index.example/{facts.filename}/provenance" if facts.attested_by else True,
+    )
+
+
+def _provenance(facts: FileFacts) -> Provenance:
+    if facts.attested_by is None:
+        return Unattested()
+    return Verified((Attestation(Predicate.PUBLISH, _publisher(facts.attested_by), facts.uploaded),))
+
+
+def _publisher(table: PublisherTable) -> Publisher:
+    if isinstance(table, Account):
+        return AccountPublisher(table.email)
+    environment = Environment(table.environment, certified=True) if table.environment else None
+    return WorkflowPublisher(PublisherKind(table.kind), table.repository, table.workflow or "", environment)
 
 
 def _since(status: StatusFacts) -> datetime:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome, Verdict
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.project import File
 from pinfold.domain.records import Waiver
 from pinfold.policy.rule import Rule
 
@@ -38,20 +40,34 @@ class PolicyRule:
     selector: Selector = field(default_factory=Selector)
     mode: Mode = Mode.ENFORCE
 
-    def effect_of(self, finding: Finding) -> Effect:
+    def effect_of(self, finding: Finding, *, final: bool) -> Effect:
         """Return what a finding means under this policy."""
         if finding.outcome is Outcome.PASS:
             return Effect.ALLOW
         effect = self.on_fail if finding.outcome is Outcome.FAIL else self.on_unknown
+        if finding.pending and not final:
+            effect = min(effect, Effect.WARN)
         return min(effect, finding.at_most)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProjectRules:
     """The rules of a policy that apply to one project, with the decision that they share when all of them pass."""
 
     rules: tuple[PolicyRule, ...]
     passed: Decision
+
+    @cached_property
+    def needs(self) -> frozenset[Need]:
+        """The evidence that is gathered for these rules alone."""
+        return frozenset().union(*(entry.rule.needs for entry in self.rules))
+
+    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:
+        """Return the files whose provenance must be verified before a file can be judged for good."""
+        if not self.needs:
+            return ()
+        wanted = (file for entry in self.rules for file in entry.rule.to_verify(evidence, listed, at))
+        return tuple(dict.fromkeys(wanted))
 
 
 @dataclass(frozen=True)
@@ -72,8 +88,12 @@ class Policy:
         return ProjectRules(rules, Decision(Effect.ALLOW, verdicts, self.digest))
 
 
-def decide(rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], at: datetime) -> Decision:
+def decide(
+    rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], at: datetime, *, final: bool = True
+) -> Decision:
     """Judge one file by all rules; the one decision function for pages, files, explanations and replays.
+
+    A decision that is not `final` is a page's: what will be established before a file is served does not refuse it yet.
 
     `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
     same arguments give the same answer for ever.
@@ -82,7 +102,7 @@ def decide(rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], a
     if all(finding is PASS for finding in findings):
         return rules.passed
     verdicts = tuple(
-        passed if finding is PASS else _verdict(entry, finding, waivers, at)
+        passed if finding is PASS else _verdict(entry, finding, waivers, at, final=final)
         for entry, finding, passed in zip(rules.rules, findings, rules.passed.verdicts, strict=True)
     )
     moments = [verdict.finding.changes_at for verdict in verdicts]
@@ -105,8 +125,8 @@ def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:
         return Finding(Outcome.UNKNOWN, f"the rule failed: {type(error).__name__}")
 
 
-def _verdict(entry: PolicyRule, finding: Finding, waivers: Sequence[Waiver], at: datetime) -> Verdict:
-    effect = entry.effect_of(finding)
+def _verdict(entry: PolicyRule, finding: Finding, waivers: Sequence[Waiver], at: datetime, *, final: bool) -> Verdict:
+    effect = entry.effect_of(finding, final=final)
     if effect is not Effect.ALLOW:
         for waiver in waivers:
             if waiver.rule == entry.rule.id and waiver.stands_at(at):

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Annotated, ClassVar
@@ -11,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from pinfold.domain.decision import Effect, Finding
 from pinfold.domain.errors import InvalidName
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.names import normalise_glob
+from pinfold.domain.project import File
 
 
 def _glob(text: str) -> str:
@@ -41,10 +43,19 @@ class Rule(BaseModel):
     on_unknown: ClassVar[Effect] = Effect.QUARANTINE
     implied: ClassVar[bool] = False
     """Part of every policy, also where a document does not name it."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """Evidence that is gathered only for rules that ask for it."""
 
     @abstractmethod
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Return what the evidence shows at a moment; a passing file gets the shared `PASS`."""
+
+    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:  # noqa: ARG002 - for those that do
+        """Return the files whose provenance must be verified before the rule can judge this one for good.
+
+        `listed` is everything on the project's page. Also pure.
+        """
+        return ()
 
 
 @cache

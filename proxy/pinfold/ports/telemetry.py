@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from pinfold.domain.provenance import TrustRoot
+
 
 class Telemetry(Protocol):
     """Counts events; never raises and never blocks."""
@@ -16,4 +18,12 @@ class Telemetry(Protocol):
 
     def stale_page(self, upstream: str) -> None:
         """Count a page that was served although its upstream could not refresh it."""
+        ...
+
+    def verified_provenance(self, outcome: str) -> None:
+        """Count a verification: `verified`, `invalid`, `unattested`, `unknown`, or `unavailable` for no document."""
+        ...
+
+    def trust_root(self, root: TrustRoot) -> None:
+        """Tell what provenance is verified with."""
         ...

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     FilePath,
@@ -42,6 +43,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     nearest = get_close_matches(name, choices, n=1)
     return f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(choices)}"
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
 
 
 class Disagreement(ValueError):
@@ -144,6 +149,13 @@ class IndexSettings(Table):
     """Whether a page lists refused files with the reason, or leaves them out."""
 
 
+class SigstoreSettings(Table):
+    """`[sigstore]`: what provenance is verified with."""
+
+    trusted_root: Annotated[FilePath | None, BeforeValidator(_none_if_empty)] = None
+    """A trust root in sigstore's JSON; without one, the root that sigstore's package ships."""
+
+
 class Settings(Table):
     """The whole document."""
 
@@ -152,6 +164,7 @@ class Settings(Table):
     server: ServerSettings = Field(default_factory=ServerSettings)
     upstreams: dict[Label, UpstreamSettings] = Field(default_factory=dict, validate_default=True)
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
+    sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
 
     @field_validator("upstreams")
     @classmethod

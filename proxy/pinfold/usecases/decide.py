@@ -1,28 +1,32 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from pinfold.domain.decision import Decision, reference, refusal_line
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.names import parse_version
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
+from pinfold.domain.release_lines import BEGINNING
 from pinfold.policy import engine
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.find_project import Found, ProjectFinder
-from pinfold.usecases.gather_evidence import gather
+from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.provenances import Knowledge, Provenances
 
 FILES_IN_MEMORY = 250_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
+NEWEST = 20
+"""Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class JudgedProject:
     files: tuple[JudgedFile, ...]
     records: Records
     judged_at: datetime
+    provenance: ProjectProvenance | None = None
+    """What is known of provenance, where a rule asks for it."""
+    to_verify: tuple[File, ...] = ()
+    """What the newest files need verified to be judged for good, newest first."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -91,88 +99,132 @@ class JudgedProject:
 class Gate:
     """Asks the one decision function, for pages and for files alike."""
 
-    def __init__(self, finder: ProjectFinder, records: RecordStore, clock: Clock) -> None:
+    def __init__(self, finder: ProjectFinder, records: RecordStore, provenances: Provenances, clock: Clock) -> None:
         self._finder = finder
         self._records = records
+        self._provenances = provenances
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
 
-        A judgement is kept while its listing and the records are the same and no decision has changed by itself.
-        Raises UpstreamError and StoreError: without listing or records there is no decision.
+        A judgement is kept while its listing, the records and what is known of provenance are the same and no decision
+        has changed by itself. Raises UpstreamError and StoreError: without listing or records there is no decision.
         """
         found = await self._finder.find(index, name)
         if found is None:
             return None
         records = await self._records.current()
+        asks = Need.PROVENANCE in index.policy.for_project(name).needs
+        knowledge = await self._provenances.known(name) if asks else None
         now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, records, now):
+        if kept is not None and _still_holds(kept, index, found, records, knowledge, now):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(_judge, index, name, found, records, now)
+            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, now)
         else:
-            judged = _judge(index, name, found, records, now)
+            judged = _judge(index, name, found, records, knowledge, now)
         self._memory.put(key, judged, 1 + len(judged.files))
+        self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         return judged
 
     async def judge_file(
         self, index: Index, name: str, filename: str, sha256: str
     ) -> tuple[JudgedProject, JudgedFile] | None:
-        """Return one file, given by name and hash, judged anew as of now; None where it is not known."""
+        """Return one file, given by name and hash, judged anew as of now; None where it is not known.
+
+        What its policy wants verified is fetched and verified first: this judgement is for good.
+        """
         project = await self.judge_project(index, name)
-        judged = project.by_filename.get(filename) if project else None
+        judged = _find(project, filename, sha256) if project else None
         if project is None or judged is None:
             return None
-        if judged.file.sha256 != sha256:
-            # An address stays good for the bytes that it was given out for, also after the upstream replaced them.
-            seen = project.found.listing.sightings.get(filename)
-            if seen is None or seen.sha256 != sha256:
-                return None
-            first = replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
-            judged = replace(judged, file=first, vanished=True)
+        listed = project.found.listing.project.files
+        rules = index.policy.for_project(name)
+        wanted = rules.to_verify(judged.evidence, listed, self._clock.now())
+        if not wanted:
+            return project, self._again(project, judged)
+        failures = await self._provenances.establish(project.found.source.upstream, name, wanted)
+        # What was learnt may change the other files too, and with them what the last good release is.
+        project = await self.judge_project(index, name)
+        judged = _find(project, filename, sha256) if project else None
+        if project is None or judged is None:
+            return None
+        if failures and project.provenance is not None:
+            known = replace(project.provenance, failures=failures)
+            return project, self._again(replace(project, provenance=known), judged)
         return project, self._again(project, judged)
 
     def _again(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
         """Ask the decision function for one file as of now."""
-        (evidence,) = gather(project.index, project.name, project.found, [judged.file], project.records)
-        decision = _decide(project.index, project.name, evidence, project.records, self._clock.now())
+        index, name, records = project.index, project.name, project.records
+        (evidence,) = gather(index, name, project.found, [judged.file], records, project.provenance)
+        waivers = records.waivers_of(name, evidence.file)
+        decision = engine.decide(index.policy.for_project(name), evidence, waivers, self._clock.now())
         return replace(judged, evidence=evidence, decision=decision)
 
 
-def _still_holds(kept: JudgedProject, index: Index, found: Found, records: Records, now: datetime) -> bool:
+def _find(project: JudgedProject, filename: str, sha256: str) -> JudgedFile | None:
+    """Return the file at an address, which stays good for the bytes that it was given out for."""
+    judged = project.by_filename.get(filename)
+    if judged is None or judged.file.sha256 == sha256:
+        return judged
+    # The upstream replaced the bytes.
+    seen = project.found.listing.sightings.get(filename)
+    if seen is None or seen.sha256 != sha256:
+        return None
+    first = replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
+    return replace(judged, file=first, vanished=True)
+
+
+def _still_holds(
+    kept: JudgedProject, index: Index, found: Found, records: Records, knowledge: Knowledge | None, now: datetime
+) -> bool:
+    known = kept.provenance.knowledge if kept.provenance else None
     return (
         kept.index is index
         and kept.found.listing is found.listing
         and kept.found.source is found.source
         and kept.records.revision == records.revision
+        and known is knowledge
         and (kept.changes_at is None or now < kept.changes_at)
     )
 
 
-def _judge(index: Index, name: str, found: Found, records: Records, at: datetime) -> JudgedProject:
-    listed = list(found.listing.project.files)
+def _judge(
+    index: Index, name: str, found: Found, records: Records, knowledge: Knowledge | None, at: datetime
+) -> JudgedProject:
+    listed = found.listing.project.files
     vanished = found.listing.vanished_files()
     rules = index.policy.for_project(name)
     concerning = records.for_project(name)
+    provenance = provenance_of(found.listing, knowledge) if knowledge else None
 
     def judged() -> Iterator[JudgedFile]:
-        evidences = gather(index, name, found, listed + vanished, concerning)
+        evidences = gather(index, name, found, (*listed, *vanished), concerning, provenance)
         for position, evidence in enumerate(evidences):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
-            decision = engine.decide(rules, evidence, waivers, at)
+            decision = engine.decide(rules, evidence, waivers, at, final=False)
             yield JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
 
-    return JudgedProject(index, name, found, tuple(judged()), concerning, at)
+    files = tuple(judged())
+    to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
+    return JudgedProject(index, name, found, files, concerning, at, provenance, to_verify)
 
 
-def _decide(index: Index, name: str, evidence: Evidence, records: Records, at: datetime) -> Decision:
-    waivers = records.waivers_of(name, evidence.file)
-    return engine.decide(index.policy.for_project(name), evidence, waivers, at)
+def _to_verify(
+    rules: engine.ProjectRules, judged: Sequence[JudgedFile], listed: Sequence[File], at: datetime
+) -> tuple[File, ...]:
+    newest = sorted(judged, key=_upload, reverse=True)[:NEWEST]
+    return tuple(dict.fromkeys(file for each in newest for file in rules.to_verify(each.evidence, listed, at)))
+
+
+def _upload(judged: JudgedFile) -> datetime:
+    return judged.file.upload_time or BEGINNING

@@ -1,19 +1,75 @@
 """The only collector of evidence: one pass over a project, without network or store for any single file."""
 
-from pinfold.domain.evidence import Evidence, Item, Known, Origin, StatusSighting, Unknown
-from pinfold.domain.listing import Sighting
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pinfold.domain.evidence import NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
+from pinfold.domain.listing import Listing, Sighting
 from pinfold.domain.project import File
+from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
 from pinfold.domain.records import Records
+from pinfold.domain.release_lines import ProvenanceHistory, history_of
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 
 _UNSEEN: Item[Sighting] = Unknown("the file was never seen on its project's page")
+_UNATTESTED: Item[Provenance] = Known(Unattested())
+_SILENT = Unknown("the index does not state provenance")
+_UNVERIFIED = Unknown("its provenance is not verified yet")
 
 
-def gather(index: Index, project: str, found: Found, files: list[File], records: Records) -> list[Evidence]:
+@dataclass(frozen=True)
+class ProjectProvenance:
+    """What is known of the provenance of all files of a project, for policies that ask for it."""
+
+    knowledge: Knowledge
+    history: Item[ProvenanceHistory]
+    failures: Mapping[FileKey, Unknown] = field(default_factory=dict)
+    """Files that were to be verified for this very request, and could not be."""
+
+    @property
+    def trust_root(self) -> TrustRoot | None:
+        """What provenance is verified with, where it can be read."""
+        root = self.knowledge.trust_root
+        return root.value if isinstance(root, Known) else None
+
+    def of(self, file: File) -> Item[Provenance]:
+        """Return what is known of one file's provenance; proof that was found once outweighs what an index says later.
+
+        A key that is missing is no word at all, `null` is the index's word that there is none (PEP 740).
+        """
+        key = key_of(file)
+        if (checked := self.knowledge.checked.get(key)) is not None:
+            return checked.result
+        if file.provenance is True:
+            return _UNATTESTED
+        if file.provenance is False:
+            return _SILENT
+        if isinstance(self.knowledge.trust_root, Unknown):
+            return self.knowledge.trust_root
+        return self.failures.get(key, _UNVERIFIED)
+
+
+def provenance_of(listing: Listing, knowledge: Knowledge) -> ProjectProvenance:
+    """Return what is known of a project's provenance, with the history of its release lines, in one pass."""
+    files = (*listing.project.files, *listing.vanished_files())
+    attested = (knowledge.publishers_of(file) for file in files)
+    return ProjectProvenance(knowledge, Known(history_of(each for each in attested if each is not None)))
+
+
+def gather(
+    index: Index,
+    project: str,
+    found: Found,
+    files: Iterable[File],
+    records: Records,
+    provenance: ProjectProvenance | None = None,
+) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
-    `records` are the store's records; only those that can concern the project are looked at per file.
+    `records` are the store's records; only those that can concern the project are looked at per file. Without
+    `provenance` nothing is said of it.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)
@@ -30,6 +86,10 @@ def gather(index: Index, project: str, found: Found, files: list[File], records:
             sighting=Known(sighting) if (sighting := sightings.get(file.filename)) else _UNSEEN,
             upstream_status=status,
             records=concerning.covering(project, file) if concerning.quarantine else (),
+            publishers=concerning.publishers,
+            provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
+            history=provenance.history if provenance else NOT_ASKED_FOR,
+            trust_root=provenance.trust_root if provenance else None,
         )
         for file in files
     ]

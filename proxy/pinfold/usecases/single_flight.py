@@ -14,6 +14,9 @@ class SingleFlight(Generic[K, V]):
     def __init__(self) -> None:
         self._running: dict[K, asyncio.Task[V]] = {}
 
+    def __len__(self) -> int:
+        return len(self._running)
+
     def start(self, key: K, work: Callable[[], Awaitable[V]]) -> "asyncio.Task[V]":
         """Return the run of this key, begun now unless it is under way. Shield it before awaiting it."""
         task = self._running.get(key)
