@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench bench-quick lock clean
+.PHONY: help serve test check format lint types imports bench everyday lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ types: $(VENV)/.develop
 
 imports: $(VENV)/.develop
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.develop $(CLIENTS) ## Measure 50 first requests for one 100 MB wheel
+	$(BIN)/python tests/bench/herd.py $(ARGS)
+
+everyday: $(VENV)/.develop $(CLIENTS) ## Resolve and install 50 everyday packages with and without Pinfold
+	$(BIN)/python tests/bench/everyday.py
 
 lock: ## Resolve requirements/*.lock anew, with hashes
 	sh requirements/lock.sh $(PYTHON)

@@ -1,8 +1,6 @@
 """A file's way to a client: judged again, recorded durably, and only then opened."""
 
-import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
@@ -11,7 +9,8 @@ from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
-from pinfold.usecases.fetch_file import FileFetcher, Fill
+from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.file_content import Content
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
@@ -107,15 +106,14 @@ class FileDownload:
             raise Refused(project.refusal_of(judged), judged, reference)
         return Granted(project, judged)
 
-    async def open(self, granted: Granted, ask: Ask) -> tuple[Path | Fill, int]:
+    async def open(self, granted: Granted, ask: Ask) -> tuple[Content, int]:
         """Return a granted file's bytes, and the number of the audit entry that says so and is already durable.
 
         The bytes are sought first: nothing is recorded as served while the upstream does not answer for it.
         """
         source = granted.project.found.source
         content = await self._fetcher.fetch(source.upstream, granted.judged.file)
-        if isinstance(content, Fill):
-            await content.started()
+        await content.started()
         return content, await self.record_served(granted, ask)
 
     async def length(self, granted: Granted) -> int | None:
@@ -124,9 +122,8 @@ class FileDownload:
         if file.size is not None:
             return file.size
         content = await self._fetcher.fetch(granted.project.found.source.upstream, file)
-        if isinstance(content, Fill):
-            return await content.started()
-        return (await asyncio.to_thread(content.stat)).st_size
+        await content.started()
+        return content.length
 
     async def record_served(self, granted: Granted, ask: Ask) -> int:
         """Record, durably, that a client gets a file, or is told that what it has is still good; return the number."""

@@ -4,15 +4,15 @@ Everything that gives out a byte of a file, or only admits that there is one, pa
 """
 
 import asyncio
+import os
 import re
-from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from aiohttp import web
 
 from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
 from pinfold.domain.names import normalise
-from pinfold.usecases.fetch_file import Fill
+from pinfold.usecases.file_content import Content
 from pinfold.usecases.file_download import Address, Ask, FileDownload, Granted
 from pinfold.usecases.indexes import Index
 from pinfold.web.actor import actor_of
@@ -111,10 +111,6 @@ def _if_range_holds(request: web.Request, etag: str) -> bool:
     return request.headers.get("If-Range", etag).strip() == etag
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
-
-
 class _Transfer:
     """One file, or a range of it, on its way to one client."""
 
@@ -131,7 +127,8 @@ class _Transfer:
     async def run(self, *, ranged: bool) -> web.StreamResponse:
         """Send the bytes; a client that does not get all of them leaves a second audit entry that says so."""
         content, served = await self._files.open(self._granted, self._ask)
-        length = await self._length(content, ranged=ranged)
+        # A range cannot be answered before the length is known, which some upstreams tell only by ending.
+        length = await content.whole() if ranged and content.length is None else content.length
         try:
             part = resolve_range(self._request.headers.get("Range"), length) if ranged and length is not None else None
         except Unsatisfiable:
@@ -140,7 +137,8 @@ class _Transfer:
         response = self._response(part, length)
         await response.prepare(self._request)
         try:
-            await self._send(response, content, part, length)
+            with await asyncio.to_thread(content.open) as file:
+                await self._send(response, content, file, part or (0, length))
             await response.write_eof()
         except PinfoldError as error:
             await self._broken_off(served, str(error))
@@ -153,46 +151,44 @@ class _Transfer:
             raise
         return response
 
-    async def _length(self, content: Path | Fill, *, ranged: bool) -> int | None:
-        if isinstance(content, Path):
-            return await asyncio.to_thread(_size, content)
-        # A range cannot be answered before the length is known, which some upstreams tell only by ending.
-        return content.length if content.length is not None or not ranged else await content.whole()  # noqa: ASYNC240 - a fill, no path
-
     def _response(self, part: tuple[int, int] | None, length: int | None) -> web.StreamResponse:
         response = web.StreamResponse(status=200 if part is None else 206, headers=self._headers)
         if part is not None:
-            response.headers["Content-Range"] = f"bytes {part[0]}-{part[1]}/{length}"
-            response.content_length = part[1] - part[0] + 1
+            first, end = part
+            response.headers["Content-Range"] = f"bytes {first}-{end - 1}/{length}"
+            response.content_length = end - first
         elif length is not None:
             response.content_length = length
         return response
 
     async def _send(
-        self, response: web.StreamResponse, content: Path | Fill, part: tuple[int, int] | None, length: int | None
+        self, response: web.StreamResponse, content: Content, file: BinaryIO, part: tuple[int, int | None]
     ) -> None:
-        first, last = part or (0, None if length is None else length - 1)
-        if isinstance(content, Path):
-            await self._send_file(content, first, length if last is None else last + 1)
-            return
-        async for chunk in content.read(first, last):  # noqa: ASYNC240 - a fill, no path
+        position, end = part
+        while end is None or position < end:
+            shown = await content.shown(position)
+            upto = min(position + SLICE, shown if end is None else min(shown, end))
+            if upto <= position:
+                return
             async with asyncio.timeout(STALLED):
-                await response.write(chunk)
-            self._sent += len(chunk)
+                if end is None:
+                    # In chunks, which the kernel cannot frame.
+                    chunk = await asyncio.to_thread(os.pread, file.fileno(), upto - position, position)
+                    await response.write(chunk)
+                    count = len(chunk)
+                else:
+                    count = await self._send_slice(file, position, upto - position)
+            if not count:
+                raise ConnectionResetError("the file ended early")
+            position += count
+            self._sent += count
 
-    async def _send_file(self, path: Path, position: int, end: int | None) -> None:
-        loop = asyncio.get_running_loop()
+    async def _send_slice(self, file: BinaryIO, position: int, count: int) -> int:
+        """Let the kernel send bytes from the file: they were written just now, or are read ahead, and are in memory."""
         transport = self._request.transport
-        if transport is None or end is None:
+        if transport is None or transport.is_closing():
             raise ConnectionResetError("the client hung up")
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while position < end:
-                async with asyncio.timeout(STALLED):
-                    count = await loop.sendfile(transport, file, position, min(SLICE, end - position))
-                if not count:
-                    raise ConnectionResetError("the file ended early")
-                position += count
-                self._sent += count
+        return await asyncio.get_running_loop().sendfile(transport, file, position, count)
 
     async def _broken_off(self, served: int, why: str) -> None:
         await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)

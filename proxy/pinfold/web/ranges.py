@@ -16,7 +16,7 @@ def asks_for_range(header: str | None) -> bool:
 
 
 def resolve_range(header: str | None, length: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a `Range` header, both included; None where the whole file is to be sent.
+    """Return where a `Range` header's bytes begin and end (not included); None where the whole file is to be sent.
 
     Raises Unsatisfiable for a range that has no byte in common with the file.
     """
@@ -27,11 +27,11 @@ def resolve_range(header: str | None, length: int) -> tuple[int, int] | None:
         count = int(match[2])
         if count == 0 or length == 0:
             raise Unsatisfiable
-        return max(length - count, 0), length - 1
+        return max(length - count, 0), length
     first = int(match[1])
     last = int(match[2]) if match[2] else length - 1
     if last < first and match[2]:
         return None
     if first >= length:
         raise Unsatisfiable
-    return first, min(last, length - 1)
+    return first, min(last + 1, length)

@@ -8,13 +8,13 @@ from pinfold.web.ranges import Unsatisfiable, asks_for_range, resolve_range
 @pytest.mark.parametrize(
     ("header", "length", "expected"),
     [
-        ("bytes=0-0", 10, (0, 0)),
-        ("bytes=2-5", 10, (2, 5)),
-        ("bytes=2-", 10, (2, 9)),
-        ("bytes=-3", 10, (7, 9)),
-        ("bytes=-30", 10, (0, 9)),
-        ("bytes=5-100", 10, (5, 9)),
-        ("Bytes = 1 - 2", 10, (1, 2)),
+        ("bytes=0-0", 10, (0, 1)),
+        ("bytes=2-5", 10, (2, 6)),
+        ("bytes=2-", 10, (2, 10)),
+        ("bytes=-3", 10, (7, 10)),
+        ("bytes=-30", 10, (0, 10)),
+        ("bytes=5-100", 10, (5, 10)),
+        ("Bytes = 1 - 2", 10, (1, 3)),
         (None, 10, None),
         ("bytes=5-2", 10, None),
         ("bytes=-", 10, None),
@@ -42,7 +42,7 @@ def test_whatever_a_client_sends_the_range_lies_within_the_file(header, length):
         found = resolve_range(header, length)
     except Unsatisfiable:
         return
-    assert found is None or 0 <= found[0] <= found[1] < length
+    assert found is None or 0 <= found[0] < found[1] <= length
 
 
 @given(st.integers(0, 10**19), st.integers(0, 10**19), st.integers(1, 10**6))
@@ -54,4 +54,4 @@ def test_well_formed_ranges_lie_within_the_file(first, last, length):
     except Unsatisfiable:
         assert first >= length
     else:
-        assert found is None or found == (first, min(last, length - 1))
+        assert found is None or found == (first, min(last + 1, length))

@@ -1,0 +1,119 @@
+"""A file's bytes on disk: all of them, or those of a file that is still arriving."""
+
+import asyncio
+from pathlib import Path
+from typing import BinaryIO
+
+from pinfold.domain.errors import PinfoldError
+
+HELD_BACK = 64 * 1024
+"""How many of the last bytes wait for the hash: without a wheel's end, which holds its directory, nothing installs."""
+
+
+class Stored:
+    """A verified file in the blob store."""
+
+    def __init__(self, path: Path, length: int) -> None:
+        self.path = path
+        self.length = length
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading; blocking."""
+        return self.path.open("rb")
+
+    async def started(self) -> None:
+        """Return at once: everything is here."""
+
+    async def whole(self) -> int:
+        """Return the file's length."""
+        return self.length
+
+    async def shown(self, beyond: int) -> int:  # noqa: ARG002 - everything is shown, whatever was sent
+        """Return up to which byte the file may be shown: its end."""
+        return self.length
+
+
+class Fill:
+    """One file on its way from its upstream into the blob store, followed by any number of readers.
+
+    Readers see only what may be shown: all but the last block until the whole file has its promised hash.
+    """
+
+    def __init__(self) -> None:
+        self.length: int | None = None
+        """How many bytes will come, where the upstream states it."""
+        self._path: Path | None = None
+        self._written = 0
+        self._error: PinfoldError | None = None
+        self._finished = False
+        self._progress = asyncio.Event()
+
+    def open(self) -> BinaryIO:
+        """Open what has arrived, for reading while more arrives; blocking. Wait for `started` before."""
+        while True:
+            path = self._path
+            if path is None:
+                raise ValueError("a fill that has not started has no file")
+            try:
+                return path.open("rb")
+            except FileNotFoundError:
+                if path == self._path:
+                    raise
+                # The fill ended meanwhile, and the bytes have their final name.
+
+    async def started(self) -> None:
+        """Wait until something may be shown; raise what went wrong."""
+        while self._path is None or not (self._end or self._finished):
+            await self._wait()
+
+    async def whole(self) -> int:
+        """Wait for the end and return the file's length; raise what went wrong."""
+        while not self._finished:
+            await self._wait()
+        return self._written
+
+    async def shown(self, beyond: int) -> int:
+        """Return up to which byte the file may be shown, once that is further than a byte or the file is whole.
+
+        Raises what goes wrong meanwhile.
+        """
+        while self._end <= beyond and not self._finished:
+            await self._wait()
+        return self._end
+
+    def begin(self, path: Path, length: int | None) -> None:
+        """Say where the bytes are gathered and how many will come."""
+        self._path, self.length = path, length
+        self._announce()
+
+    def advance(self, count: int) -> None:
+        """Say that more bytes are written."""
+        self._written += count
+        self._announce()
+
+    def finish(self, path: Path) -> None:
+        """Say that the file is whole, has its hash, and where it is for good."""
+        self._path, self._finished = path, True
+        self.length = self._written
+        self._announce()
+
+    def fail(self, error: PinfoldError) -> None:
+        """Say what went wrong; readers raise it."""
+        self._error = error
+        self._announce()
+
+    @property
+    def _end(self) -> int:
+        return self._written if self._finished else max(self._written - HELD_BACK, 0)
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error
+        await self._progress.wait()
+
+    def _announce(self) -> None:
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
+
+
+Content = Stored | Fill
