@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -16,7 +17,8 @@ def problem(status: int, line: str, *, headers: Mapping[str, str] | None = None,
     that `X-Error-Message` repeats it.
     """
     line = " ".join("".join(c if " " <= c <= "~" else " " for c in line).split())[:500]
-    body = {"type": "about:blank", "title": line, "status": status, "detail": line, **members}
+    title = "Refused by policy" if status == HTTPStatus.FORBIDDEN else HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": line, **members}
     return web.Response(
         status=status,
         reason=line,
