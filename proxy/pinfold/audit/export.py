@@ -2,7 +2,7 @@
 
 Every line is an object with one member, which says what the line is. Entries are the exception: they are their
 canonical bytes as they are, and begin with `{"entry":` of themselves, so that the sha256 of a zero byte and an entry's
-line is the hash of its leaf.
+line, without its end, is the hash of its leaf.
 
     {"header": {...}}        which log and which entries, and what leads from them to a signed checkpoint
     {"checkpoint": "..."}    an older signed checkpoint, ahead of the block in which its size is reached; any number

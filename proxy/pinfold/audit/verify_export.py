@@ -145,9 +145,6 @@ class _Body:
         return self._log.finish(self._header.remainder)
 
     def _entry(self, canonical: bytes) -> None:
-        if self._ahead:
-            self._malformed("an entry where a block should begin")
-            self._ahead.clear()
         self._entries += 1
         self._log.entry(canonical)
 
