@@ -34,6 +34,7 @@ from pinfold.usecases.indexes import Index, Refusals, Source
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
+from pinfold.usecases.serve_provenance import ServeProvenance
 from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.serve import Listening, cannot_listen, serve
 from pinfold.web.services import Services
@@ -77,6 +78,7 @@ class Installation:
             pages=self.pages,
             names=self.names,
             files=self.files,
+            provenance=ServeProvenance(self.gate, self.files, self.provenances),
             ready=self.ready,
             metrics=self.telemetry.render,
             observe_request=self.telemetry.request,

@@ -32,7 +32,7 @@ async def pinfold(upstream, tmp_path):
 
 @pytest.fixture
 def refused(upstream):
-    """A young wheel whose members and metadata carry a marker, and an old one of the same project that is allowed."""
+    """A young wheel whose members, metadata and provenance carry a marker, and an old one that is allowed."""
     upstream.add_file("bait", "1.0")
     return upstream.add_file(
         "bait",
@@ -40,6 +40,7 @@ def refused(upstream):
         upload_time=datetime.now(UTC) - timedelta(hours=1),
         files={"bait/secret.py": SECRET},
         requires_dist=[f"other; extra == '{SECRET.decode()}'"],
+        provenance=b'{"version": 1, "attestation_bundles": ["' + SECRET + b'"]}',
     )
 
 
@@ -63,6 +64,19 @@ def spellings(file):
         yield f"{prefix}{folder}/{quote(name, safe='')}.metadata.metadata"
         yield f"{prefix}{folder}\\{name}"
         yield f"http://files.example{prefix}{folder}/{name}"
+    for prefix in ("", "/main", "/second", "/", "/./second"):
+        for version in ("2.0", "2", "v2.0", "02.0", "2.0.0", "%32.0", "2.0/.", "1.0/../2.0", "1.0", "0!2.0", "2.0+x"):
+            folder = f"{prefix}/integrity/bait/{version}"
+            yield from (f"{folder}/{name}/provenance", f"{folder}/{name}/provenance/", f"{folder}//{name}/provenance")
+            yield from (f"{folder}/{name}/provenance?x=1", f"{folder}/{name}%2fprovenance", f"{folder}/{name}")
+            yield from (
+                f"{folder}/{name}/./provenance",
+                f"{folder}/{name.upper()}/provenance",
+                f"{folder}/{name}%00/provenance",
+            )
+    for project in ("Bait", "b%61it", "bait.", "other"):
+        yield f"/integrity/{project}/2.0/{name}/provenance"
+    yield file.provenance_path
     for project in ("Bait", "BAIT", "b%61it", "bait%20", "bait.", "./bait", "other"):
         yield f"/files/{project}/{sha}/{name}"
     yield f"/files/bait/{sha.upper()}/{name}"
@@ -109,9 +123,10 @@ async def test_no_spelling_of_a_refused_file_gives_a_byte_of_it(pinfold, refused
 async def test_no_method_and_no_header_opens_a_refused_file(pinfold, refused, method):
     paths = [f"/files/bait/{refused.sha256}/{refused.filename}", refused.path]
     paths += [path + ".metadata" for path in paths]
+    paths.append(f"/integrity/bait/2.0/{refused.filename}/provenance")
     for path, headers in itertools.product(paths, HEADERS):
         answer = await pinfold.get(path, method, **headers)
-        assert answer.status in {400, 403, 404, 405, 417}, f"{method} {path} {headers}: {answer}"
+        assert answer.status in {400, 403, 404, 405, 406, 417}, f"{method} {path} {headers}: {answer}"
         assert SECRET not in shown(answer), f"{method} {path} {headers}"
 
 
@@ -135,6 +150,7 @@ async def test_the_page_of_a_refused_file_does_not_promise_its_metadata(pinfold,
     assert SECRET not in page.body
     (anchor,) = re.findall(rb"<a [^>]*bait-2\.0[^>]*>", page.body)
     assert b"metadata" not in anchor
+    assert b"provenance" not in anchor
     assert b"data-yanked" in anchor
 
 
@@ -154,6 +170,7 @@ async def test_every_route_is_thought_of_here(pinfold):
                 "/simple/{project}",
                 "/files/{project}/{sha256}/{filename}",
                 "/packages/{path}",
+                "/integrity/{project}/{version}/{filename}/provenance",
             )
         ),
     }

@@ -14,6 +14,7 @@ from pinfold.cli.explain import explain
 from pinfold.cli.index import index
 from pinfold.cli.invocation import Program
 from pinfold.cli.policy import policy
+from pinfold.cli.publishers import publishers
 from pinfold.cli.quarantine import quarantine
 from pinfold.cli.serve import serve
 from pinfold.cli.terminal import PrintableLog
@@ -33,7 +34,7 @@ def program(context: click.Context) -> None:
         context.color = False
 
 
-for command in (serve, explain, quarantine, waiver, policy, audit, index, doctor):
+for command in (serve, explain, quarantine, waiver, publishers, policy, audit, index, doctor):
     program.add_command(command)
 
 

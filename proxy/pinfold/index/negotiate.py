@@ -63,6 +63,10 @@ def choose(accept: str | None) -> Representation | None:
     return best if quality(best) > 0 else None
 
 
+PROVENANCE_TYPES: Final = ("application/vnd.pypi.integrity.v1+json", "application/json")
+"""What PyPI's integrity API offers, the better one first; both are the same JSON."""
+
+
 def choose_encoding(accept_encoding: str | None) -> Encoding:
     """Return the content coding that an `Accept-Encoding` header asks for.
 
@@ -78,6 +82,16 @@ def choose_encoding(accept_encoding: str | None) -> Encoding:
     }
     best = max(offers, key=offers.__getitem__)
     return best if offers[best] > 0 else Encoding.IDENTITY
+
+
+def choose_provenance_type(accept: str | None) -> str | None:
+    """Return the media type that a provenance document is to be sent as; None where the client wants no JSON."""
+    if accept is None or not accept.strip():
+        return PROVENANCE_TYPES[0]
+    qualities = _qualities(accept)
+    wildcard = qualities.get("application/*", qualities.get("*/*", 0.0))
+    best = max(PROVENANCE_TYPES, key=lambda name: qualities.get(name, wildcard))
+    return best if qualities.get(best, wildcard) > 0 else None
 
 
 def _qualities(header: str) -> dict[str, float]:

@@ -68,23 +68,26 @@ class ProjectPage:
         self._blobs = blobs
         self._clock = clock
         self._telemetry = telemetry
-        self._memory: Lru[tuple[str, str, Representation, Encoding], _Kept] = Lru(BYTES_IN_MEMORY)
+        self._memory: Lru[tuple[str, str, Representation, Encoding, str | None], _Kept] = Lru(BYTES_IN_MEMORY)
 
     async def get(
-        self, index: Index, name: str, representation: Representation, encoding: Encoding
+        self, index: Index, name: str, representation: Representation, encoding: Encoding, root: str | None = None
     ) -> PageAnswer | None:
-        """Return a project's page, or None where no upstream has the project."""
+        """Return a project's page, or None where no upstream has the project.
+
+        `root` is the index's outside address, without which the page says nothing of provenance.
+        """
         project = await self._gate.judge_project(index, name)
         if project is None:
             return None
         metadata = await self._metadata.known(name)
         now = self._clock.now()
-        key = (index.name, name, representation, encoding)
+        key = (index.name, name, representation, encoding, root)
         kept = self._memory.get(key)
         hit = kept is not None and kept.files is project.files and kept.metadata is metadata and now < kept.until
         self._telemetry.looked_up("rendering", hit=hit)
         if kept is None or not hit:
-            listed = await self._listed(project, metadata)
+            listed = await self._listed(project, metadata, root)
             if not listed.files and project.found.listing.missing:
                 return None
             page = await asyncio.to_thread(_render, listed, representation, encoding)
@@ -98,14 +101,14 @@ class ProjectPage:
             age=max(now - project.found.listing.fetched_at, timedelta(0)),
         )
 
-    async def _listed(self, project: JudgedProject, metadata: dict[str, str | None]) -> ListedProject:
+    async def _listed(self, project: JudgedProject, metadata: dict[str, str | None], root: str | None) -> ListedProject:
         """Return the project as this index lists it."""
         gone = {judged.file.sha256 for judged in project.files if judged.vanished and not judged.refused}
         kept = await self._blobs.among(gone) if gone else gone
         explain = project.index.refusals is Refusals.EXPLAIN
         upstream = project.found.listing.project
         files = [
-            _list_file(project, judged, metadata)
+            _list_file(project, judged, metadata, root)
             for judged in project.files
             if (explain if judged.refused else not judged.vanished or judged.file.sha256 in kept)
         ]
@@ -121,7 +124,9 @@ class ProjectPage:
         )
 
 
-def _list_file(project: JudgedProject, judged: JudgedFile, metadata: dict[str, str | None]) -> ListedFile:
+def _list_file(
+    project: JudgedProject, judged: JudgedFile, metadata: dict[str, str | None], root: str | None
+) -> ListedFile:
     file = judged.file
     return ListedFile(
         file=file,
@@ -129,7 +134,7 @@ def _list_file(project: JudgedProject, judged: JudgedFile, metadata: dict[str, s
         url=f"../../files/{project.name}/{file.sha256}/{file.filename}",
         yanked=_yank_text(project, judged),
         core_metadata=False if judged.refused else _advertised(judged, metadata),
-        provenance=file.provenance,
+        provenance=_provenance(project, judged, root),
     )
 
 
@@ -149,6 +154,19 @@ def _advertised(judged: JudgedFile, metadata: dict[str, str | None]) -> str | bo
     if file.sha256 in metadata:
         return metadata[file.sha256] or False
     return file.core_metadata or True
+
+
+def _provenance(project: JudgedProject, judged: JudgedFile, root: str | None) -> str | bool:
+    """Return where this index serves a file's provenance: an absolute address, as PEP 740 wants it.
+
+    The upstream's word that there is none is passed on; of a refused file nothing is promised.
+    """
+    file = judged.file
+    if not isinstance(file.provenance, str):
+        return file.provenance
+    if judged.refused or root is None or file.version is None:
+        return False
+    return f"{root}/integrity/{project.name}/{file.version}/{file.filename}/provenance"
 
 
 def _render(listed: ListedProject, representation: Representation, encoding: Encoding) -> RenderedPage:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from pinfold.web import files, health, landing, simple
+from pinfold.web import files, health, integrity, landing, simple
 from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
@@ -30,6 +30,7 @@ def build_app(services: Services) -> web.Application:
         app.router.add_get(prefix + "/simple/{project}", simple.project_page)
         app.router.add_get(prefix + "/files/{project}/{sha256}/{filename}", files.at_durable_address)
         app.router.add_get(prefix + "/packages/{path:.+}", files.at_upstream_path)
+        app.router.add_get(prefix + "/integrity/{project}/{version}/{filename}/provenance", integrity.provenance)
     return app
 
 

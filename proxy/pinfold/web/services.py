@@ -9,6 +9,7 @@ from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
+from pinfold.usecases.serve_provenance import ServeProvenance
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Services:
     pages: ProjectPage
     names: ProjectNames
     files: FileDownload
+    provenance: ServeProvenance
     ready: Callable[[], Awaitable[None]]
     """Raises the PinfoldError that keeps this process from deciding requests."""
     metrics: Callable[[], bytes]

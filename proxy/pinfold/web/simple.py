@@ -9,6 +9,7 @@ from pinfold.domain.names import normalise
 from pinfold.index.negotiate import Encoding, Representation, choose, choose_encoding
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_page import PageAnswer
+from pinfold.web.origin import root_of
 from pinfold.web.problem import problem
 from pinfold.web.services import SERVICES
 
@@ -46,7 +47,7 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     if representation is None:
         return _not_acceptable()
     encoding = choose_encoding(request.headers.get("Accept-Encoding"))
-    answer = await request.app[SERVICES].pages.get(index, name, representation, encoding)
+    answer = await request.app[SERVICES].pages.get(index, name, representation, encoding, root_of(request))
     if answer is None:
         return problem(404, f"pinfold: no upstream of index {index.name} has a project {name}{_why_not(index, name)}")
     headers = _page_headers(answer, representation, encoding)
