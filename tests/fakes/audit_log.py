@@ -1,8 +1,11 @@
 """An audit log in memory."""
 
+from collections.abc import AsyncIterator, Sequence
+
 from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
+from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditQuery
 
 _IN_ENTRY = ("action", "index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
@@ -28,9 +31,27 @@ class FakeAuditLog:
             found.reverse()
         return found[: max(query.limit, 0)]
 
+    async def concerning(self, target: Target) -> AsyncIterator[Sequence[Recorded]]:
+        self._may_fail()
+        for recorded in reversed(self.recorded):
+            if _names(target, recorded.entry):
+                yield [recorded]
+
     def _may_fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+def _names(target: Target, entry: Entry) -> bool:
+    match target:
+        case ProjectTarget(project):
+            return entry.project == project
+        case ReleaseTarget(project):
+            return entry.project == project and target.admits(entry.version)
+        case FileTarget(_, filename):
+            return entry.filename == filename
+        case HashTarget(sha256):
+            return entry.sha256 == sha256
 
 
 def _matches(query: AuditQuery, recorded: Recorded) -> bool:

@@ -49,8 +49,12 @@ class ReleaseTarget:
         """
         if project != self.project:
             return False
-        version = parse_version(file.version) if file.version else None
-        return version is None or _specifiers(self.specifier).contains(version, prereleases=True)
+        return self.admits(file.version)
+
+    def admits(self, version: str | None) -> bool:
+        """Tell whether a version of the project is meant; None is what a file name without one has."""
+        parsed = parse_version(version) if version else None
+        return parsed is None or _specifiers(self.specifier).contains(parsed, prereleases=True)
 
 
 @dataclass(frozen=True, slots=True)

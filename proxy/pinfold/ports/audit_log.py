@@ -1,10 +1,12 @@
 """The port to the audit log."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +45,11 @@ class AuditLog(Protocol):
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
         """Return the entries that a query matches; raises StoreError when the store fails."""
+        ...
+
+    def concerning(self, target: Target) -> AsyncIterator[Sequence[Recorded]]:
+        """Yield all entries that name what a target means, newest first, in portions that fit into memory.
+
+        Of a release target's project, those without a version are among them. Raises StoreError when the store fails.
+        """
         ...

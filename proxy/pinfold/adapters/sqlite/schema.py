@@ -161,3 +161,15 @@ def publishers(database: sqlite_utils.Database) -> None:
         ) STRICT;
         """
     )
+
+
+@ledger()
+def audit_questions(database: sqlite_utils.Database) -> None:
+    """Index what else entries are searched for; a release's entries are found by project and version together."""
+    database.executescript(
+        """
+        CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
+        CREATE INDEX audit_version ON audit (version) WHERE version IS NOT NULL;
+        CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
+        """
+    )

@@ -1,0 +1,151 @@
+"""How entries are found among millions: one index leads, the others say yes or no to what it finds.
+
+SQLite plans a statement without knowing how often a value occurs, so the indexes are asked first. The rows themselves,
+which are wide and lie scattered, are not read before an entry is known to match.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlite_utils
+
+from pinfold.audit.canonical import kept_text, rfc3339
+from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
+from pinfold.ports.audit_log import AuditQuery
+
+FEW = 10_000
+"""Matches of one condition among which the others may be looked for one by one."""
+
+_INDEXED = (
+    *("reference", "sha256", "filename", "project", "version", "rule", "address", "actor", "decision", "action"),
+    "index",
+)
+"""The columns that have an index each, `audit_<column>`; the most telling first."""
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """What one index can answer."""
+
+    index: str
+    sql: str
+    values: tuple[str, ...]
+    in_order: bool = True
+    """The index yields its matches by number, so that no more of them are read than are wanted."""
+
+    def count(self, database: sqlite_utils.Database) -> int:
+        """Return how many entries match, counted up to FEW."""
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM audit AS a INDEXED BY {self.index} WHERE {self.sql} LIMIT {FEW})"  # noqa: S608 - values are bound
+        return int(database.execute(sql, self.values).fetchone()[0])
+
+    @property
+    def check(self) -> str:
+        """The condition on an entry that another index found."""
+        if not self.in_order:
+            return self.sql.replace("a.time", "+a.time")
+        sql = self.sql.replace("a.", "b.")
+        return f"EXISTS (SELECT 1 FROM audit AS b INDEXED BY {self.index} WHERE {sql} AND b.seq = a.seq)"  # noqa: S608 - values are bound
+
+
+def matching(database: sqlite_utils.Database, query: AuditQuery) -> list[int]:
+    """Return the numbers of the entries that a query matches, in its order and within its limit."""
+    conditions = _conditions(query)
+    leading = _leading(database, query, conditions)
+    where: list[str] = ["true"]
+    values: list[str] = []
+    if leading is not None:
+        where.append(leading.sql)
+        values += leading.values
+    for condition in conditions:
+        if condition is not leading:
+            where.append(condition.check)
+            values += condition.values
+    if query.after_seq:
+        where.append("a.seq > ?")
+    if query.before_seq is not None:
+        where.append("a.seq < ?")
+    spans = [number for number in (query.after_seq or None, query.before_seq) if number is not None]
+    source = f"audit AS a {f'INDEXED BY {leading.index}' if leading else 'NOT INDEXED'}"
+    order = "DESC" if query.newest_first else "ASC"
+    sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join(where)} ORDER BY a.seq {order} LIMIT ?"  # noqa: S608 - values are bound
+    return [seq for (seq,) in database.execute(sql, [*values, *spans, max(query.limit, 0)])]
+
+
+def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
+    """Return the numbers of all entries that name what a target means, newest first."""
+    match target:
+        case ProjectTarget(project):
+            return _having(database, "project", project)
+        case FileTarget(_, filename):
+            return _having(database, "filename", filename)
+        case HashTarget(sha256):
+            return _having(database, "sha256", sha256)
+        case ReleaseTarget():
+            return _of_releases(database, target)
+
+
+def _having(database: sqlite_utils.Database, column: str, text: str) -> list[int]:
+    sql = f"SELECT seq FROM audit WHERE {column} = ? ORDER BY seq DESC"  # noqa: S608 - the value is bound
+    return [seq for (seq,) in database.execute(sql, [kept_text(text)])]
+
+
+def _of_releases(database: sqlite_utils.Database, target: ReleaseTarget) -> list[int]:
+    """Return the entries of the releases that a specifier admits: PEP 440 judges versions, and the index entries."""
+    versions = [version for version in _versions(database, target.project) if target.admits(version)]
+    found = [
+        seq
+        for version in versions
+        for (seq,) in database.execute(
+            "SELECT seq FROM audit INDEXED BY audit_release WHERE project = ? AND version IS ?",
+            [target.project, version],
+        )
+    ]
+    return sorted(found, reverse=True)
+
+
+def _versions(database: sqlite_utils.Database, project: str) -> list[str | None]:
+    """Return the versions of a project that entries name, from version to version through the index."""
+    found = database.execute(
+        """
+        WITH RECURSIVE step (version) AS (
+            SELECT min(version) FROM audit WHERE project = :project
+            UNION ALL
+            SELECT (SELECT min(version) FROM audit WHERE project = :project AND version > step.version)
+            FROM step WHERE step.version IS NOT NULL
+        )
+        SELECT version FROM step
+        """,
+        {"project": project},
+    )
+    # The last step finds none, which also stands for files whose names carry no version.
+    return [version for (version,) in found]
+
+
+def _conditions(query: AuditQuery) -> list[_Condition]:
+    given = {name: kept_text(text) for name in _INDEXED if (text := getattr(query, name)) is not None}
+    conditions = [_Condition(f"audit_{name}", f'a."{name}" = ?', (text,)) for name, text in given.items()]
+    if "project" in given and "version" in given:
+        conditions = [one for one in conditions if one.index not in ("audit_project", "audit_version")]
+        release = (given["project"], given["version"])
+        conditions.insert(0, _Condition("audit_release", "a.project = ? AND a.version = ?", release))
+    if query.since is not None or query.until is not None:
+        span = (rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST))
+        conditions.append(_Condition("audit_time", "a.time >= ? AND a.time < ?", span, in_order=False))
+    return conditions
+
+
+def _leading(database: sqlite_utils.Database, query: AuditQuery, conditions: list[_Condition]) -> _Condition | None:
+    if not conditions:
+        return None
+    counts = {condition: condition.count(database) for condition in conditions}
+    rarest = min(conditions, key=counts.__getitem__)
+    if counts[rarest] < FEW:
+        return rarest
+    in_order = next((condition for condition in conditions if condition.in_order), None)
+    if in_order is not None:
+        return in_order
+    # Only a span of time, and a long one. Where it reaches to the end from which entries are shown, they are found
+    # right there.
+    open_end = query.until if query.newest_first else query.since
+    return None if open_end is None else rarest
