@@ -13,7 +13,7 @@ from pinfold.inspection.python_source import NotRead, decode, note_module, parse
 
 # Modules by which a build script reaches the network, other programs or raw memory.
 _REACHING_OUT = {"ctypes", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "ssl", "subprocess", "urllib"}
-# Tables by which build backends run code of the project's own.
+# Tables by which build backends run more than themselves: code of the project's own, or of plugins.
 _HOOKS = (
     ("tool", "hatch", "build", "hooks"),
     ("tool", "hatch", "metadata", "hooks"),
@@ -83,7 +83,7 @@ def note_pyproject(body: bytes, file: str, notes: Notes) -> None:
     for hook in _HOOKS:
         if _table(document, *hook[:-1]).get(hook[-1]):
             name = ".".join(hook)
-            notes.remember(Kind.NEW_BUILD_STEP, name, f"runs code of its own when it is built: {name}", file)
+            notes.remember(Kind.NEW_BUILD_STEP, name, f"has build hooks: {name}", file)
     _note_scripts(_table(document, "project"), file, notes)
 
 

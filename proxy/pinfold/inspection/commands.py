@@ -5,7 +5,6 @@ import sys
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.notes import Notes
-from pinfold.inspection.paths import escapes
 
 _INTERPRETER = re.compile(
     r"(?:python|pypy)w?[0-9.]*t?d?(?:\.exe)?|(?:de)?activate(?:[._][a-z_.0-9]+)?|pyvenv\.cfg|python[0-9]*\._pth",
@@ -29,10 +28,8 @@ _EXPECTED_DATA = {
 
 
 def note_command(name: str, file: str, notes: Notes) -> None:
-    """Check a file or entry point that goes among the environment's commands."""
-    if escapes(name) or "/" in name or "\\" in name:
-        notes.observe(Kind.PATH_ESCAPE, f"the command {name!r} is written outside the folder of commands", file)
-    elif _INTERPRETER.fullmatch(name):
+    """Check the name of a file or entry point that goes among the environment's commands."""
+    if _INTERPRETER.fullmatch(name):
         notes.observe(Kind.INTERPRETER_FILE, f"the command {name!r} takes the place of the environment's own", file)
 
 

@@ -3,6 +3,7 @@
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.commands import note_command
 from pinfold.inspection.notes import Notes
+from pinfold.inspection.paths import escapes
 
 SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 
@@ -21,5 +22,7 @@ def note_entry_points(body: bytes, file: str, notes: Notes) -> None:
 def note_entry_point(group: str, name: str, target: str, file: str, notes: Notes) -> None:
     """Remember one entry point; those that become commands are checked as such."""
     if group in SCRIPT_GROUPS:
+        if escapes(name):
+            notes.observe(Kind.PATH_ESCAPE, f"the command {name!r} is written outside the folder of commands", file)
         note_command(name, file, notes)
     notes.remember(Kind.NEW_ENTRY_POINT, f"{group}:{name}", f"{group}: {name} = {target}", file)

@@ -13,12 +13,13 @@ from pinfold.inspection.wheel import inspect_wheel
 INSPECTOR = 1
 """Raised when inspections see more, or see things otherwise, so that stored reports are made anew."""
 
+_DEFAULTS = Limits()
 _FORMATS = {".whl": inspect_wheel, ".tar.gz": inspect_tar_sdist, ".zip": inspect_zip_sdist}
 
 log = logging.getLogger(__name__)
 
 
-def inspect(path: Path, filename: str, project: str, version: str | None, limits: Limits | None = None) -> Report:
+def inspect(path: Path, filename: str, project: str, version: str | None, limits: Limits = _DEFAULTS) -> Report:
     """Inspect the archive at a path that an index lists under a file name.
 
     `project` is normalised and `version` canonical, as `parse_filename` returns them. Hostile content never raises:
@@ -27,7 +28,6 @@ def inspect(path: Path, filename: str, project: str, version: str | None, limits
     Blocks, and holds the interpreter's lock for up to half a second at a time where large modules are parsed: run it
     in a process of its own where others must not wait.
     """
-    limits = limits or Limits()
     size = path.stat().st_size
     notes, budget = Notes(limits), Budget(limits, size)
     look = next((look for suffix, look in _FORMATS.items() if filename.lower().endswith(suffix)), None)

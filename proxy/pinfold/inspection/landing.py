@@ -46,9 +46,8 @@ def land(path: str, release: Release) -> Landing:
     folder, _, rest = path.partition("/")
     if not folder.endswith(".data") or not rest:
         return Landing(Scheme.SITE, path)
-    project, _, version = folder.removesuffix(".data").rpartition("-")
     key, _, below = rest.partition("/")
-    if not below or key not in _SCHEMES or not release.is_project(project) or not release.is_version(version):
+    if not below or key not in _SCHEMES or not release.is_named_by(folder.removesuffix(".data")):
         return Landing(Scheme.UNKNOWN, path)
     if key == "data":
         for pattern, scheme in ((_SITE_BY_DATA, Scheme.SITE), (_SCRIPTS_BY_DATA, Scheme.SCRIPTS)):

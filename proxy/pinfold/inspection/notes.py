@@ -23,15 +23,18 @@ class Notes:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._observations: list[Observation] = []
+        self._observations: dict[Observation, None] = {}
         self._seen: Counter[Kind] = Counter()
         self._traits: dict[tuple[Kind, str], Trait] = {}
 
     def observe(self, kind: Kind, text: str, file: str | None = None, line: int | None = None) -> None:
-        """Note what is wrong or unusual by itself."""
+        """Note what is wrong or unusual by itself, once."""
+        observation = _observation(kind, text, file, line)
+        if observation in self._observations:
+            return
         self._seen[kind] += 1
         if self._seen[kind] <= MAX_OF_A_KIND:
-            self._observations.append(_observation(kind, text, file, line))
+            self._observations[observation] = None
 
     def remember(self, kind: Kind, identity: str, text: str, file: str | None = None, line: int | None = None) -> None:
         """Note what the next release is compared by; raises TooLarge when there is too much of it."""

@@ -27,6 +27,14 @@ class Release:
         version = parse_version(text)
         return version == parse_version(self.version) if version is not None else text == self.version
 
+    def is_named_by(self, folder: str) -> bool:
+        """Tell whether a text of the form "name-version" names the release."""
+        project, _, version = folder.rpartition("-")
+        return self.is_project(project) and self.is_version(version)
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}" if self.version else self.project
+
     def without_version(self, text: str) -> str:
         """Return a text that stays the same from one release to the next although it may name the version."""
         if self.version is None or "." not in self.version:

@@ -95,9 +95,8 @@ class _Sdist:
             self._notes.observe(Kind.SEVERAL_FOLDERS, f"{len(self._folders)} things side by side: {names}")
         elif self._folders:
             (folder,) = self._folders
-            project, _, version = folder.rpartition("-")
-            if not self._release.is_project(project) or not self._release.is_version(version):
-                self._notes.observe(Kind.ODD_NAME, "the folder is not named for the release", folder)
+            if not self._release.is_named_by(folder):
+                self._notes.observe(Kind.ODD_NAME, f"the folder is not named for {self._release}", folder)
         if not self._described:
             self._notes.observe(Kind.METADATA_MISSING, "there is no PKG-INFO")
 

@@ -53,13 +53,11 @@ def _find_dist_info(landings: list[Landing], release: Release, notes: Notes) -> 
     for folder in folders:
         if folder.lower().endswith(".egg-info") and not release.is_project(folder[: -len(".egg-info")].split("-")[0]):
             notes.observe(Kind.SEVERAL_DIST_INFO, f"metadata of another distribution: {folder}", folder)
+    own = [folder for folder in found if release.is_named_by(folder[: -len(".dist-info")])]
     for folder in found:
-        project, _, version = folder[: -len(".dist-info")].rpartition("-")
-        if not release.is_project(project) or not release.is_version(version):
-            notes.observe(
-                Kind.METADATA_MISMATCH, f"{folder} is not of {release.project} {release.version or ''}", folder
-            )
-    return found[0] if found else "*.dist-info"
+        if folder not in own:
+            notes.observe(Kind.METADATA_MISMATCH, f"{folder} is not of {release}", folder)
+    return next(iter([*own, *found]), "*.dist-info")
 
 
 def _check_dist_info(names: set[str], dist_info: str, notes: Notes) -> None:

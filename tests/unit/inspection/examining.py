@@ -20,7 +20,7 @@ def examine(
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        return inspect(Path(file.name), filename, project, version, limits)
+        return inspect(Path(file.name), filename, project, version, limits or Limits())
 
 
 def kinds(report: Report) -> set[Kind]:
