@@ -37,6 +37,11 @@ class FakeAuditLog:
             if _names(target, recorded.entry):
                 yield [recorded]
 
+    async def versions(self, project: str) -> set[str]:
+        self._may_fail()
+        entries = (recorded.entry for recorded in self.recorded)
+        return {entry.version for entry in entries if entry.project == project and entry.version is not None}
+
     def _may_fail(self) -> None:
         if self.failure is not None:
             raise self.failure

@@ -53,3 +53,7 @@ class AuditLog(Protocol):
         Of a release target's project, those without a version are among them. Raises StoreError when the store fails.
         """
         ...
+
+    async def versions(self, project: str) -> set[str]:
+        """Return the versions of a project that entries name; raises StoreError when the store fails."""
+        ...

@@ -125,11 +125,12 @@ class FileDownload:
         await content.started()
         return content.length
 
-    async def record_served(self, granted: Granted, ask: Ask) -> int:
+    async def record_served(self, granted: Granted, ask: Ask, *, unchanged: bool = False) -> int:
         """Record, durably, that a client gets a file, or is told that what it has is still good; return the number."""
-        return await self._audit_log.append(
-            self._entry(Action.FILE_SERVED, granted.project.index, granted.judged, ask, None)
-        )
+        entry = self._entry(Action.FILE_SERVED, granted.project.index, granted.judged, ask, None)
+        if unchanged:
+            entry.details["unchanged"] = True
+        return await self._audit_log.append(entry)
 
     async def record_broken_off(self, granted: Granted, ask: Ask, served: int, sent: int, why: str) -> None:
         """Record that a file which the log names as served did not arrive whole."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_search import concerning, matching
+from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text, rfc3339
 from pinfold.domain.audit_entry import Entry, Recorded
@@ -55,6 +55,10 @@ class SqliteAuditLog:
             # Each portion is a read of its own: a long one would keep the write-ahead log from being emptied.
             portion = numbers[first : first + PORTION]
             yield await self._read(partial(_entries, numbers=portion))
+
+    async def versions(self, project: str) -> set[str]:
+        """Return the versions of a project that entries name."""
+        return {version for version in await self._read(partial(versions, project=project)) if version is not None}
 
     async def _read(self, work: Work[T]) -> T:
         try:

@@ -92,10 +92,10 @@ def _having(database: sqlite_utils.Database, column: str, text: str) -> list[int
 
 def _of_releases(database: sqlite_utils.Database, target: ReleaseTarget) -> list[int]:
     """Return the entries of the releases that a specifier admits: PEP 440 judges versions, and the index entries."""
-    versions = [version for version in _versions(database, target.project) if target.admits(version)]
     found = [
         seq
-        for version in versions
+        for version in versions(database, target.project)
+        if target.admits(version)
         for (seq,) in database.execute(
             "SELECT seq FROM audit INDEXED BY audit_release WHERE project = ? AND version IS ?",
             [target.project, version],
@@ -104,7 +104,7 @@ def _of_releases(database: sqlite_utils.Database, target: ReleaseTarget) -> list
     return sorted(found, reverse=True)
 
 
-def _versions(database: sqlite_utils.Database, project: str) -> list[str | None]:
+def versions(database: sqlite_utils.Database, project: str) -> list[str | None]:
     """Return the versions of a project that entries name, from version to version through the index."""
     found = database.execute(
         """
