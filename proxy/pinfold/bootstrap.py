@@ -24,7 +24,8 @@ from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
-from pinfold.domain.errors import InvalidSettings
+from pinfold.domain.errors import InvalidSettings, TrustRootError
+from pinfold.domain.evidence import Need
 from pinfold.settings import Settings
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.fetch_file import FileFetcher
@@ -39,6 +40,8 @@ from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.serve import Listening, cannot_listen, serve
 from pinfold.web.services import Services
 from pinfold.web.workers import reserve, supervise
+
+log = logging.getLogger(__name__)
 
 THREADS = 16
 """For disks and databases: asyncio's own default on a small machine is too few to wait with."""
@@ -70,6 +73,18 @@ class Installation:
     async def ready(self) -> None:
         """Raise the error that keeps requests from being decided, if there is one."""
         await self.records.current()
+
+    async def warm_up(self) -> None:
+        """Load what takes long, where a policy will need it, so that no request has to wait for it."""
+        if not any(Need.PROVENANCE in index.policy.needs for index in self.indexes.values()):
+            return
+        try:
+            root = await self.verifier.load()
+        except TrustRootError as error:
+            log.error("provenance cannot be verified: %s", error)
+        else:
+            self.telemetry.trust_root(root)
+            log.info("provenance is verified with the trust root %s, sha256 %s", root.path, root.sha256)
 
     def services(self) -> Services:
         """Return what the HTTP surface needs."""
@@ -214,8 +229,17 @@ async def _check(settings: Settings) -> None:
 async def _serve(settings: Settings, announce: Callable[[str, int], None], port: int, *, shared: bool = False) -> None:
     server = settings.server
     async with open_installation(settings) as installation:
+        background: list[asyncio.Task[None]] = []
+
+        def up(host: str, port: int) -> None:
+            announce(host, port)
+            background.append(asyncio.create_task(installation.warm_up()))
+
         listening = Listening(server.host, port, server.drain.total_seconds(), shared)
-        await serve(installation.services(), listening, announce)
+        try:
+            await serve(installation.services(), listening, up)
+        finally:
+            await asyncio.gather(*background)
 
 
 def configure_logging(settings: Settings) -> None:

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.adapters.sqlite.integrity import find_damage
+from pinfold.adapters.system_clock import SystemClock
 from pinfold.bootstrap import Installation, open_installation
 from pinfold.cli.terminal import moment
 from pinfold.domain.duration import short_duration
-from pinfold.domain.errors import InvalidPolicy, PinfoldError, StoreError, UpstreamError
+from pinfold.domain.errors import InvalidPolicy, PinfoldError, StoreError, TrustRootError, UpstreamError
+from pinfold.domain.evidence import Need
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.ports.upstream import Page, Upstream
 from pinfold.settings import Settings
@@ -30,6 +33,7 @@ PROBE = "pip"
 """A project that every mirror of PyPI has, with a page of moderate size."""
 PATIENCE = 20
 """Seconds that an upstream has to answer."""
+OLD_ROOT = timedelta(days=180)
 SLACK = timedelta(minutes=5)
 """How far clocks may differ before it is worth a word."""
 
@@ -92,6 +96,28 @@ def check_data(root: Path) -> Iterator[Check]:
     for path in (directory.ledger, directory.catalog):
         if path.exists():
             yield _check_database(path)
+
+
+async def check_trust_root(settings: Settings) -> list[Check]:
+    """Tell what provenance is verified with, where a policy asks for it, and how old that is."""
+    files = PolicyFiles()
+    policies = [files.load(index.policy) for index in settings.indexes.values()]
+    if not any(Need.PROVENANCE in policy.needs for policy in policies):
+        return []
+    clock = SystemClock()
+    verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
+    try:
+        root = await verifier.load()
+    except TrustRootError as error:
+        return [Check("trust root", State.FAIL, str(error), "correct trusted_root of [sigstore], or leave it out")]
+    finally:
+        await asyncio.to_thread(verifier.close)
+    age = root.age(clock.now())
+    found = f"{root.path}, sha256 {root.sha256[:12]}, {short_duration(age)} old"
+    if age > OLD_ROOT:
+        advice = "renew it, or upgrade sigstore: keys that came into use since are not known, and their files refused"
+        return [Check("trust root", State.WARN, found, advice)]
+    return [Check("trust root", State.OK, found)]
 
 
 async def check_installation(settings: Settings) -> list[Check]:

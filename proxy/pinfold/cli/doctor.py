@@ -20,7 +20,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command(cls=Command)
 @click.pass_context
 def doctor(context: click.Context) -> None:
-    """Look at configuration, policies, data, upstreams and clock: exit code 1 where something fails."""
+    """Look at configuration, policies, data, trust root, upstreams and clock: exit code 1 where something fails."""
     invocation = context.ensure_object(Invocation)
     checks = _examine(invocation)
     healthy = not _fails(checks)
@@ -30,7 +30,15 @@ def doctor(context: click.Context) -> None:
 
 
 def _examine(invocation: Invocation) -> list["Check"]:
-    from pinfold.cli.checks import Check, State, check_data, check_installation, check_policies, check_sources
+    from pinfold.cli.checks import (
+        Check,
+        State,
+        check_data,
+        check_installation,
+        check_policies,
+        check_sources,
+        check_trust_root,
+    )
 
     try:
         settings = invocation.settings()
@@ -39,7 +47,7 @@ def _examine(invocation: Invocation) -> list["Check"]:
     checks = [check_sources(invocation.config), *check_policies(settings), *check_data(settings.data)]
     if _fails(checks):
         return [*checks, Check("upstreams", State.WARN, "not asked", "correct what fails first")]
-    return [*checks, *asyncio.run(check_installation(settings))]
+    return [*checks, *asyncio.run(check_trust_root(settings)), *asyncio.run(check_installation(settings))]
 
 
 def _fails(checks: Sequence["Check"]) -> bool:

@@ -81,6 +81,11 @@ class Policy:
     """In the document's order: of equally grave verdicts the first one's reason is told."""
     description: str = ""
 
+    @cached_property
+    def needs(self) -> frozenset[Need]:
+        """The evidence that some rule asks for, of whatever projects."""
+        return frozenset().union(*(entry.rule.needs for entry in self.rules))
+
     def for_project(self, project: str) -> ProjectRules:
         """Return the rules that apply to a project."""
         rules = tuple(entry for entry in self.rules if entry.selector.admits(project))

@@ -1,5 +1,6 @@
 """`pinfold doctor`."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from tests.fakes.upstream import FakeUpstream, Fault
 from tests.unit.cli.conftest import Run
 
+from pinfold.adapters.sigstore.trust_root import read_trust_root
 from pinfold.cli import checks
 
 Answer = Callable[..., Any]
@@ -38,6 +40,7 @@ def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
         "disk",
         "ledger.db",
         "catalog.db",
+        "trust root",
         "upstream pypi",
         "clock",
     }
@@ -120,3 +123,30 @@ def test_a_clock_behind_the_newest_upload_is_slow(index: FakeUpstream, answer: A
     document = answer("doctor", exit_code=1)
     assert states(document)["clock"] == "fail"
     assert "slow by 1 h" in next(one["found"] for one in document["checks"] if one["subject"] == "clock")
+
+
+def test_the_trust_root_is_told_with_its_hash_and_age(index: FakeUpstream, answer: Answer, folder: Path) -> None:
+    root = read_trust_root(None)
+    (check,) = (each for each in answer("doctor")["checks"] if each["subject"] == "trust root")
+    assert check["found"].startswith(f"{root.path}, sha256 {root.sha256[:12]}, ")
+    copy = folder / "root.json"
+    shutil.copyfile(root.path, copy)
+    os.utime(copy, (0, 0))
+    Path("pinfold.toml").write_text('[sigstore]\ntrusted_root = "root.json"\n')
+    (check,) = (each for each in answer("doctor")["checks"] if each["subject"] == "trust root")
+    assert check["state"] == "warn"
+    assert "keys that came into use since are not known" in check["advice"]
+
+
+def test_a_trust_root_that_is_none_fails(index: FakeUpstream, run: Run) -> None:
+    Path("root.json").write_text("{}")
+    Path("pinfold.toml").write_text('[sigstore]\ntrusted_root = "root.json"\n')
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "fail  trust root" in result.stdout
+
+
+def test_without_a_rule_that_asks_for_provenance_there_is_no_trust_root(index: FakeUpstream, answer: Answer) -> None:
+    Path("mine.toml").write_text('[[rule]]\nid = "hash-changed"\n')
+    Path("pinfold.toml").write_text('[sigstore]\ntrusted_root = ""\n[indexes.main]\npolicy = "mine.toml"\n')
+    assert "trust root" not in states(answer("doctor"))
