@@ -125,8 +125,9 @@ def test_what_a_client_claims_of_its_address_does_not_pass_the_front(front, behi
     with urllib.request.urlopen(request, context=context) as response:
         assert response.read() == file.content
     assert [entry["actor"]["address"] for entry in entries(behind)] == ["127.0.0.1"]
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as hidden:
         urllib.request.urlopen(f"{url}/metrics", context=context)
+    hidden.value.close()
 
 
 def test_the_unit_is_one_that_systemd_accepts_and_calls_safe(tmp_path):
