@@ -22,7 +22,7 @@ from pinfold.usecases.indexes import Index
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.provenances import Knowledge, Provenances
 
-FILES_IN_MEMORY = 250_000
+FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
 NEWEST = 20

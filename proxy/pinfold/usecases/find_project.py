@@ -24,7 +24,7 @@ PATIENCE = timedelta(seconds=5)
 """How long a client waits for a refresh before it gets the stale page that is at hand."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
-FILES_IN_MEMORY = 250_000
+FILES_IN_MEMORY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ class ProjectFinder:
                 stored = await self._catalog.update(*key, _Observation(page, now, validators, fresh_until))
             case Missing():
                 fresh_until = now + min(MISSING_FRESHNESS, source.freshness)
-                stored = await self._catalog.update(
-                    *key, _Observation(Project(project), now, Validators(), fresh_until, missing=True)
-                )
+                gone = _Observation(Project(project), now, Validators(), fresh_until, missing=True)
+                # What never was is remembered in memory alone: whoever asks for made-up names must not fill the disk.
+                stored = gone(None) if stored is None else await self._catalog.update(*key, gone)
         self._keep(key, stored)
         return stored
 

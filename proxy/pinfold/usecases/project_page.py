@@ -5,6 +5,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from packaging.version import Version
+
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import StatusMarker
 from pinfold.index.negotiate import Encoding, Representation
@@ -113,7 +115,7 @@ class ProjectPage:
             if (explain if judged.refused else not judged.vanished or judged.file.sha256 in kept)
         ]
         listed_versions = {file.file.version for file in files if file.file.version}
-        extra = sorted(listed_versions - set(upstream.versions))
+        extra = sorted(listed_versions - set(upstream.versions), key=Version)
         return ListedProject(
             name=project.name,
             files=tuple(files),

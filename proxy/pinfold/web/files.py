@@ -140,14 +140,11 @@ class _Transfer:
             with await asyncio.to_thread(content.open) as file:
                 await self._send(response, content, file, part or (0, length))
             await response.write_eof()
-        except PinfoldError as error:
-            await self._broken_off(served, str(error))
+        except (Exception, asyncio.CancelledError) as error:
+            # The client was promised more bytes, and whatever else it were sent now would be taken for them: to end the
+            # connection early is the only way to say that something is wrong.
             self._hang_up()
-        except TimeoutError:
-            await self._broken_off(served, "the client stopped reading")
-            self._hang_up()
-        except (ConnectionError, asyncio.CancelledError):
-            await asyncio.shield(self._broken_off(served, "the client hung up"))
+            await asyncio.shield(self._broken_off(served, _why_broken_off(error)))
             raise
         return response
 
@@ -194,6 +191,15 @@ class _Transfer:
         await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)
 
     def _hang_up(self) -> None:
-        # The client was promised more bytes; a connection that ends early is the only way to say that they are bad.
         if self._request.transport is not None:
             self._request.transport.abort()
+
+
+def _why_broken_off(error: BaseException) -> str:
+    if isinstance(error, PinfoldError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "the client stopped reading"
+    if isinstance(error, ConnectionError | asyncio.CancelledError):
+        return "the client hung up"
+    return f"an internal error: {type(error).__name__}"
