@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pinfold.cli.exposure import exposure
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import ProjectName, Sha256, VersionNumber, When
 from pinfold.cli.terminal import Line, Painted, Text, moment, say, say_json, table
@@ -49,6 +50,9 @@ def _filtered(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(cls=Group)
 def audit() -> None:
     """Read the audit log."""
+
+
+audit.add_command(exposure)
 
 
 @audit.command()

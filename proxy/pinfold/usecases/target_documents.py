@@ -102,8 +102,8 @@ class _Reader:
         for number, line in _logical_lines(text):
             if line.startswith(("-r", "-c", "--requirement", "--constraint")):
                 self._reject(f"line {number}", f"{line.split()[0]} leads to another file: ask for that one as well")
-            elif line.startswith(("-e", "--editable")) or "://" in line.split(" @ ")[0]:
-                self._reject(f"line {number}", "names no project: an address or a folder comes from no index")
+            elif line.startswith(("-e", "--editable")):
+                self._reject(f"line {number}", "names no project: a folder comes from no index")
             elif not line.startswith("-"):
                 self._add_requirement(line.split(" --")[0], f"line {number}")
 

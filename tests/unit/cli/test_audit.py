@@ -1,6 +1,8 @@
 """`pinfold audit`."""
 
 import asyncio
+import csv
+import io
 import json
 import os
 import signal
@@ -163,3 +165,50 @@ def test_a_user_agent_cannot_steer_the_terminal(run: Run, folder: Path) -> None:
     for shown in (run("audit", "search").stdout, run("audit", "tail").stdout, run("audit", "search", "--json").stdout):
         assert len(shown.splitlines()) > 1
         assert shown.replace("\n", "").isprintable()
+
+
+def test_exposure_tells_people_by_client_who_has_it(log: str, run: Run) -> None:
+    result = run("audit", "exposure", log, "litellm")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "1 client got litellm, in 1 request."
+    assert lines[2].split()[:2] == ["CLIENT", "ADDRESS"]
+    assert lines[3].split()[:2] == ["ci", "192.0.2.7"]
+    assert "1, 1 refused" in lines[3]
+
+
+def test_exposure_tells_people_that_nobody_has_it(log: str, run: Run) -> None:
+    lines = run("audit", "exposure", log, "litellm==1.82.8").stdout.splitlines()
+    assert lines[0] == "Nobody was served litellm==1.82.8 by this installation."
+    assert "1 client tried in vain, and got nothing:" in lines
+
+
+def test_exposure_tells_machines_every_request(log: str, answer: Answer) -> None:
+    document = answer("audit", "exposure", log, "litellm", "litellm==1.82.8")
+    assert [(one["seq"], one["fate"], one["targets"]) for one in document["requests"]] == [
+        (2, "refused", ["litellm", "litellm==1.82.8"]),
+        (1, "served", ["litellm"]),
+    ]
+    assert [client["actor"] for client in document["exposed"]] == ["ci"]
+    assert document["refused"] == []
+
+
+def test_exposure_as_csv_is_a_line_a_request_that_no_spreadsheet_takes_for_a_formula(folder: Path, run: Run) -> None:
+    actor = Actor("ci", address="192.0.2.7", user_agent='=HYPERLINK("https://files.example")')
+    write(folder / "pinfold-data", entry(1, actor=actor, version="1.0\n"))
+    rows = list(csv.DictReader(io.StringIO(run("audit", "exposure", "litellm", "--csv").stdout)))
+    assert [(row["fate"], row["actor"], row["user_agent"][:2]) for row in rows] == [("served", "ci", "'=")]
+
+
+def test_exposure_of_a_document(folder: Path, run: Run, answer: Answer) -> None:
+    write(folder / "pinfold-data", *ENTRIES)
+    (folder / "requirements.txt").write_text("litellm==1.82.6\nrequests\nabsent\n")
+    document = answer("audit", "exposure", "--from", "requirements.txt")
+    counts = {one["target"]: (one["named_by"], one["requests"]["served"]) for one in document["targets"]}
+    assert counts == {"litellm==1.82.6": ("line 1", 1), "requests": ("line 2", 1), "absent": ("line 3", 0)}
+    assert "the 3 targets" in run("audit", "exposure", "--from", "requirements.txt").stdout
+
+
+@pytest.mark.parametrize("options", [[], ["litellm", "--csv", "--json"], ["--from", "absent.txt"], ["a/b"]])
+def test_exposure_of_nothing_is_wrong_usage(log: str, run: Run, options: list[str]) -> None:
+    assert run("audit", "exposure", log, *options).exit_code == 2
