@@ -172,9 +172,12 @@ class Provenances:
         return self._flights.start((project, key_of(file)), lambda: self._verify(upstream, project, file))
 
     async def _verify(self, upstream: Upstream, project: str, file: File) -> Item[Provenance]:
-        trust_root = (await self.known(project)).trust_root
-        if isinstance(trust_root, Unknown):
-            return trust_root
+        # Looked up once more: another process, or the flight before this one, may just have been done with it.
+        knowledge = await self._look(project)
+        if isinstance(knowledge.trust_root, Unknown):
+            return knowledge.trust_root
+        if not self._is_due(knowledge, file):
+            return knowledge.checked[key_of(file)].result
         try:
             content = await upstream.provenance(file)
         except UpstreamError as error:
@@ -184,8 +187,10 @@ class Provenances:
             return self._fail(project, file, "its provenance is not where the index says that it is")
         result = await self._verifier.verify(content, file.filename, file.sha256)
         digest, now = hashlib.sha256(content).hexdigest(), self._clock.now()
-        checked = Checked(file.filename, file.sha256, digest, trust_root.value.sha256, now, result)
+        checked = Checked(file.filename, file.sha256, digest, knowledge.trust_root.value.sha256, now, result)
         await self._store.remember(project, checked, content)
+        if (kept := self._memory.get(project)) is not None:
+            kept.until = 0.0
         self._telemetry.verified_provenance(_outcome(result))
         return result
 
@@ -196,16 +201,14 @@ class Provenances:
         return failed
 
     async def _verify_ahead(self, upstream: Upstream, project: str, files: tuple[File, ...]) -> None:
-        knowledge = await self.known(project)
-        due = [file for file in files if self._is_due(knowledge, file)]
-
         async def verify(file: File) -> None:
             async with self._slots:
                 if self._recent_failure(project, key_of(file)) is None:
                     await asyncio.shield(self._begin(upstream, project, file))
 
         try:
-            await asyncio.gather(*map(verify, due))
+            knowledge = await self.known(project)
+            await asyncio.gather(*(verify(file) for file in files if self._is_due(knowledge, file)))
         except PinfoldError as error:
             log.warning("provenance of %s is not verified ahead: %s", project, error)
 

@@ -1,0 +1,307 @@
+"""How provenance is found out: once for everybody, remembered by all, and never in anybody's way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.fakes.clock import FakeClock
+from tests.fakes.evidence import OTHER_SHA256, a_file
+from tests.fakes.provenance_store import FakeProvenanceStore
+from tests.fakes.publishers import OWN, THIEF, proof_of
+from tests.fakes.verifier import FakeVerifier
+
+from pinfold.adapters.prometheus import PrometheusTelemetry
+from pinfold.domain.errors import StoreError, TrustRootError, UpstreamError
+from pinfold.domain.evidence import Known, Unknown
+from pinfold.domain.project import File
+from pinfold.domain.provenance import Invalid, TrustRoot
+from pinfold.usecases import provenances as module
+from pinfold.usecases.provenances import AHEAD_AT_ONCE, Provenances, key_of
+
+FILE = a_file(provenance="https://index.example/integrity/litellm")
+
+
+class Upstream:
+    """Hands out `documents` by file name, after a while where `gate` is closed; what is an error is raised."""
+
+    name = "pypi"
+
+    def __init__(self) -> None:
+        self.documents: dict[str, bytes | UpstreamError | None] = {}
+        self.asked: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def provenance(self, file: File) -> bytes | None:
+        self.asked.append(file.filename)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.gate.wait()
+            found = self.documents.get(file.filename, b"{}")
+            if isinstance(found, UpstreamError):
+                raise found
+            return found
+        finally:
+            self.at_once -= 1
+
+
+class World:
+    """Everything around the use case, with as many processes as a test wants."""
+
+    def __init__(self) -> None:
+        self.store, self.verifier, self.clock = FakeProvenanceStore(), FakeVerifier(), FakeClock()
+        self.upstream: Any = Upstream()
+        self.telemetry = PrometheusTelemetry()
+        self.running: list[Provenances] = []
+
+    def process(self) -> Provenances:
+        self.running.append(Provenances(self.store, self.verifier, self.clock, self.telemetry))
+        return self.running[-1]
+
+    async def establish(self, process: Provenances, *files: File) -> dict[str, str]:
+        failures = await process.establish(self.upstream, "litellm", files)
+        return {filename: unknown.why for (filename, _), unknown in failures.items()}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    world.verifier.result = proof_of(OWN)
+    yield world
+    for process in world.running:
+        await process.close()
+
+
+def several(count: int) -> tuple[File, ...]:
+    return tuple(replace(FILE, filename=f"litellm-1.{n}-py3-none-any.whl", version=f"1.{n}") for n in range(count))
+
+
+async def test_a_file_is_fetched_and_verified_by_its_name_and_hash(world: World) -> None:
+    process = world.process()
+    assert (await process.known("litellm")).checked == {}
+    assert await world.establish(process, FILE) == {}
+    assert world.verifier.asked == [(b"{}", FILE.filename, FILE.sha256)]
+    checked = (await process.known("litellm")).checked[key_of(FILE)]
+    assert (checked.result, checked.trust_root) == (proof_of(OWN), world.verifier.root.sha256)
+
+
+async def test_nobody_waits_twice_and_nothing_is_verified_twice(world: World) -> None:
+    process = world.process()
+    await asyncio.gather(*(world.establish(process, FILE) for _ in range(20)))
+    await world.establish(process, FILE)
+    await world.establish(world.process(), FILE)
+    assert world.upstream.asked == [FILE.filename]
+
+
+async def test_other_bytes_under_the_same_name_are_another_file(world: World) -> None:
+    process = world.process()
+    await world.establish(process, FILE, replace(FILE, sha256=OTHER_SHA256))
+    assert sorted(sha256 for _, _, sha256 in world.verifier.asked) == sorted([FILE.sha256, OTHER_SHA256])
+
+
+async def test_what_another_process_found_out_is_known_at_once_or_half_a_second_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.01)
+    here, there = world.process(), world.process()
+    before = await here.known("litellm")
+    await world.establish(there, FILE)
+    await asyncio.sleep(0.02)
+    after = await here.known("litellm")
+    assert after is not before
+    assert key_of(FILE) in after.checked
+
+
+async def test_the_same_knowledge_is_the_same_object(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.0)
+    process = world.process()
+    await world.establish(process, FILE)
+    assert await process.known("litellm") is await process.known("litellm")
+
+
+async def test_another_trust_root_has_everything_verified_anew_and_forgets_no_publisher(world: World) -> None:
+    await world.establish(world.process(), FILE)
+    world.verifier.root = TrustRoot("0" * 64, world.verifier.root.modified_at)
+    later = world.process()
+    knowledge = await later.known("litellm")
+    assert knowledge.checked == {}
+    attested = knowledge.publishers_of(FILE)
+    assert attested is not None
+    assert attested.publishers == (OWN,)
+    await world.establish(later, FILE)
+    assert world.upstream.asked == [FILE.filename] * 2
+
+
+async def test_a_publisher_is_not_forgotten_when_the_index_falls_silent(world: World) -> None:
+    process = world.process()
+    await world.establish(process, FILE)
+    for silence in (True, False):
+        attested = (await process.known("litellm")).publishers_of(replace(FILE, provenance=silence))
+        assert attested is not None
+        assert attested.publishers == (OWN,)
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (UpstreamError("pypi: https://secret.example answered 500"), "its provenance cannot be fetched now"),
+        (None, "its provenance is not where the index says that it is"),
+    ],
+    ids=["error", "missing"],
+)
+async def test_what_cannot_be_fetched_is_unknown_and_left_alone_for_a_while(
+    document: Any, why: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = world.process()
+    world.upstream.documents[FILE.filename] = document
+    assert await world.establish(process, FILE) == {FILE.filename: why}
+    assert await world.establish(process, FILE) == {FILE.filename: why}
+    assert len(world.upstream.asked) == 1
+    later = module.monotonic() + module.LEFT_ALONE_SECONDS
+    monkeypatch.setattr(module, "monotonic", lambda: later)
+    world.upstream.documents.clear()
+    assert await world.establish(process, FILE) == {}
+
+
+async def test_provenance_that_does_not_arrive_is_unknown_in_time_and_known_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
+    process = world.process()
+    world.upstream.gate.clear()
+    assert await world.establish(process, FILE) == {FILE.filename: "its provenance did not arrive in time"}
+    world.upstream.gate.set()
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 5)
+    assert await world.establish(process, FILE) == {}
+    assert len(world.upstream.asked) == 1
+
+
+async def test_a_client_that_goes_away_leaves_the_verification_to_the_others(world: World) -> None:
+    process = world.process()
+    world.upstream.gate.clear()
+    gone, patient = (asyncio.create_task(world.establish(process, FILE)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    world.upstream.gate.set()
+    assert await patient == {}
+    assert len(world.upstream.asked) == 1
+
+
+async def test_what_nothing_could_judge_is_tried_again_after_an_hour(world: World) -> None:
+    process = world.process()
+    world.verifier.result = Unknown("publishers of the kind 'CircleCI' are not known")
+    for _ in range(2):
+        assert await world.establish(process, FILE) == {}
+    assert (await process.known("litellm")).checked[key_of(FILE)].result == world.verifier.result
+    world.clock.advance(timedelta(hours=1))
+    world.verifier.result = proof_of(THIEF)
+    await world.establish(process, FILE)
+    assert (await process.known("litellm")).checked[key_of(FILE)].result == proof_of(THIEF)
+    assert len(world.upstream.asked) == 2
+
+
+async def test_what_is_wrong_stays_wrong(world: World) -> None:
+    process = world.process()
+    world.verifier.result = Known(Invalid("forged"))
+    await world.establish(process, FILE)
+    world.clock.advance(timedelta(days=900))
+    await world.establish(process, FILE)
+    assert len(world.upstream.asked) == 1
+
+
+async def test_without_a_trust_root_nothing_is_fetched_and_no_path_is_told(world: World) -> None:
+    world.verifier.failure = TrustRootError("the trust root /etc/secret cannot be read")
+    process = world.process()
+    failures = await world.establish(process, FILE)
+    assert failures == {FILE.filename: "the trust root cannot be read, so that nothing can be verified"}
+    assert world.upstream.asked == []
+
+
+async def test_nothing_is_asked_of_files_without_provenance(world: World) -> None:
+    process = world.process()
+    assert await world.establish(process, a_file(provenance=True), a_file(provenance=False)) == {}
+    assert world.upstream.asked == []
+
+
+async def test_a_store_that_fails_is_told(world: World) -> None:
+    process = world.process()
+    world.store.failure = StoreError("full")
+    with pytest.raises(StoreError):
+        await process.known("litellm")
+    with pytest.raises(StoreError):
+        await world.establish(process, FILE)
+
+
+async def test_files_are_verified_ahead_a_few_at_a_time_and_each_once(world: World) -> None:
+    process = world.process()
+    world.upstream.gate.clear()
+    files = several(20)
+    for _ in range(3):
+        process.verify_ahead(world.upstream, "litellm", files)
+        process.verify_ahead(world.upstream, "other", files)
+    await asyncio.sleep(0.02)
+    assert world.upstream.at_once == AHEAD_AT_ONCE
+    world.upstream.gate.set()
+    await asyncio.sleep(0.1)
+    assert len(world.upstream.asked) == 40
+    assert world.upstream.most_at_once == AHEAD_AT_ONCE
+    assert len((await process.known("litellm")).checked) == 20
+
+
+async def test_a_request_does_not_wait_for_what_is_verified_ahead(world: World) -> None:
+    process = world.process()
+    world.upstream.gate.clear()
+    process.verify_ahead(world.upstream, "other", several(20))
+    await asyncio.sleep(0.01)
+    asked = asyncio.create_task(world.establish(process, FILE))
+    await asyncio.sleep(0.01)
+    assert FILE.filename in world.upstream.asked
+    world.upstream.gate.set()
+    assert await asked == {}
+
+
+async def test_failures_ahead_are_nobodys_trouble(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    process = world.process()
+    world.upstream.documents = {file.filename: UpstreamError("down") for file in several(3)}
+    process.verify_ahead(world.upstream, "litellm", several(3))
+    await asyncio.sleep(0.02)
+    assert len(world.upstream.asked) == 3
+    world.store.failure = StoreError("full")
+    process.verify_ahead(world.upstream, "another", several(3))
+    await asyncio.sleep(0.02)
+    assert "not verified ahead: full" in caplog.text
+
+
+async def test_projects_that_wait_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AHEAD_PROJECTS", 2)
+    process = world.process()
+    world.upstream.gate.clear()
+    for project in ("a", "b", "c"):
+        process.verify_ahead(world.upstream, project, (FILE,))
+    await asyncio.sleep(0.01)
+    assert len(world.upstream.asked) == 2
+
+
+async def test_a_document_comes_from_here_once_it_was_verified_and_else_from_its_upstream(world: World) -> None:
+    process = world.process()
+    world.upstream.documents[FILE.filename] = b'{"version": 1}'
+    assert await process.document(world.upstream, "litellm", FILE) == b'{"version": 1}'
+    await world.establish(process, FILE)
+    world.upstream.documents[FILE.filename] = None
+    assert await process.document(world.upstream, "litellm", FILE) == b'{"version": 1}'
+    assert len(world.upstream.asked) == 2
+
+
+async def test_outcomes_are_counted(world: World) -> None:
+    process = world.process()
+    await world.establish(process, FILE)
+    world.upstream.documents["litellm-1.0-py3-none-any.whl"] = None
+    await world.establish(process, *several(1))
+    metrics = world.telemetry.render().decode()
+    for outcome in ("verified", "unavailable"):
+        assert f'pinfold_provenance_verifications_total{{outcome="{outcome}"}} 1.0' in metrics
