@@ -44,7 +44,7 @@ class Limits:
     tokens: int = 100_000
     """Words and signs of a module that is parsed; 100,000 take about 100 MB and half a second at worst."""
     traits: int = 5_000
-    seconds: float = 60.0
+    seconds: float = 120.0
 
 
 class Budget:

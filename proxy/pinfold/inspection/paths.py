@@ -8,8 +8,9 @@ from pinfold.domain.inspection import Kind
 from pinfold.inspection.limits import Budget, TooLarge
 from pinfold.inspection.notes import Notes
 
-# Some file systems and tools drop these, so that "." + zero-width space + "." can turn into "..".
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -21,7 +22,7 @@ def escapes(path: str) -> bool:
     """Tell whether a path leaves the folder it is unpacked to, on any platform, however it is read."""
     readings = {path}
     if not path.isascii():
-        readings |= {unicodedata.normalize("NFKC", path), _INVISIBLE.sub("", path)}
+        readings |= {_normalise(path), _normalise(_visible(path))}
     for reading in readings:
         slashed = reading.replace("\\", "/")
         if slashed.startswith("/") or _DRIVE.match(slashed) or ".." in slashed.split("/"):
@@ -77,9 +78,18 @@ class Paths:
 def _fold(path: str) -> str:
     """Return what a case-insensitive, normalising file system, or Windows, may take a path for."""
     if not path.isascii():
-        path = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", path)).casefold())
+        path = _normalise(_normalise(_visible(path)).casefold())
     folded = path.lower().replace("\\", "/").replace("::$data", "")
     return "/".join(part.rstrip(". ") for part in folded.split("/"))
+
+
+def _normalise(path: str) -> str:
+    return unicodedata.normalize("NFKC", path)
+
+
+def _visible(path: str) -> str:
+    """Return a path without what some file systems and tools drop, so that "." + zero-width space + "." is ".."."""
+    return _INVISIBLE.sub("", _DIRECTION.sub("", path))
 
 
 def _peculiarities(path: str) -> Iterator[tuple[Kind, str]]:

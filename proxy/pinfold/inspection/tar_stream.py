@@ -15,7 +15,9 @@ from pinfold.inspection.notes import Notes
 from pinfold.inspection.tar_headers import check_member, check_payload, precedes_payload
 
 _GZIP = b"\x1f\x8b\x08"
+_HAS_NAME = 0x08
 _HAS_EXTRA_OR_COMMENT = 0x04 | 0x10
+_LONG_GZIP_HEADER = 300
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 # tarfile reads the headers that come before a header as a whole, however long they claim to be.
 _MAX_HEADERS = 64 << 10
@@ -114,12 +116,12 @@ class TarStream:
 
     def _check_gzip_header(self) -> None:
         self._file.seek(0)
-        header = self._file.read(10)
+        header = self._file.read(_LONG_GZIP_HEADER)
         self._file.seek(0)
         if not header.startswith(_GZIP) or len(header) < 10:
             raise Unreadable("not a gzip file")
-        if header[3] & _HAS_EXTRA_OR_COMMENT:
-            self._notes.observe(Kind.UNREAD_BYTES, "the gzip header has a comment or extra fields")
+        if header[3] & _HAS_EXTRA_OR_COMMENT or (header[3] & _HAS_NAME and b"\0" not in header[10:]):
+            self._notes.observe(Kind.UNREAD_BYTES, "the gzip header has a comment, extra fields or a long name")
 
 
 def read_members(stream: TarStream, notes: Notes, budget: Budget) -> Iterator[tarfile.TarInfo]:

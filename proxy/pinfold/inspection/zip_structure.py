@@ -113,8 +113,8 @@ def _central_entries(data: bytes, directory: Directory, notes: Notes, budget: Bu
             notes.observe(Kind.UNREADABLE_ARCHIVE, f"asks for version {version & 0xFF} of the zip format", name)
         if disk:
             notes.observe(Kind.HEADER_MISMATCH, "the entry is on another disk", name)
-        if comment_length:
-            notes.observe(Kind.UNREAD_BYTES, f"a comment of {comment_length} bytes", name)
+        if comment_length or extra_length > _LONG_EXTRA:
+            notes.observe(Kind.UNREAD_BYTES, f"a comment of {comment_length}, extra of {extra_length} bytes", name)
         budget.check_entry(size)
         budget.unpack(size)
         yield Entry(name, raw_name, flags, method, crc, packed, size, attributes >> 16, header=offset + directory.shift)

@@ -211,6 +211,12 @@ def gzip_comment() -> bytes:
     return plain[:3] + bytes([0x10]) + plain[4:10] + b"aW1wb3J0IG9z\0" + plain[10:]
 
 
+@SDISTS.seen_as(Kind.UNREAD_BYTES)
+def long_gzip_name() -> bytes:
+    plain = sdist()
+    return plain[:3] + bytes([0x08]) + plain[4:10] + b"aW1wb3J0IG9z" * 100 + b"\0" + plain[10:]
+
+
 @SDISTS.seen_as(Kind.AMBIGUOUS_FORMAT, Kind.HIDDEN_DATA)
 def zip_archive_behind_the_tar_archive() -> bytes:
     return sdist() + Wheel().build()

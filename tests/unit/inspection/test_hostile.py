@@ -4,6 +4,7 @@ import pytest
 from tests.unit.inspection.archives import SDIST_NAME, WHEEL_NAME, Wheel, sdist
 from tests.unit.inspection.examining import examine, kinds, new_kinds
 from tests.unit.inspection.hostile import Hostile
+from tests.unit.inspection.hostile_paths import PATHS
 from tests.unit.inspection.hostile_sdists import SDISTS
 from tests.unit.inspection.hostile_wheels import WHEELS
 from tests.unit.inspection.hostile_zips import ZIPS
@@ -11,7 +12,7 @@ from tests.unit.inspection.hostile_zips import ZIPS
 from pinfold.domain.inspection import Report
 
 CASES = [
-    *(pytest.param(case, WHEEL_NAME, id=case.name) for case in (*ZIPS, *WHEELS)),
+    *(pytest.param(case, WHEEL_NAME, id=case.name) for case in (*ZIPS, *PATHS, *WHEELS)),
     *(pytest.param(case, SDIST_NAME, id=case.name) for case in SDISTS),
 ]
 
@@ -40,5 +41,5 @@ def test_all_that_is_told_is_printable_ascii_in_one_line(case: Hostile, filename
 
 
 def test_names_of_hostile_archives_are_unique() -> None:
-    names = [case.name for case in (*ZIPS, *WHEELS, *SDISTS)]
+    names = [case.name for case in (*ZIPS, *PATHS, *WHEELS, *SDISTS)]
     assert len(names) == len(set(names)) >= 100

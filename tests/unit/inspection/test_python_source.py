@@ -114,6 +114,7 @@ BOMBS = {
     "many lines": SUSPECT + "a\n" * 900_000,
     "a huge number": SUSPECT + "x = " + "9" * 1_000_000,
     "a nul": SUSPECT + "\0",
+    "nested dictionaries": SUSPECT + "a" + ".__dict__" * 45_000 + "()",
     "no Python": SUSPECT + "print 'hello'",
 }
 
@@ -124,6 +125,34 @@ def test_a_source_made_to_break_the_parser_is_told_as_not_read(bomb: str) -> Non
     (observation,) = look(BOMBS[bomb])
     assert observation.kind is Kind.NEW_UNREAD_SOURCE
     assert time.process_time() - started < 3
+
+
+SLOW = {
+    "a name in every function": "import zlib\n" + "def f():\n a = zlib.decompress(b)\n exec(a)\n" * 4_500,
+    "a name in every statement": "import zlib\na = zlib.decompress(b)\n" + "a = exec(a)\n" * 12_000,
+    "a chain of names": "import zlib\na0 = zlib.decompress(b)\n"
+    + "".join(f"a{n + 1} = a{n}\n" for n in range(24_000))
+    + "exec(a1)",
+    "long sums of one name": "import zlib\na = zlib.decompress(b)\n"
+    + ("a = " + "+".join(["a"] * 900) + "\n") * 50
+    + "exec(a)",
+    "large literals": "import zlib, subprocess\nsubprocess.run(x)\n"
+    + f"a = '{'A' * 1000}'\n" * 1_000
+    + "f(a)\n" * 15_000,
+    "nested functions": "import zlib\n"
+    + "".join(" " * n + "def f():\n" for n in range(90))
+    + (" " * 90 + "a = zlib.decompress(a)\n") * 3_000
+    + " " * 90
+    + "exec(a)",
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_a_source_made_to_be_slow_to_follow_is_followed_soon(case: str) -> None:
+    started = time.process_time()
+    observations = look(SLOW[case])
+    assert time.process_time() - started < 5
+    assert {observation.kind for observation in observations} <= {Kind.NEW_OPAQUE_CODE}
 
 
 @pytest.mark.parametrize(
