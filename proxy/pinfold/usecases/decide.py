@@ -158,9 +158,12 @@ class Gate:
         if project is None or judged is None:
             return None
         if failures and project.provenance is not None:
-            known = replace(project.provenance, failures=failures)
-            return project, self._again(replace(project, provenance=known), judged)
-        return project, self._again(project, judged)
+            project = replace(project, provenance=replace(project.provenance, failures=failures))
+        final = self._again(project, judged)
+        if final.refused and not judged.refused:
+            # The page still waits for what is settled here: it must not call this file good in the refusal's line.
+            project = replace(project, files=tuple(final if each is judged else each for each in project.files))
+        return project, final
 
     def _again(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
         """Ask the decision function for one file as of now."""
