@@ -8,25 +8,35 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Semaphore
+from pathlib import Path
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.filesystem.turns import Turns
 from pinfold.adapters.json_lines import JsonLines
+from pinfold.adapters.osv.local import LocalFeed
+from pinfold.adapters.osv.remote import RemoteFeed
 from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
+from pinfold.adapters.upstream.transport import Transport
 from pinfold.domain.errors import InvalidSettings, TrustRootError
 from pinfold.domain.evidence import Need
-from pinfold.settings import Settings
+from pinfold.ports.advisories import FeedSource
+from pinfold.settings import FeedSettings, Settings
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_download import FileDownload
@@ -35,7 +45,9 @@ from pinfold.usecases.indexes import Index, Refusals, Source
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
+from pinfold.usecases.refresh_feed import RefreshFeed
 from pinfold.usecases.serve_provenance import ServeProvenance
+from pinfold.usecases.watch_feeds import Feed, WatchFeeds
 from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.serve import Listening, cannot_listen, serve
 from pinfold.web.services import Services
@@ -57,11 +69,16 @@ class Installation:
     telemetry: PrometheusTelemetry
     policies: PolicyFiles
     records: SqliteRecordStore
+    ledger: Database
     audit_log: SqliteAuditLog
+    audit_tree: AuditTree
     catalog: SqliteCatalog
     blobs: FileBlobs
     verifier: SigstoreVerifier
     provenances: Provenances
+    advisories: SqliteAdvisoryStore
+    feeds: tuple[Feed, ...]
+    refresh_feed: RefreshFeed
     upstreams: dict[str, HttpUpstream]
     indexes: dict[str, Index]
     finder: ProjectFinder
@@ -85,6 +102,11 @@ class Installation:
         else:
             self.telemetry.trust_root(root)
             log.info("provenance is verified with the trust root %s, sha256 %s", root.path, root.sha256)
+
+    def watch_feeds(self) -> WatchFeeds:
+        """Return what keeps the advisory feeds up to date while a server runs."""
+        turns = Turns(self.data.root)
+        return WatchFeeds(self.feeds, self.refresh_feed, self.advisories, turns.take, self.clock, self.telemetry)
 
     def services(self) -> Services:
         """Return what the HTTP surface needs."""
@@ -113,10 +135,12 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
     by_name = {name: policies.load(index.policy) for name, index in settings.indexes.items()}
     async with AsyncExitStack() as stack:
         data = await asyncio.to_thread(DataDirectory.open, settings.data)
-        ledger = await Database.open(data.ledger, schema.ledger, durable=True)
+        ledger, audit_tree = await open_ledger(data.ledger, SigningKeys(data.keys))
         stack.push_async_callback(ledger.close)
         catalog_file = await Database.open(data.catalog, schema.catalog, durable=False)
         stack.push_async_callback(catalog_file.close)
+        feed_file = await Database.open(data.feeds, feed_schema, durable=False)
+        stack.push_async_callback(feed_file.close)
         blobs = FileBlobs(data.blobs, data.incoming)
         stack.push_async_callback(blobs.close)
         await blobs.sweep()
@@ -144,7 +168,11 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
         stack.push_async_callback(asyncio.to_thread, verifier.close)
         provenances = Provenances(SqliteProvenanceStore(catalog_file), verifier, clock, telemetry)
-        gate = Gate(finder, records, provenances, clock)
+        advisories = SqliteAdvisoryStore(feed_file, settings.feeds)
+        feeds = []
+        for name, feed in settings.feeds.items():
+            feeds.append(Feed(_feed_source(name, feed, data, stack), feed.interval))
+        gate = Gate(finder, records, provenances, advisories, clock)
         fetcher = FileFetcher(blobs, telemetry)
         metadata = WheelMetadata(catalog, blobs, fetcher)
         names = ProjectNames(clock)
@@ -157,11 +185,16 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             telemetry=telemetry,
             policies=policies,
             records=records,
+            ledger=ledger,
             audit_log=audit_log,
+            audit_tree=audit_tree,
             catalog=catalog,
             blobs=blobs,
             verifier=verifier,
             provenances=provenances,
+            advisories=advisories,
+            feeds=tuple(feeds),
+            refresh_feed=RefreshFeed(advisories, clock, telemetry),
             upstreams=upstreams,
             indexes=indexes,
             finder=finder,
@@ -188,6 +221,14 @@ def _upstream_options(settings: Settings) -> dict[str, UpstreamOptions]:
             total_timeout=upstream.total_timeout.total_seconds(),
         )
     return options
+
+
+def _feed_source(name: str, feed: FeedSettings, data: DataDirectory, stack: AsyncExitStack) -> FeedSource:
+    if "://" not in feed.source:
+        return LocalFeed(name, Path(feed.source))
+    remote = RemoteFeed(name, Transport(UpstreamOptions(name, feed.source, ca_file=feed.ca_file)), data.incoming)
+    stack.push_async_callback(remote.aclose)
+    return remote
 
 
 def _source(settings: Settings, upstream: HttpUpstream) -> Source:

@@ -46,6 +46,16 @@ class DataDirectory:
         return self.root / "catalog.db"
 
     @property
+    def feeds(self) -> Path:
+        """What advisory feeds say."""
+        return self.root / "feeds.db"
+
+    @property
+    def keys(self) -> Path:
+        """The private keys that sign the audit log."""
+        return self.root / "keys"
+
+    @property
     def blobs(self) -> Path:
         """The bytes of files, by hash."""
         return self.root / "blobs"

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import LifoQueue
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlite_utils
 from sqlite_utils import Migrations
@@ -33,6 +33,21 @@ _GROUP_SECONDS = 0.05
 """How long a group of changes may go on growing while other processes wait for the lock."""
 
 
+class Seal(Protocol):
+    """What has a part in every transaction that writes a file, whatever else is written in it.
+
+    Where it raises, nothing of the transaction remains.
+    """
+
+    def begin(self, database: sqlite_utils.Database) -> None:
+        """Look at what is there before anything is written."""
+        ...
+
+    def end(self, database: sqlite_utils.Database) -> None:
+        """Add what goes with what was written, before it is committed."""
+        ...
+
+
 class Database:
     """An open SQLite file: a few readers, each with a snapshot of its own, and one writer.
 
@@ -40,9 +55,10 @@ class Database:
     for it. Every method raises StoreError when the file fails, and lets other errors of the work through.
     """
 
-    def __init__(self, path: Path, schema: Migrations, *, durable: bool) -> None:
+    def __init__(self, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> None:
         """Open or create a file; blocking. What is durable survives the loss of power, not only of the process."""
         self.path = path
+        self._seal = seal
         self._waiting: deque[_Change] = deque()
         self._checkpoint_at = CHECKPOINT_BYTES
         self._idle: LifoQueue[sqlite_utils.Database] = LifoQueue()
@@ -63,9 +79,9 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, f"{path.stem}-reader")
 
     @classmethod
-    async def open(cls, path: Path, schema: Migrations, *, durable: bool) -> "Database":
+    async def open(cls, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> "Database":
         """Open or create a file and bring its schema up to date."""
-        return await asyncio.to_thread(cls, path, schema, durable=durable)
+        return await asyncio.to_thread(cls, path, schema, durable=durable, seal=seal)
 
     async def read(self, work: Work[T]) -> T:
         """Run a function that only reads, on one snapshot of the file."""
@@ -112,7 +128,11 @@ class Database:
         try:
             if self._waiting:
                 _begin(self._main)
+                if self._seal is not None:
+                    self._seal.begin(self._main)
                 self._apply_waiting(group)
+                if self._seal is not None:
+                    self._seal.end(self._main)
                 self._main.commit()
         except Exception as error:  # noqa: BLE001 - somebody waits for every change, whatever happens to it
             # Those who still wait would meet the same failure, one after the other, each after its own long wait.

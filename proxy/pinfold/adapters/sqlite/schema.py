@@ -173,3 +173,43 @@ def audit_questions(database: sqlite_utils.Database) -> None:
         CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
         """
     )
+
+
+@ledger()
+def audit_tree(database: sqlite_utils.Database) -> None:
+    """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
+
+    Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
+    verification's to check. The tree over entries that are there already is built when the key is made.
+    """
+    database.executescript(
+        """
+        CREATE TABLE audit_tile (
+            level INTEGER NOT NULL,
+            "index" INTEGER NOT NULL,
+            hashes BLOB NOT NULL,
+            PRIMARY KEY (level, "index")
+        ) STRICT;
+        CREATE TABLE audit_checkpoint (
+            size INTEGER PRIMARY KEY,
+            note BLOB NOT NULL,
+            ends_key INTEGER NOT NULL CHECK (ends_key IN (0, 1))
+        ) STRICT;
+        CREATE INDEX audit_key_changes ON audit_checkpoint (size) WHERE ends_key;
+        CREATE TABLE audit_state (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            first_key TEXT NOT NULL,
+            present_key TEXT NOT NULL,
+            pruned INTEGER NOT NULL
+        ) STRICT;
+        DROP TRIGGER audit_is_not_deleted;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce((SELECT pruned FROM audit_state), 0) BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_is_not_restored BEFORE UPDATE OF pruned ON audit_state
+        WHEN NEW.pruned < OLD.pruned BEGIN
+            SELECT raise(ABORT, 'what was pruned from the audit log does not come back');
+        END;
+        """
+    )
