@@ -1,0 +1,85 @@
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinfold.domain.errors import FileMismatch, UpstreamError
+from pinfold.usecases.file_content import HELD_BACK, Fill, Stored
+
+
+async def read(content, expected):
+    """Read a content to its end as a client would, and check that nothing came before it might."""
+    received = b""
+    await content.started()
+    with content.open() as file:
+        while (shown := await content.shown(len(received))) > len(received):
+            file.seek(len(received))
+            received += file.read(shown - len(received))
+            assert expected.startswith(received)
+    return received
+
+
+@given(st.lists(st.integers(1, 2 * HELD_BACK), min_size=1, max_size=6))
+def test_readers_that_follow_a_fill_get_all_of_it_and_the_last_block_only_when_it_is_whole(tmp_path_factory, sizes):
+    path = tmp_path_factory.mktemp("fill") / "incoming"
+    content = bytes(range(256)) * (sum(sizes) // 256 + 1)
+    content = content[: sum(sizes)]
+
+    async def scenario():
+        fill, written, shown = Fill(), 0, []
+        fill.begin(path, len(content))
+        readers = [asyncio.create_task(read(fill, content)) for _ in range(3)]
+        with path.open("wb", buffering=0) as file:
+            for size in sizes:
+                file.write(content[written : written + size])
+                written += size
+                fill.advance(size)
+                shown.append((written, await asyncio.wait_for(fill.shown(-1), 1)))
+                await asyncio.sleep(0)
+        fill.finish(path)
+        assert all(end == max(written - HELD_BACK, 0) for written, end in shown)
+        assert await asyncio.gather(*readers) == [content] * 3
+
+    path.touch()
+    asyncio.run(scenario())
+
+
+async def test_readers_learn_what_went_wrong_whenever_they_come(tmp_path):
+    fill = Fill()
+    fill.begin(tmp_path / "incoming", None)
+    early = asyncio.create_task(fill.whole())
+    await asyncio.sleep(0)
+    fill.fail(FileMismatch("other bytes"))
+    for waiting in (early, fill.started(), fill.whole(), fill.shown(0)):
+        with pytest.raises(FileMismatch, match="other bytes"):
+            await waiting
+
+
+async def test_a_fill_that_fails_before_its_first_byte_fails_those_who_wait_for_it():
+    fill = Fill()
+    waiting = asyncio.create_task(fill.started())
+    await asyncio.sleep(0)
+    fill.fail(UpstreamError("down"))
+    with pytest.raises(UpstreamError, match="down"):
+        await waiting
+
+
+async def test_a_reader_that_opens_late_finds_the_file_at_its_final_place(tmp_path):
+    incoming, final = tmp_path / "incoming", tmp_path / "final"
+    incoming.write_bytes(b"x" * 10)
+    fill = Fill()
+    fill.begin(incoming, 10)
+    fill.advance(10)
+    incoming.rename(final)
+    fill.finish(final)
+    assert await read(fill, b"x" * 10) == b"x" * 10
+    assert fill.length == 10
+
+
+async def test_a_stored_file_is_shown_whole_at_once(tmp_path):
+    path = tmp_path / "blob"
+    path.write_bytes(b"content")
+    stored = Stored(path, 7)
+    assert await read(stored, b"content") == b"content"
+    assert await stored.whole() == 7
