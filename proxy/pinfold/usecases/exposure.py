@@ -182,12 +182,11 @@ def _key(target: Target) -> tuple[str, str | None]:
 def _request(recorded: Recorded, broken_off: Recorded | None, meaning: _Meaning) -> Request:
     entry = recorded.entry
     if entry.action is Action.FILE_REFUSED:
-        fate = Fate.REFUSED
-    elif broken_off is not None:
-        fate = Fate.BROKEN_OFF
-    else:
-        fate = Fate.UNCHANGED if entry.details.get("unchanged") else Fate.SERVED
-    return Request(recorded.seq, entry, fate, broken_off.entry if broken_off else None, meaning.of(entry))
+        return Request(recorded.seq, entry, Fate.REFUSED, targets=meaning.of(entry))
+    if broken_off is not None:
+        return Request(recorded.seq, entry, Fate.BROKEN_OFF, broken_off.entry, meaning.of(entry))
+    fate = Fate.UNCHANGED if entry.details.get("unchanged") else Fate.SERVED
+    return Request(recorded.seq, entry, fate, targets=meaning.of(entry))
 
 
 def installer_of(actor: Actor) -> str:

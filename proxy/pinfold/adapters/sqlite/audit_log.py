@@ -1,5 +1,6 @@
 """The audit log in SQLite."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -69,8 +70,11 @@ class SqliteAuditLog:
 
 def _entries(database: sqlite_utils.Database, numbers: Sequence[int]) -> list[Recorded]:
     """Return entries by their numbers, in the order of these."""
-    rows = (database.execute("SELECT body FROM audit WHERE seq = ?", [seq]).fetchone() for seq in numbers)
-    return [from_canonical(row[0]) for row in rows if row is not None]
+    rows = database.execute(
+        "SELECT body FROM json_each(?) AS wanted JOIN audit ON audit.seq = wanted.value ORDER BY wanted.key",
+        [json.dumps(numbers)],
+    )
+    return [from_canonical(body) for (body,) in rows]
 
 
 def _kept(text: str | None) -> str | None:
