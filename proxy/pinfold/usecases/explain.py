@@ -1,7 +1,7 @@
 """What would be decided of a target, by which rules, on which evidence."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,8 +73,26 @@ class Explain:
             if project is not None:
                 nearest = nearest or project
                 if (explanation := _explanation(target, project)) is not None:
-                    return explanation
+                    return explanation if isinstance(target, ProjectTarget) else await self._settled(explanation)
         raise NotFound(_nothing_meant(index, target, nearest))
+
+    async def _settled(self, explanation: Explanation) -> Explanation:
+        """Have the files judged for good that a page leaves open, as a request for them would."""
+        project = explanation.project
+        releases = []
+        for release in explanation.releases:
+            files = [await self._judged_for_good(project, judged) for judged in release.files]
+            releases.append(ExplainedRelease(release.version, tuple(files)))
+        # What was learnt by that may change which release is the last good one.
+        project = await self._gate.judge_project(project.index, project.name) or project
+        return replace(explanation, project=project, releases=tuple(releases))
+
+    async def _judged_for_good(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
+        if not any(verdict.finding.pending for verdict in judged.decision.verdicts):
+            return judged
+        file = judged.file
+        found = await self._gate.judge_file(project.index, project.name, file.filename, file.sha256)
+        return found[1] if found else judged
 
     async def _explain_hash(self, index: Index, target: HashTarget) -> Explanation:
         """Explain bytes by what was once asked for here: no index can be asked for a hash."""
