@@ -277,10 +277,12 @@ async def _serve(settings: Settings, announce: Callable[[str, int], None], port:
             background.append(asyncio.create_task(installation.warm_up()))
 
         listening = Listening(server.host, port, server.drain.total_seconds(), shared)
+        watching = asyncio.create_task(installation.watch_feeds().run())
         try:
             await serve(installation.services(), listening, up)
         finally:
-            await asyncio.gather(*background)
+            watching.cancel()
+            await asyncio.gather(watching, *background, return_exceptions=True)
 
 
 def configure_logging(settings: Settings) -> None:

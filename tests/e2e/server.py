@@ -21,7 +21,8 @@ class PinfoldServer:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
         self.config = folder / "pinfold.toml"
-        self.config.write_text(config)
+        # OSV's own feed is out of reach for a test; one that is about feeds names its own.
+        self.config.write_text(config if "[feeds.osv]" in config else f'{config}\n[feeds.osv]\nsource = ""\n')
         self.log = folder / "server.log"
         self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from pinfold.domain.advisory import Advisories, Snapshot
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
 from pinfold.domain.listing import Sighting
 from pinfold.domain.names import FileKind
@@ -14,6 +15,7 @@ UPLOADED = datetime(2026, 3, 24, 10, 52, tzinfo=UTC)
 SEEN = UPLOADED + timedelta(minutes=8)
 SHA256 = "d2a0d5f564628773b6af7b9c11f6b86531a875bd2d186d7081ab62748a800ebb"
 OTHER_SHA256 = "164a3ef3e19f309e3cabc199bef3d2045212712fefdfa25fc7f75884a5b5b205"
+SNAPSHOT = Snapshot("osv", "0" * 64, UPLOADED - timedelta(hours=1), 50_000)
 
 
 def a_file(**changes: object) -> File:
@@ -47,5 +49,6 @@ def evidence_of(file: File | None = None, **changes: object) -> Evidence:
         upstream_status=a_status(StatusMarker.ACTIVE),
         provenance=Known(Unattested()),
         history=Known(ProvenanceHistory()),
+        advisories=Known(Advisories((SNAPSHOT,))),
     )
     return replace(evidence, **changes)  # type: ignore[arg-type]

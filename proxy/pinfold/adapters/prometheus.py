@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from pinfold import __version__
+from pinfold.domain.advisory import Snapshot
 from pinfold.domain.provenance import TrustRoot
 
 
@@ -37,6 +38,16 @@ class PrometheusTelemetry:
             registry=registry,
         )
 
+        self._feed_records = Gauge(
+            "pinfold_feed_records", "Records of the advisory feeds in use", ["feed"], registry=registry
+        )
+        self._feed_checked = Gauge(
+            "pinfold_feed_checked_timestamp_seconds",
+            "When an advisory feed's source last stated, or confirmed, what it holds",
+            ["feed"],
+            registry=registry,
+        )
+
     def decided(self, index: str, rule: str, effect: str) -> None:
         """Count a file's decision."""
         self._decisions.labels(index, rule, effect).inc()
@@ -65,6 +76,12 @@ class PrometheusTelemetry:
             "pinfold_trust_root_age_seconds", "Since the trust root's file was written", registry=self._registry
         )
         age.set_function(lambda: root.age(datetime.now(UTC)).total_seconds())
+
+    def feed(self, snapshot: Snapshot, checked_at: datetime | None) -> None:
+        """Tell what a feed holds, and when that was last confirmed: its age is for the reader to compute."""
+        self._feed_records.labels(snapshot.feed).set(snapshot.records)
+        if checked_at is not None:
+            self._feed_checked.labels(snapshot.feed).set(checked_at.timestamp())
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request of a client; methods beyond HTTP's own are put together, so that labels stay few."""

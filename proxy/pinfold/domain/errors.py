@@ -66,5 +66,13 @@ class TrustRootError(PinfoldError):
     """The keys and certificates that provenance is verified with cannot be read, or hold nothing to verify with."""
 
 
+class InvalidAdvisory(PinfoldError):
+    """A record of an advisory feed cannot be read."""
+
+
+class FeedError(PinfoldError):
+    """An advisory feed could not be fetched, or what it sent cannot be taken over; what was there before stays."""
+
+
 class InvalidNote(PinfoldError):
     """A signed note, a checkpoint or a verifier key is malformed, or nobody who is trusted signed it."""

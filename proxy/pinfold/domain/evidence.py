@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
+from pinfold.domain.advisory import Advisories
 from pinfold.domain.listing import Sighting
 from pinfold.domain.project import File, UpstreamStatus
 from pinfold.domain.provenance import Provenance, TrustRoot
@@ -33,6 +34,9 @@ class Unknown:
 Item = Known[T] | Unknown
 
 NOT_ASKED_FOR = Unknown("no rule of the policy asks for it")
+
+
+NO_FEED = Unknown("no advisory feed has been loaded")
 
 
 class Need(StrEnum):
@@ -76,11 +80,15 @@ class Evidence:
     history: Item[ProvenanceHistory] = NOT_ASKED_FOR
     trust_root: TrustRoot | None = None
     """What provenance is verified with, where a rule asks for it."""
+    advisories: Item[Advisories] = NO_FEED
+
+    def canonical(self) -> bytes:
+        """Return the evidence in canonical JSON: equal evidence, equal bytes, on every machine."""
+        return json.dumps(plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
     def digest(self) -> str:
-        """Return the sha256 of the evidence in canonical JSON: equal evidence, equal digest, on every machine."""
-        canonical = json.dumps(plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """Return the sha256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical()).hexdigest()
 
 
 def plain(value: object) -> object:

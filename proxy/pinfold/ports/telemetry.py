@@ -1,7 +1,9 @@
 """The port to what operators watch: counters of what the gate does."""
 
+from datetime import datetime
 from typing import Protocol
 
+from pinfold.domain.advisory import Snapshot
 from pinfold.domain.provenance import TrustRoot
 
 
@@ -26,4 +28,8 @@ class Telemetry(Protocol):
 
     def trust_root(self, root: TrustRoot) -> None:
         """Tell what provenance is verified with."""
+        ...
+
+    def feed(self, snapshot: Snapshot, checked_at: datetime | None) -> None:
+        """Tell an advisory feed's snapshot, and when its source last confirmed it."""
         ...

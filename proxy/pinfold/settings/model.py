@@ -23,6 +23,7 @@ from pinfold.settings.values import (
     Addresses,
     Authorities,
     Duration,
+    FeedSource,
     Globs,
     IndexName,
     Label,
@@ -36,6 +37,11 @@ DEFAULT_INDEX = "main"
 """The index that is always there, and that `/simple/` means."""
 DEFAULT_UPSTREAM = "pypi"
 """The upstream that is always there; its address defaults to PyPI's."""
+
+DEFAULT_FEED = "osv"
+"""The advisory feed that is there unless its source is set to nothing."""
+OSV_EXPORT = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
+"""Everything that OSV knows about PyPI's projects (google.github.io/osv.dev/data)."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -156,6 +162,17 @@ class SigstoreSettings(Table):
     """A trust root in sigstore's JSON; without one, the root that sigstore's package ships."""
 
 
+class FeedSettings(Table):
+    """`[feeds.NAME]`: where advisories come from; only `osv` has a default."""
+
+    source: FeedSource = ""
+    """A zip or a folder of OSV records, by path or URL; nothing for no feed."""
+    interval: PositiveDuration = timedelta(minutes=15)
+    """How often it is looked at for changes."""
+    ca_file: FilePath | None = None
+    """Certificates, in PEM, that vouch for it in place of the system's."""
+
+
 class Settings(Table):
     """The whole document."""
 
@@ -165,6 +182,15 @@ class Settings(Table):
     upstreams: dict[Label, UpstreamSettings] = Field(default_factory=dict, validate_default=True)
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
     sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
+    feeds: dict[Label, FeedSettings] = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("feeds")
+    @classmethod
+    def _have_sources(cls, feeds: dict[str, FeedSettings]) -> dict[str, FeedSettings]:
+        osv = feeds.get(DEFAULT_FEED, FeedSettings())
+        if "source" not in osv.model_fields_set:
+            feeds = {**feeds, DEFAULT_FEED: osv.model_copy(update={"source": OSV_EXPORT})}
+        return {name: feed for name, feed in feeds.items() if feed.source}
 
     @field_validator("upstreams")
     @classmethod

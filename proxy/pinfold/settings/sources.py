@@ -20,7 +20,15 @@ _SERVICE_LINK = re.compile(
     r"PINFOLD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
 )
 
-_PATHS = (("data",), ("upstreams", "*", "password_file"), ("upstreams", "*", "ca_file"), ("indexes", "*", "policy"))
+_PATHS = (
+    ("data",),
+    ("upstreams", "*", "password_file"),
+    ("upstreams", "*", "ca_file"),
+    ("indexes", "*", "policy"),
+    ("sigstore", "trusted_root"),
+    ("feeds", "*", "source"),
+    ("feeds", "*", "ca_file"),
+)
 """Keys that hold paths; those in a file count from the file's folder."""
 
 
@@ -57,7 +65,8 @@ def read_file(path: Path) -> Source:
 def read_environment(environ: Mapping[str, str]) -> Source:
     """Return what `PINFOLD_<TABLE>__<KEY>` variables set.
 
-    Names of upstreams and indexes hold hyphens and no underscores, so that an underscore stands for a hyphen in them.
+    Names of upstreams, indexes and feeds hold hyphens and no underscores, so that an underscore stands for a hyphen in
+    them.
     """
     values: dict[str, Any] = {}
     names: dict[KeyPath, str] = {}
@@ -65,7 +74,7 @@ def read_environment(environ: Mapping[str, str]) -> Source:
         if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE or _is_service_link(variable, value):
             continue
         keys = variable.removeprefix(_PREFIX).lower().split("__")
-        if keys[0] in ("upstreams", "indexes") and len(keys) > 1:
+        if keys[0] in ("upstreams", "indexes", "feeds") and len(keys) > 1:
             keys[1] = keys[1].replace("_", "-")
         names[tuple(keys)] = variable
         values = merged(values, _nested(tuple(keys), value))
@@ -131,6 +140,8 @@ def _anchored(tree: Mapping[str, Any], folder: Path, above: KeyPath = ()) -> dic
 def _holds_path(keys: KeyPath, value: str) -> bool:
     if keys[-1] == "policy" and not value.endswith(".toml"):
         return False  # a shipped policy's name
+    if keys[-1] == "source" and (not value or "://" in value):
+        return False
     return any(
         len(keys) == len(pattern) and all(part in ("*", key) for part, key in zip(pattern, keys, strict=True))
         for pattern in _PATHS

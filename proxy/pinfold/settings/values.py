@@ -74,6 +74,13 @@ def _outside_address(url: str) -> str:
     return _web_address(url).rstrip("/") if url else ""
 
 
+def _feed_source(text: str) -> str:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        return text
+    address = _web_address(text)
+    return address if text.endswith("/") else address.rstrip("/")
+
+
 def _authority(text: str) -> str:
     text = text.lower()
     parts = urlsplit(f"//{text}")
@@ -103,6 +110,8 @@ Label = Annotated[str, AfterValidator(_label)]
 IndexName = Annotated[str, AfterValidator(_index_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 """An http or https address that ends in a slash and holds no credentials."""
+FeedSource = Annotated[str, AfterValidator(_feed_source)]
+"""An http or https address of a zip, or of a folder where it ends in a slash; or a path; or nothing."""
 OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
 """An http or https address without a slash at its end, for paths to follow; or nothing."""
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]

@@ -7,13 +7,16 @@ from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from pinfold.advisories.assess import Assessment, assess
+from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
-from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
 from pinfold.domain.names import parse_version
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.domain.release_lines import BEGINNING
 from pinfold.policy import engine
+from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.find_project import Found, ProjectFinder
@@ -63,6 +66,10 @@ class JudgedProject:
     """What is known of provenance, where a rule asks for it."""
     to_verify: tuple[File, ...] = ()
     """What the newest files need verified to be judged for good, newest first."""
+    about: Item[ProjectClaims] = NO_FEED
+    """What advisory feeds hold on the project."""
+    advisories: Item[Assessment] = NO_FEED
+    """The same, matched with the files."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -73,14 +80,7 @@ class JudgedProject:
     @cached_property
     def last_good(self) -> str | None:
         """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
-        offered = {
-            judged.file.version
-            for judged in self.files
-            if judged.file.version and not judged.refused and not judged.vanished and judged.file.yanked is None
-        }
-        versions = [version for text in offered if (version := parse_version(text))]
-        finals = [version for version in versions if not version.is_prerelease]
-        return str(max(finals or versions)) if versions else None
+        return _newest_allowed(self.files)
 
     def refusal_of(self, judged: JudgedFile) -> str:
         """Return the line that tells a client why a file is refused."""
@@ -99,18 +99,27 @@ class JudgedProject:
 class Gate:
     """Asks the one decision function, for pages and for files alike."""
 
-    def __init__(self, finder: ProjectFinder, records: RecordStore, provenances: Provenances, clock: Clock) -> None:
+    def __init__(
+        self,
+        finder: ProjectFinder,
+        records: RecordStore,
+        provenances: Provenances,
+        advisories: AdvisoryStore,
+        clock: Clock,
+    ) -> None:
         self._finder = finder
         self._records = records
         self._provenances = provenances
+        self._advisories = advisories
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
 
-        A judgement is kept while its listing, the records and what is known of provenance are the same and no decision
-        has changed by itself. Raises UpstreamError and StoreError: without listing or records there is no decision.
+        A judgement is kept while its listing, the records, the advisories and what is known of provenance are the same
+        and no decision has changed by itself. Raises UpstreamError and StoreError: without listing or records there is
+        no decision.
         """
         found = await self._finder.find(index, name)
         if found is None:
@@ -118,19 +127,20 @@ class Gate:
         records = await self._records.current()
         asks = Need.PROVENANCE in index.policy.for_project(name).needs
         knowledge = await self._provenances.known(name) if asks else None
+        about = await self._advisories.about(name)
         now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, records, knowledge, now):
+        if kept is not None and _still_holds(kept, index, found, records, knowledge, about, now):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, now)
+            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, about, now)
         else:
-            judged = _judge(index, name, found, records, knowledge, now)
+            judged = _judge(index, name, found, records, knowledge, about, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         return judged
@@ -168,7 +178,7 @@ class Gate:
     def _again(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
         """Ask the decision function for one file as of now."""
         index, name, records = project.index, project.name, project.records
-        (evidence,) = gather(index, name, project.found, [judged.file], records, project.provenance)
+        (evidence,) = gather(index, name, project.found, [judged.file], records, project.provenance, project.advisories)
         waivers = records.waivers_of(name, evidence.file)
         decision = engine.decide(index.policy.for_project(name), evidence, waivers, self._clock.now())
         return replace(judged, evidence=evidence, decision=decision)
@@ -188,7 +198,13 @@ def _find(project: JudgedProject, filename: str, sha256: str) -> JudgedFile | No
 
 
 def _still_holds(
-    kept: JudgedProject, index: Index, found: Found, records: Records, knowledge: Knowledge | None, now: datetime
+    kept: JudgedProject,
+    index: Index,
+    found: Found,
+    records: Records,
+    knowledge: Knowledge | None,
+    about: Item[ProjectClaims],
+    now: datetime,
 ) -> bool:
     known = kept.provenance.knowledge if kept.provenance else None
     return (
@@ -197,29 +213,60 @@ def _still_holds(
         and kept.found.source is found.source
         and kept.records.revision == records.revision
         and known is knowledge
+        and kept.about is about
         and (kept.changes_at is None or now < kept.changes_at)
     )
 
 
 def _judge(
-    index: Index, name: str, found: Found, records: Records, knowledge: Knowledge | None, at: datetime
+    index: Index,
+    name: str,
+    found: Found,
+    records: Records,
+    knowledge: Knowledge | None,
+    about: Item[ProjectClaims],
+    at: datetime,
 ) -> JudgedProject:
     listed = found.listing.project.files
-    vanished = found.listing.vanished_files()
+    everything = (*listed, *found.listing.vanished_files())
     rules = index.policy.for_project(name)
     concerning = records.for_project(name)
     provenance = provenance_of(found.listing, knowledge) if knowledge else None
+    advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
 
-    def judged() -> Iterator[JudgedFile]:
-        evidences = gather(index, name, found, (*listed, *vanished), concerning, provenance)
-        for position, evidence in enumerate(evidences):
+    def judge(files: Sequence[File], advisories: Item[Assessment]) -> Iterator[tuple[Evidence, Decision]]:
+        for evidence in gather(index, name, found, files, concerning, provenance, advisories):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
-            decision = engine.decide(rules, evidence, waivers, at, final=False)
-            yield JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
+            yield evidence, engine.decide(rules, evidence, waivers, at, final=False)
 
-    files = tuple(judged())
+    judged = [
+        JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
+        for position, (evidence, decision) in enumerate(judge(everything, advisories))
+    ]
+    if isinstance(advisories, Known) and advisories.value.fixed_by:
+        # What a fix would replace is known only now.
+        advisories = Known(advisories.value.replacing(_newest_allowed(judged)))
+        fixing = [position for position, file in enumerate(everything) if advisories.value.fixes_of(file)]
+        for position, (evidence, decision) in zip(
+            fixing, judge([everything[one] for one in fixing], advisories), strict=True
+        ):
+            judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+    files = tuple(judged)
     to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
-    return JudgedProject(index, name, found, files, concerning, at, provenance, to_verify)
+    return JudgedProject(
+        index, name, found, files, concerning, at, provenance, to_verify, about=about, advisories=advisories
+    )
+
+
+def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
+    offered = {
+        judged.file.version
+        for judged in files
+        if judged.file.version and not judged.refused and not judged.vanished and judged.file.yanked is None
+    }
+    versions = [version for text in offered if (version := parse_version(text))]
+    finals = [version for version in versions if not version.is_prerelease]
+    return str(max(finals or versions)) if versions else None
 
 
 def _to_verify(

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pinfold.domain.evidence import NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
+from pinfold.advisories.assess import Assessment
+from pinfold.domain.advisory import Advisories
+from pinfold.domain.evidence import NO_FEED, NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
 from pinfold.domain.listing import Listing, Sighting
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
@@ -15,6 +17,7 @@ from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 
 _UNSEEN: Item[Sighting] = Unknown("the file was never seen on its project's page")
 _UNATTESTED: Item[Provenance] = Known(Unattested())
+_NOT_MEANT: Item[Advisories] = Known(Advisories())
 _SILENT = Unknown("the index does not state provenance")
 _UNVERIFIED = Unknown("its provenance is not verified yet")
 
@@ -65,11 +68,12 @@ def gather(
     files: Iterable[File],
     records: Records,
     provenance: ProjectProvenance | None = None,
+    advisories: Item[Assessment] = NO_FEED,
 ) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
     `records` are the store's records; only those that can concern the project are looked at per file. Without
-    `provenance` nothing is said of it.
+    `provenance` nothing is said of it. Advisories are about public projects, whatever namesakes there are here.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)
@@ -90,6 +94,11 @@ def gather(
             provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
             history=provenance.history if provenance else NOT_ASKED_FOR,
             trust_root=provenance.trust_root if provenance else None,
+            advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
         )
         for file in files
     ]
+
+
+def _advisories_of(file: File, advisories: Item[Assessment]) -> Item[Advisories]:
+    return advisories if isinstance(advisories, Unknown) else Known(advisories.value.of(file))

@@ -1,0 +1,1 @@
+"""Advisory feeds of OSV records, by path or URL."""
