@@ -142,6 +142,8 @@ def _holds_path(keys: KeyPath, value: str) -> bool:
         return False  # a shipped policy's name
     if keys[-1] == "source" and (not value or "://" in value):
         return False
+    if keys == ("sigstore", "trusted_root") and not value:
+        return False  # sigstore's own
     return any(
         len(keys) == len(pattern) and all(part in ("*", key) for part, key in zip(pattern, keys, strict=True))
         for pattern in _PATHS

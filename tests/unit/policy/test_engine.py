@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from tests.fakes.evidence import SEEN, SHA256, UPLOADED, a_file, a_sighting, evidence_of
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
-from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting, Unknown
+from pinfold.domain.evidence import Evidence, Known, Need, Origin, StatusSighting, Unknown
 from pinfold.domain.project import StatusMarker, UpstreamStatus
 from pinfold.domain.records import QuarantineRecord, RecordState, Waiver
 from pinfold.domain.target import HashTarget
+from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
 from pinfold.policy.rules.hash_changed import HashChanged
 from pinfold.policy.rules.minimum_age import MinimumAge
@@ -119,6 +120,19 @@ class TestEffects:
         grave = Scripted("r0", replace(FAIL, at_most=Effect.DENY))
         assert decided([entry(grave, on_fail=Effect.WARN)]).effect is Effect.WARN
 
+    def test_what_is_pending_refuses_no_file_on_a_page_and_every_one_that_is_asked_for(self) -> None:
+        waits = entry(Scripted("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
+        rules = Policy("test", "digest", (waits,)).for_project("litellm")
+        assert decide(rules, evidence_of(), (), UPLOADED, final=False).effect is Effect.WARN
+        assert decide(rules, evidence_of(), (), UPLOADED).effect is Effect.DENY
+
+    def test_what_is_not_pending_refuses_on_pages_as_well(self) -> None:
+        for finding in (UNKNOWN, FAIL):
+            rules = Policy("test", "digest", (entry(Scripted("r0", finding)),)).for_project("litellm")
+            on_page, for_good = (decide(rules, evidence_of(), (), UPLOADED, final=final) for final in (False, True))
+            assert on_page == for_good
+            assert on_page.refused
+
     def test_first_of_the_gravest_verdicts_decides(self) -> None:
         decision = decided(
             [
@@ -177,6 +191,30 @@ class TestEffects:
         project_rules = Policy("test", "digest", (entry(Scripted("r0")),)).for_project("litellm")
         one = decide(project_rules, evidence_of(), (), UPLOADED)
         assert decide(project_rules, evidence_of(a_file(filename="x.whl")), (), UPLOADED) is one
+
+
+class TestNeeds:
+    def test_a_policy_asks_for_what_its_rules_ask_for_and_a_project_for_what_its_own_do(self) -> None:
+        document = '[[rule]]\nid = "provenance"\nmatch = { projects = ["litellm"] }\n[[rule]]\nid = "vanished"\n'
+        policy = parse_policy(document, "test.toml")
+        assert policy.needs == {Need.PROVENANCE}
+        assert policy.for_project("litellm").needs == {Need.PROVENANCE}
+        assert policy.for_project("other").needs == frozenset()
+
+    def test_what_several_rules_want_verified_is_verified_once(self) -> None:
+        document = '[[rule]]\nid = "provenance"\n[[rule]]\nid = "provenance-downgrade"\n'
+        file = a_file(provenance="https://index.example/provenance")
+        rules = parse_policy(document, "test.toml").for_project("litellm")
+        assert rules.to_verify(evidence_of(file), (file,), UPLOADED) == (file,)
+
+    def test_policies_that_ask_for_nothing_want_nothing_verified(self) -> None:
+        file = a_file(provenance="https://index.example/provenance")
+        assert (
+            parse_policy('[[rule]]\nid = "vanished"\n', "x")
+            .for_project("a")
+            .to_verify(evidence_of(file), (file,), UPLOADED)
+            == ()
+        )
 
 
 class TestSelectors:
