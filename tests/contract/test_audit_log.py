@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.evidence import evidence_of
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditLog, AuditQuery
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -140,3 +142,47 @@ async def test_hostile_text_is_kept_and_found_as_text(log: AuditLog, text: str) 
     assert await seqs(log, AuditQuery(filename=text)) == [2]
     assert await seqs(log, AuditQuery(actor=text, filename=text)) == [2]
     assert await seqs(log, AuditQuery(project=text)) == []
+
+
+async def all_since(log: AuditLog, moment: datetime) -> list[int]:
+    return [recorded.seq async for portion in log.since(moment) for recorded in portion]
+
+
+async def test_entries_since_a_moment_come_in_order(log: AuditLog) -> None:
+    for hours in (0, 1, 3, 2, 4):
+        await log.append(replace(ENTRY, time=NOON + timedelta(hours=hours)))
+    assert await all_since(log, NOON) == [1, 2, 3, 4, 5]
+    assert await all_since(log, NOON + timedelta(hours=2)) == [3, 4, 5]
+    assert await all_since(log, NOON + timedelta(hours=3)) == [3, 5]
+    assert await all_since(log, NOON + timedelta(hours=5)) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("litellm", [6, 5, 4, 3, 2]),
+        ("litellm==1.82.8", [4, 2]),
+        ("litellm<2", [5, 4, 3, 2]),
+        ("litellm>1.82.8", [6, 5, 4]),
+        ("litellm-1.82.8-py3-none-any.whl", [6, 5, 4, 3, 2]),
+        (f"sha256:{'a' * 64}", [6, 5, 4, 3, 2]),
+        ("absent", []),
+        ("absent==1", []),
+    ],
+)
+async def test_what_names_a_target_is_found_newest_first(log: AuditLog, target: str, expected: list[int]) -> None:
+    await log.append(OTHER)
+    for version in ("1.82.8", "1.82.7", None, "1.82.9", "2.0"):
+        await log.append(replace(ENTRY, version=version))
+    found = [recorded.seq async for portion in log.concerning(parse_target(target)) for recorded in portion]
+    assert found == expected
+    assert await log.versions("litellm") == {"1.82.7", "1.82.8", "1.82.9", "2.0"}
+
+
+async def test_evidence_is_kept_with_the_entry_that_refers_to_it(log: AuditLog) -> None:
+    evidence = evidence_of()
+    entry = replace(ENTRY, evidence_digest=evidence.digest())
+    for _ in range(2):
+        await log.append(entry, evidence)
+    assert isinstance(log, SqliteAuditLog | FakeAuditLog)
+    assert await log.evidence([evidence.digest(), "0" * 64]) == {evidence.digest(): evidence}

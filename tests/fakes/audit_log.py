@@ -1,10 +1,12 @@
 """An audit log in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
 
 from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
+from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditQuery
 
@@ -12,14 +14,17 @@ _IN_ENTRY = ("action", "index", "project", "version", "filename", "sha256", "dec
 
 
 class FakeAuditLog:
-    """Keeps what was appended in `recorded`; raises `failure`, where it is set, at every call."""
+    """Keeps what was appended in `recorded`, and evidence by digest; raises `failure`, where set, at every call."""
 
     def __init__(self) -> None:
         self.recorded: list[Recorded] = []
+        self.kept: dict[str, Evidence] = {}
         self.failure: StoreError | None = None
 
-    async def append(self, entry: Entry) -> int:
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
         self._may_fail()
+        if evidence is not None and entry.evidence_digest is not None:
+            self.kept[entry.evidence_digest] = evidence
         seq = len(self.recorded) + 1
         self.recorded.append(from_canonical(canonical_bytes(seq, entry)))
         return seq
@@ -35,6 +40,16 @@ class FakeAuditLog:
         self._may_fail()
         for recorded in reversed(self.recorded):
             if _names(target, recorded.entry):
+                yield [recorded]
+
+    async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
+        self._may_fail()
+        return {digest: self.kept[digest] for digest in digests if digest in self.kept}
+
+    async def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
+        self._may_fail()
+        for recorded in self.recorded:
+            if recorded.entry.time >= moment:
                 yield [recorded]
 
     async def versions(self, project: str) -> set[str]:

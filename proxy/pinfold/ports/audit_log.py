@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import Target
 
 
@@ -39,8 +40,11 @@ class AuditQuery:
 class AuditLog(Protocol):
     """An append-only log that all processes of an installation share."""
 
-    async def append(self, entry: Entry) -> int:
-        """Append an entry and return its number, once it is durable; raises StoreError when it cannot be."""
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
+        """Append an entry and return its number, once it is durable; raises StoreError when it cannot be.
+
+        The evidence is that of the entry's digest: it is kept, once, so that the decision can be repeated.
+        """
         ...
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
@@ -51,6 +55,13 @@ class AuditLog(Protocol):
         """Yield all entries that name what a target means, newest first, in portions that fit into memory.
 
         Of a release target's project, those without a version are among them. Raises StoreError when the store fails.
+        """
+        ...
+
+    def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
+        """Yield all entries from a moment on, in order, in portions that fit into memory.
+
+        Raises StoreError when the store fails.
         """
         ...
 

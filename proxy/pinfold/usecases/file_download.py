@@ -102,7 +102,7 @@ class FileDownload:
         if judged.refused:
             reference = judged.reference()
             entry = self._entry(Action.FILE_REFUSED, index, judged, ask, reference)
-            await self._audit_log.append(entry)
+            await self._audit_log.append(entry, judged.evidence)
             raise Refused(project.refusal_of(judged), judged, reference)
         return Granted(project, judged)
 
@@ -130,7 +130,7 @@ class FileDownload:
         entry = self._entry(Action.FILE_SERVED, granted.project.index, granted.judged, ask, None)
         if unchanged:
             entry.details["unchanged"] = True
-        return await self._audit_log.append(entry)
+        return await self._audit_log.append(entry, granted.judged.evidence)
 
     async def record_broken_off(self, granted: Granted, ask: Ask, served: int, sent: int, why: str) -> None:
         """Record that a file which the log names as served did not arrive whole."""

@@ -1,17 +1,22 @@
 """The audit log in SQLite."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
 from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text, rfc3339
+from pinfold.adapters.sqlite.evidence import KeptEvidence
+from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
+from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import Target
 from pinfold.ports.audit_log import AuditQuery
 
@@ -19,31 +24,41 @@ T = TypeVar("T")
 
 PORTION = 5_000
 """Entries that are read at once."""
-_SEARCHED = ("index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
-_INSERT = f"""
-    INSERT INTO audit (seq, time, body, action, actor, address, {", ".join(f'"{name}"' for name in _SEARCHED)})
-    VALUES ({", ".join("?" * (6 + len(_SEARCHED)))})
-"""  # noqa: S608 - made of the names above
+_INSERT = f"INSERT INTO audit (seq, body, {QUOTED}) VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"  # noqa: S608 - our own names
 
 
 def append_entry(database: sqlite_utils.Database, entry: Entry) -> int:
     """Append an entry in the transaction that is open, and return its number."""
     (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
-    body = canonical_bytes(seq, entry)
-    texts = [entry.action, entry.actor.name, entry.actor.address, *(getattr(entry, name) for name in _SEARCHED)]
-    database.execute(_INSERT, [seq, rfc3339(entry.time), body, *map(_kept, texts)])
+    database.execute(_INSERT, [seq, canonical_bytes(seq, entry), *column_values(entry)])
     return int(seq)
 
 
 class SqliteAuditLog:
-    """The audit log in the ledger's file."""
+    """The audit log in the ledger's file, with the evidence that its entries refer to."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
+        self._evidence = KeptEvidence(ledger)
 
-    async def append(self, entry: Entry) -> int:
-        """Append an entry and return its number, once it is durable."""
-        return await self._ledger.write(lambda database: append_entry(database, entry))
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
+        """Append an entry and return its number, once it is durable, and with it the evidence that it refers to."""
+        digest = entry.evidence_digest
+        if evidence is None or digest is None:
+            return await self._ledger.write(lambda database: append_entry(database, entry))
+        keep = self._evidence.keeping(digest, evidence)
+
+        def work(database: sqlite_utils.Database) -> int:
+            keep(database)
+            return append_entry(database, entry)
+
+        seq = await self._ledger.write(work)
+        self._evidence.kept(digest)
+        return seq
+
+    async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
+        """Return what is kept of some digests; raises StoreError where it is damaged."""
+        return await self._evidence.of(digests)
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
         """Return the entries that a query matches."""
@@ -56,6 +71,13 @@ class SqliteAuditLog:
             # Each portion is a read of its own: a long one would keep the write-ahead log from being emptied.
             portion = numbers[first : first + PORTION]
             yield await self._read(partial(_entries, numbers=portion))
+
+    async def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
+        """Yield all entries from a moment on, in order, in portions that fit into memory."""
+        last = await self._read(partial(_before, moment=rfc3339(moment)))
+        while portion := await self._read(partial(_following, last=last)):
+            last = portion[-1].seq
+            yield [recorded for recorded in portion if recorded.entry.time >= moment]
 
     async def versions(self, project: str) -> set[str]:
         """Return the versions of a project that entries name."""
@@ -77,5 +99,13 @@ def _entries(database: sqlite_utils.Database, numbers: Sequence[int]) -> list[Re
     return [from_canonical(body) for (body,) in rows]
 
 
-def _kept(text: str | None) -> str | None:
-    return None if text is None else kept_text(text)
+def _before(database: sqlite_utils.Database, moment: str) -> int:
+    """Return the number after which the first entry follows that a moment or a later one saw."""
+    (first,) = database.execute("SELECT min(seq) FROM audit INDEXED BY audit_time WHERE time >= ?", [moment]).fetchone()
+    # Where nothing was seen since, nothing follows the last entry.
+    return first - 1 if first else sys.maxsize
+
+
+def _following(database: sqlite_utils.Database, last: int) -> list[Recorded]:
+    rows = database.execute("SELECT body FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", [last, PORTION])
+    return [from_canonical(body) for (body,) in rows]

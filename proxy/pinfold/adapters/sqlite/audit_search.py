@@ -50,10 +50,15 @@ class _Condition:
 
 def matching(database: sqlite_utils.Database, query: AuditQuery) -> list[int]:
     """Return the numbers of the entries that a query matches, in its order and within its limit."""
+    return [seq for (seq,) in database.execute(*statement(database, query))]
+
+
+def statement(database: sqlite_utils.Database, query: AuditQuery) -> tuple[str, list[str | int]]:
+    """Return what answers a query, led by the index that has the fewest matches."""
     conditions = _conditions(query)
     leading = _leading(database, query, conditions)
     where: list[str] = ["true"]
-    values: list[str] = []
+    values: list[str | int] = []
     if leading is not None:
         where.append(leading.sql)
         values += leading.values
@@ -69,7 +74,7 @@ def matching(database: sqlite_utils.Database, query: AuditQuery) -> list[int]:
     source = f"audit AS a {f'INDEXED BY {leading.index}' if leading else 'NOT INDEXED'}"
     order = "DESC" if query.newest_first else "ASC"
     sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join(where)} ORDER BY a.seq {order} LIMIT ?"  # noqa: S608 - values are bound
-    return [seq for (seq,) in database.execute(sql, [*values, *spans, max(query.limit, 0)])]
+    return sql, [*values, *spans, max(query.limit, 0)]
 
 
 def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:

@@ -213,3 +213,16 @@ def audit_tree(database: sqlite_utils.Database) -> None:
         END;
         """
     )
+
+
+@ledger()
+def evidence(database: sqlite_utils.Database) -> None:
+    """Create the evidence that decisions were made on: each piece once, under the digest that entries refer to."""
+    database.executescript(
+        """
+        CREATE TABLE evidence (
+            digest TEXT NOT NULL PRIMARY KEY,
+            body BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
