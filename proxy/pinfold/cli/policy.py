@@ -7,6 +7,7 @@ import click
 
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.cli.invocation import REFUSED, Group, Invocation
+from pinfold.cli.replay import replay
 from pinfold.cli.terminal import Line, Painted, moment, table
 from pinfold.domain.decision import Mode
 from pinfold.domain.errors import InvalidPolicy
@@ -19,7 +20,10 @@ from pinfold.settings.model import DEFAULT_INDEX
 
 @click.group(cls=Group)
 def policy() -> None:
-    """Check, show and test policy documents."""
+    """Check, show, test and replay policy documents."""
+
+
+policy.add_command(replay)
 
 
 @policy.command()
