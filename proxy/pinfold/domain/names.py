@@ -1,6 +1,7 @@
 """Names of projects and files, read the way the packaging specifications read them."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -80,6 +81,13 @@ def canonical_version(text: str) -> str | None:
     """Return a version in its one canonical spelling, or None where the text is no PEP 440 version."""
     version = parse_version(text)
     return None if version is None else str(version)
+
+
+def newest_release(versions: Iterable[str | None]) -> str | None:
+    """Return the newest of some versions, a pre-release only where there is nothing else; None where there is none."""
+    known = [version for text in set(versions) if text is not None and (version := parse_version(text))]
+    finals = [version for version in known if not version.is_prerelease]
+    return str(max(finals or known)) if known else None
 
 
 def parse_filename(filename: str, project: str) -> FileName:

@@ -10,11 +10,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from pinfold.advisories.assess import assess
+from pinfold.domain.advisory import Advisories
 from pinfold.domain.decision import Decision, Effect
 from pinfold.domain.errors import InvalidCases, InvalidName
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
 from pinfold.domain.listing import Sighting
-from pinfold.domain.names import normalise, parse_filename
+from pinfold.domain.names import newest_release, normalise, parse_filename
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
 from pinfold.domain.provenance import (
     AccountPublisher,
@@ -29,6 +31,7 @@ from pinfold.domain.provenance import (
     WorkflowPublisher,
 )
 from pinfold.domain.release_lines import AttestedFile, history_of
+from pinfold.policy.case_advisories import AdvisoryFacts, claims_at
 from pinfold.policy.engine import Policy, decide
 from pinfold.policy.publishers import Account, PublisherTable
 from pinfold.policy.rule import known_rules
@@ -108,6 +111,7 @@ class Case(Table):
     """The files come from an upstream that belongs to this organisation."""
     files: Annotated[tuple[FileFacts, ...], Field(strict=False, alias="file")]
     statuses: Annotated[tuple[StatusFacts, ...], Field(strict=False, alias="status")] = ()
+    advisories: Annotated[tuple[AdvisoryFacts, ...], Field(strict=False, alias="advisory")] = ()
     expectations: Annotated[tuple[Expectation, ...], Field(strict=False, alias="expect")]
 
     def matching(self, expectation: Expectation) -> list[FileFacts]:
@@ -165,9 +169,14 @@ def run_cases(cases: Collection[Case], policies: Mapping[str, Policy]) -> list[C
     ]
 
 
-def evidence_at(case: Case, facts: FileFacts, at: datetime) -> Evidence:
-    """Return what an installation that watched the project would know of a file at a moment."""
+def evidence_at(case: Case, facts: FileFacts, at: datetime, *, replaces: str | None = None) -> Evidence:
+    """Return what an installation that watched the project would know of a file at a moment.
+
+    `replaces` is the newest release that is allowed without any exemption for fixes, where that is known.
+    """
     file = _file(case, facts)
+    present = [_file(case, each) for each in case.files if each.uploaded <= at]
+    assessment = assess(claims_at(case.project, case.advisories, at), present).replacing(replaces)
     vanished = facts.vanished if facts.vanished is not None and facts.vanished <= at else None
     status = max((status for status in case.statuses if status.since <= at), key=_since, default=None)
     return Evidence(
@@ -189,6 +198,7 @@ def evidence_at(case: Case, facts: FileFacts, at: datetime) -> Evidence:
                 if each.attested_by is not None and each.uploaded <= at
             )
         ),
+        advisories=Known(Advisories() if case.private_upstream else assessment.of(file)),
     )
 
 
@@ -223,9 +233,19 @@ def _since(status: StatusFacts) -> datetime:
 
 
 def _result(case: Case, facts: FileFacts, at: datetime, policy: Policy, policy_name: str, expected: str) -> CaseResult:
-    decision = decide(policy.for_project(case.project), evidence_at(case, facts, at), (), at)
+    replaces = _newest_allowed(case, at, policy) if any(one.fixed for one in case.advisories) else None
+    decision = decide(policy.for_project(case.project), evidence_at(case, facts, at, replaces=replaces), (), at)
     reason = decision.deciding.finding.reason if decision.deciding else ""
     return CaseResult(case.name, facts.filename, at, policy_name, expected, _outcome_of(decision), reason)
+
+
+def _newest_allowed(case: Case, at: datetime, policy: Policy) -> str | None:
+    rules = policy.for_project(case.project)
+    present = [
+        facts for facts in case.files if facts.uploaded <= at and (facts.vanished is None or at < facts.vanished)
+    ]
+    decisions = [(_file(case, facts), decide(rules, evidence_at(case, facts, at), (), at)) for facts in present]
+    return newest_release(file.version for file, decision in decisions if not decision.refused)
 
 
 def _outcome_of(decision: Decision) -> str:

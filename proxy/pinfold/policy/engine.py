@@ -40,12 +40,12 @@ class PolicyRule:
     selector: Selector = field(default_factory=Selector)
     mode: Mode = Mode.ENFORCE
 
-    def effect_of(self, finding: Finding, *, final: bool) -> Effect:
-        """Return what a finding means under this policy."""
+    def effect_of(self, finding: Finding, awaited: frozenset[Need]) -> Effect:
+        """Return what a finding means under this policy while some evidence is still to be established."""
         if finding.outcome is Outcome.PASS:
             return Effect.ALLOW
         effect = self.on_fail if finding.outcome is Outcome.FAIL else self.on_unknown
-        if finding.pending and not final:
+        if finding.pending and self.rule.needs & awaited:
             effect = min(effect, Effect.WARN)
         return min(effect, finding.at_most)
 
@@ -94,11 +94,17 @@ class Policy:
 
 
 def decide(
-    rules: ProjectRules, evidence: Evidence, waivers: Sequence[Waiver], at: datetime, *, final: bool = True
+    rules: ProjectRules,
+    evidence: Evidence,
+    waivers: Sequence[Waiver],
+    at: datetime,
+    *,
+    awaited: frozenset[Need] = frozenset(),
 ) -> Decision:
     """Judge one file by all rules; the one decision function for pages, files, explanations and replays.
 
-    A decision that is not `final` is a page's: what will be established before a file is served does not refuse it yet.
+    What rules find pending for want of `awaited` evidence, which will be established before the file is served whole,
+    does not refuse it yet: on a page that is all that rules can ask for, and for good it is nothing.
 
     `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
     same arguments give the same answer for ever.
@@ -107,7 +113,7 @@ def decide(
     if all(finding is PASS for finding in findings):
         return rules.passed
     verdicts = tuple(
-        passed if finding is PASS else _verdict(entry, finding, waivers, at, final=final)
+        passed if finding is PASS else _verdict(entry, finding, waivers, at, awaited)
         for entry, finding, passed in zip(rules.rules, findings, rules.passed.verdicts, strict=True)
     )
     moments = [verdict.finding.changes_at for verdict in verdicts]
@@ -130,8 +136,10 @@ def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:
         return Finding(Outcome.UNKNOWN, f"the rule failed: {type(error).__name__}")
 
 
-def _verdict(entry: PolicyRule, finding: Finding, waivers: Sequence[Waiver], at: datetime, *, final: bool) -> Verdict:
-    effect = entry.effect_of(finding, final=final)
+def _verdict(
+    entry: PolicyRule, finding: Finding, waivers: Sequence[Waiver], at: datetime, awaited: frozenset[Need]
+) -> Verdict:
+    effect = entry.effect_of(finding, awaited)
     if effect is not Effect.ALLOW:
         for waiver in waivers:
             if waiver.rule == entry.rule.id and waiver.stands_at(at):

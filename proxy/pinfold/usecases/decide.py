@@ -11,7 +11,7 @@ from pinfold.advisories.assess import Assessment, assess
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
-from pinfold.domain.names import parse_version
+from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.domain.release_lines import BEGINNING
@@ -259,14 +259,11 @@ def _judge(
 
 
 def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
-    offered = {
+    return newest_release(
         judged.file.version
         for judged in files
-        if judged.file.version and not judged.refused and not judged.vanished and judged.file.yanked is None
-    }
-    versions = [version for text in offered if (version := parse_version(text))]
-    finals = [version for version in versions if not version.is_prerelease]
-    return str(max(finals or versions)) if versions else None
+        if not judged.refused and not judged.vanished and judged.file.yanked is None
+    )
 
 
 def _to_verify(

@@ -325,6 +325,7 @@ def test_data_spells_every_default_out() -> None:
                 "clock": "upload-time",
                 "overrides": {},
                 "private_origins": "pass",
+                "fixes": "hold",
             },
             "on_fail": "quarantine",
             "on_unknown": "quarantine",

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from pinfold.domain.decision import PASS, Finding, Outcome
+from pinfold.domain.advisory import Fix
+from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.duration import exact_duration, short_duration
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence, Known, Unknown
 from pinfold.policy.rule import Glob, Rule
 
 
@@ -16,8 +17,8 @@ class MinimumAge(Rule):
     """Refuse files younger than a number of days and hours, which add up.
 
     Age counts from the file's own upload, never from its version's first file: a wheel may join a release years later.
-    An upload that lies in the future is not old. Advisories that name an upload as the fix of a vulnerability in the
-    version that it replaces will be evidence of their own, and the place to exempt such a file is here.
+    An upload that lies in the future is not old. A fix is what an advisory names as such for a vulnerability of the
+    newest release that is allowed otherwise: where that one is not affected, nothing is gained by a hurry.
     """
 
     id: ClassVar = "minimum-age"
@@ -30,6 +31,8 @@ class MinimumAge(Rule):
     """Days for projects by glob, in place of the general age; of several that match, the longest counts."""
     private_origins: Literal["pass", "judge"] = "pass"
     """Whether files from this organisation's own upstreams need an age too."""
+    fixes: Literal["serve", "hold"] = "hold"
+    """Whether a young file that fixes a known vulnerability of the release it replaces is served, with a warning."""
 
     @model_validator(mode="after")
     def _has_an_age(self) -> "MinimumAge":
@@ -53,11 +56,20 @@ class MinimumAge(Rule):
         if at - born >= needed:
             return PASS
         ago = f"{short_duration(at - born)} ago" if at >= born else f"{short_duration(born - at)} in the future"
-        return Finding(Outcome.FAIL, f"{what} {ago}, needs {exact_duration(needed)}", changes_at=_sum(born, needed))
+        reason, changes_at = f"{what} {ago}, needs {exact_duration(needed)}", _sum(born, needed)
+        if self.fixes == "serve" and (fixed := _fixed(evidence)) is not None:
+            reason = f"{reason}, but fixes {fixed.id} of {fixed.affected}"
+            return Finding(Outcome.FAIL, reason, changes_at, at_most=Effect.WARN)
+        return Finding(Outcome.FAIL, reason, changes_at)
 
     def _needed(self, project: str) -> timedelta:
         days = [days for glob, days in self.overrides.items() if fnmatchcase(project, glob)]
         return timedelta(days=max(days)) if days else timedelta(days=self.days, hours=self.hours)
+
+
+def _fixed(evidence: Evidence) -> Fix | None:
+    known = evidence.advisories
+    return next(iter(known.value.fixes), None) if isinstance(known, Known) else None
 
 
 def _sum(born: datetime, needed: timedelta) -> datetime | None:

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.fakes.evidence import SEEN, UPLOADED, a_file, a_sighting, evidence_of
+from tests.fakes.evidence import SEEN, SNAPSHOT, UPLOADED, a_file, a_sighting, evidence_of
 
-from pinfold.domain.decision import PASS, Outcome
-from pinfold.domain.evidence import Known, Origin, Unknown
+from pinfold.domain.advisory import Advisories, Fix, Severity
+from pinfold.domain.decision import PASS, Effect, Outcome
+from pinfold.domain.evidence import NO_FEED, Known, Origin, Unknown
 from pinfold.policy.rules.minimum_age import MinimumAge
 
 THREE_DAYS = timedelta(days=3)
@@ -114,10 +115,32 @@ def test_own_upstreams_need_no_age_unless_the_policy_says_so() -> None:
     assert MinimumAge(days=3, private_origins="judge").judge(ours, UPLOADED).outcome is Outcome.UNKNOWN
 
 
+class TestFixes:
+    FIX = Fix("PYSEC-2026-7", "1.82.6", Severity.HIGH)
+
+    def test_fix_of_the_release_that_it_replaces_is_served_with_a_warning_where_the_policy_says_so(self) -> None:
+        fixing = evidence_of(advisories=Known(Advisories((SNAPSHOT,), fixes=(self.FIX,))))
+        finding = MinimumAge(days=3, fixes="serve").judge(fixing, UPLOADED + timedelta(hours=3))
+        assert (finding.outcome, finding.at_most) == (Outcome.FAIL, Effect.WARN)
+        assert finding.reason == "uploaded 3 h ago, needs 3 d, but fixes PYSEC-2026-7 of 1.82.6"
+        assert finding.changes_at == UPLOADED + THREE_DAYS
+        assert MinimumAge(days=3).judge(fixing, UPLOADED).at_most is Effect.DENY
+
+    def test_whatever_fixes_nothing_waits(self) -> None:
+        rule = MinimumAge(days=3, fixes="serve")
+        assert rule.judge(evidence_of(), UPLOADED).at_most is Effect.DENY
+        assert rule.judge(evidence_of(advisories=NO_FEED), UPLOADED).at_most is Effect.DENY
+
+    def test_missing_upload_time_stays_unknown(self) -> None:
+        fixing = evidence_of(a_file(upload_time=None), advisories=Known(Advisories((SNAPSHOT,), fixes=(self.FIX,))))
+        assert MinimumAge(days=3, fixes="serve").judge(fixing, UPLOADED).outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "params",
     [
         {},
+        {"days": 3, "fixes": "pass"},
         {"days": 0},
         {"overrides": {"x": 3}},
         {"days": -1},
