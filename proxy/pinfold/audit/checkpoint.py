@@ -7,7 +7,7 @@ keep: a key that is stolen later can begin another chain. Older checkpoints are 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -107,6 +107,22 @@ class LogKeys:
             raise InvalidNote("the checkpoint names a key to follow after its own key was replaced")
         return replace(self, _through={successor: None, **self._through, **dict.fromkeys(ending, checkpoint.size)})
 
+    def follow_all(self, notes: Iterable[bytes]) -> tuple[Self, list[Checkpoint]]:
+        """Follow changes of keys, oldest first; return the keys, and the last checkpoints that were followed.
+
+        Changes from before the time of the known keys are passed over, as far as their successors signed them.
+        """
+        keys, followed = self, list[Checkpoint]()
+        for note in notes:
+            try:
+                keys = keys.follow(note)
+            except InvalidNote:
+                if followed or not _is_change(note):
+                    raise
+            else:
+                followed.append(keys.open(note))
+        return keys, followed
+
     def _open(self, note: bytes) -> tuple[Checkpoint, list[Verifier]]:
         opened = open_note(note, self._through)
         checkpoint = Checkpoint.parse(opened.text)
@@ -120,3 +136,10 @@ class LogKeys:
     def _counts(self, key: Verifier, size: int) -> bool:
         through = self._through[key]
         return through is None or size <= through
+
+
+def _is_change(note: bytes) -> bool:
+    """Tell whether a note names a key to follow and is signed by it, whoever else signed."""
+    text = note.decode(errors="replace").rpartition("\n\n")[0] + "\n"
+    successor = Checkpoint.parse(text).successor
+    return successor is not None and open_note(note, [successor]).text == text

@@ -58,11 +58,7 @@ class ExportVerifier:
         header = parse_line(line)
         if not isinstance(header, Header):
             raise ValueError("it is no header")
-        keys = self._keys
-        changes = []
-        for note in header.key_changes:
-            keys = keys.follow(note.encode())
-            changes.append(keys.open(note.encode()))
+        keys, changes = self._keys.follow_all(note.encode() for note in header.key_changes)
         checkpoint = keys.open(header.checkpoint.encode())
         open_note(header.checkpoint.encode(), [Verifier.parse(header.key)])
         start = CompactRange(header.first - 1, header.start)

@@ -21,6 +21,8 @@ class Action(StrEnum):
     PUBLISHER_ACCEPT = "publisher.accept"
     PUBLISHER_REVOKE = "publisher.revoke"
     POLICY_CHANGED = "policy.changed"
+    AUDIT_KEY_CHANGED = "audit.key-changed"
+    AUDIT_PRUNED = "audit.pruned"
 
 
 @dataclass(frozen=True, slots=True)

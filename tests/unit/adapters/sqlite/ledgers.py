@@ -1,0 +1,131 @@
+"""Ledgers with a signed audit log, for the tests of what proves it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlite_utils
+
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_reader import LogReader
+from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.audit_verify import verify_store
+from pinfold.audit.findings import Kind, Verification
+from pinfold.audit.note import Verifier
+from pinfold.domain.audit_entry import Action, Actor, Entry
+
+NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
+
+
+def entry(number: int) -> Entry:
+    return Entry(
+        Action.FILE_SERVED, NOON + timedelta(minutes=number), Actor("ci"), project="six", version=f"1.{number}"
+    )
+
+
+def ledger_of(root: Path) -> Path:
+    return root / "ledger.db"
+
+
+def keys_of(root: Path) -> SigningKeys:
+    return SigningKeys(root / "keys")
+
+
+def log_entries(root: Path, *groups: int) -> None:
+    """Append entries, those of each group at once."""
+
+    async def append() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
+        log, number = SqliteAuditLog(ledger), 0
+        for group in groups:
+            await asyncio.gather(*(log.append(entry(number + n)) for n in range(1, group + 1)))
+            number += group
+        await ledger.close()
+
+    asyncio.run(append())
+
+
+def rotate(root: Path) -> tuple[Verifier, Verifier]:
+    """Replace the key; return the old one and the new one."""
+
+    async def change() -> tuple[Verifier, Verifier]:
+        ledger, tree = await open_ledger(ledger_of(root), keys_of(root))
+        about = Entry(Action.AUDIT_KEY_CHANGED, NOON, Actor("kim"))
+        replaced = await ledger.write(lambda database: tree.rotate(database, about))
+        await ledger.close()
+        return replaced
+
+    return asyncio.run(change())
+
+
+def present_key(root: Path) -> Verifier:
+    with LogReader.open(ledger_of(root)) as reader:
+        return Verifier.parse(reader.state().present_key)
+
+
+def latest_note(root: Path) -> bytes:
+    with LogReader.open(ledger_of(root)) as reader:
+        return reader.state().note
+
+
+def verified(root: Path, *kept: bytes, trusted: Sequence[Verifier] = ()) -> Verification:
+    with LogReader.open(ledger_of(root)) as reader:
+        return verify_store(reader, trusted or [present_key(root)], kept)
+
+
+def told(answer: Verification) -> list[tuple[Kind, int]]:
+    return [(problem.kind, problem.seq) for problem in answer.problems]
+
+
+@contextmanager
+def intruding(root: Path) -> Iterator[sqlite3.Connection]:
+    """Change a ledger as somebody would who owns the file: past every trigger."""
+    with sqlite3.connect(ledger_of(root)) as intruder:
+        drop_triggers(intruder)
+        yield intruder
+    intruder.close()
+
+
+def drop_triggers(connection: sqlite3.Connection) -> None:
+    for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+
+
+class Tampering:
+    """Verifies a copy of a ledger after a change, each time of the same copy."""
+
+    def __init__(self, copy: sqlite_utils.Database, trusted: Sequence[Verifier]) -> None:
+        self._copy = copy
+        self._trusted = trusted
+
+    def __call__(self, sql: str, *values: object) -> Verification:
+        return self.all([(sql, values)])
+
+    def swap(self, one: int, other: int) -> Verification:
+        sql = "UPDATE audit SET seq = ? WHERE seq = ?"
+        return self.all([(sql, numbers) for numbers in ((-1, one), (one, other), (other, -1))])
+
+    def all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> Verification:
+        self._copy.execute("BEGIN")
+        try:
+            for sql, values in statements:
+                self._copy.execute(sql, values)
+            return verify_store(LogReader(self._copy), self._trusted)
+        finally:
+            self._copy.rollback()
+
+
+@contextmanager
+def tampering(root: Path, *trusted: Verifier) -> Iterator[Tampering]:
+    key = trusted or [present_key(root)]
+    original = sqlite3.connect(ledger_of(root))
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    original.backup(copy)
+    original.close()
+    drop_triggers(copy)
+    with sqlite_utils.Database(copy) as database:
+        yield Tampering(database, key)
