@@ -9,7 +9,7 @@ from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import ProjectName, TargetType, operating_system_user
 from pinfold.cli.terminal import Line, moment, table
 from pinfold.domain.errors import InvalidSettings, NotFound
-from pinfold.domain.evidence import Known, plain
+from pinfold.domain.evidence import plain
 from pinfold.domain.provenance import PublisherKind, PublisherPin
 from pinfold.domain.records import PublisherRecord
 from pinfold.domain.release_lines import LineHistory
@@ -109,8 +109,7 @@ def list_(invocation: Invocation, project: str | None, index_name: str) -> None:
         judged = await installation.gate.judge_project(_index(installation, index_name), project)
         if judged is None:
             raise NotFound(f"no upstream of index {index_name} has a project {project}")
-        history = judged.provenance.history if judged.provenance else None
-        learnt = history.value.lines if isinstance(history, Known) else ()
+        learnt = judged.provenance.history.majors() if judged.provenance else ()
         return [record for record in records if record.project == project], learnt
 
     records, learnt = invocation.run(work)
@@ -173,10 +172,8 @@ def _listing(records: Sequence[PublisherRecord], learnt: Sequence[LineHistory], 
 
 def _learnt(lines: Sequence[LineHistory]) -> Iterator[list[str]]:
     for line in lines:
-        epoch, major, minor = line.line
-        name = f"{epoch}!{major}.{minor}" if epoch else f"{major}.{minor}"
         since = f"{line.attested_version} ({moment(line.attested_since)})"
         if not line.publishers:
-            yield [name, since, "not verified yet", ""]
+            yield [line.line, since, "not verified yet", ""]
         for use in line.publishers:
-            yield [name, since, str(use.publisher), f"{use.version} ({moment(use.at)})"]
+            yield [line.line, since, str(use.publisher), f"{use.version} ({moment(use.at)})"]

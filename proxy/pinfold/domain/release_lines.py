@@ -9,8 +9,6 @@ from pinfold.domain.names import parse_version
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Publisher
 
-Line = tuple[int, int, int]
-"""A release line at its narrowest: epoch, major and minor version."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Where in time an attested file stands whose upload time the upstream does not state: before every other."""
 
@@ -29,7 +27,8 @@ class FirstUse:
 class LineHistory:
     """The attested files of one release line."""
 
-    line: Line
+    line: str
+    """`8.3` or `8`, with the epoch where there is one; empty for the whole project."""
     attested_since: datetime
     """The upload of the first one, by the index's word or by verification."""
     attested_version: str
@@ -39,9 +38,14 @@ class LineHistory:
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceHistory:
-    """The release lines of a project that have attested files; the same for every file of the project."""
+    """What is remembered of the releases that a file belongs with, in the three ways of drawing lines.
 
-    lines: tuple[LineHistory, ...] = ()
+    One object for all files of a line, and of the same size however many releases there were: it is evidence of each.
+    """
+
+    minor: LineHistory | None = None
+    major: LineHistory | None = None
+    project: LineHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +57,58 @@ class AttestedFile:
     """Empty until they are verified."""
 
 
+class ProjectHistory:
+    """What is remembered of a whole project; made once, and asked for each file."""
+
+    def __init__(self, attested: Iterable[AttestedFile]) -> None:
+        """Take in the project's attested files, in any order."""
+        lines: dict[str, _Line] = {}
+        for each in attested:
+            version, uploaded = each.file.version, each.file.upload_time or BEGINNING
+            if version is not None:
+                for name in lines_of(version) or ():
+                    lines.setdefault(name, _Line()).add(version, uploaded, each.publishers)
+        self._lines = {name: line.history(name) for name, line in lines.items()}
+        self._shared: dict[str, ProvenanceHistory] = {}
+
+    def of(self, version: str | None) -> ProvenanceHistory:
+        """Return what concerns a file; one whose name carries no version could belong to any line."""
+        names = lines_of(version) or ("", "", "")
+        if (found := self._shared.get(names[0])) is None:
+            found = self._shared[names[0]] = ProvenanceHistory(*(self._lines.get(name) for name in names))
+        return found
+
+    def majors(self) -> list[LineHistory]:
+        """Return the history by major version, in the order of their first attested files."""
+        found = [line for name, line in self._lines.items() if name and "." not in name]
+        return sorted(found, key=lambda line: line.attested_since)
+
+
 @lru_cache(maxsize=65536)
-def line_of(version: str | None) -> Line | None:
-    """Return the release line of a version; None for a file whose name carries none."""
+def lines_of(version: str | None) -> tuple[str, str, str] | None:
+    """Return the minor and the major line of a version, and its project's; None where there is no version."""
     parsed = parse_version(version) if version else None
-    return None if parsed is None else (parsed.epoch, parsed.major, parsed.minor)
+    if parsed is None:
+        return None
+    major = f"{parsed.epoch}!{parsed.major}" if parsed.epoch else str(parsed.major)
+    return f"{major}.{parsed.minor}", major, ""
 
 
-def history_of(attested: Iterable[AttestedFile]) -> ProvenanceHistory:
-    """Return the history that a project's attested files make up; pure, one pass."""
-    lines: dict[Line, dict[Publisher, FirstUse]] = {}
-    first: dict[Line, tuple[datetime, str]] = {}
-    for each in attested:
-        version, uploaded = each.file.version, each.file.upload_time or BEGINNING
-        line = line_of(version)
-        if line is None or version is None:
-            continue
-        first[line] = min(first.get(line, (uploaded, version)), (uploaded, version))
-        uses = lines.setdefault(line, {})
-        for publisher in each.publishers:
-            known = uses.get(publisher)
+class _Line:
+    def __init__(self) -> None:
+        self._first: tuple[datetime, str] | None = None
+        self._uses: dict[Publisher, FirstUse] = {}
+
+    def add(self, version: str, uploaded: datetime, publishers: Iterable[Publisher]) -> None:
+        self._first = min(self._first or (uploaded, version), (uploaded, version))
+        for publisher in publishers:
+            known = self._uses.get(publisher)
             if known is None or uploaded < known.at:
-                uses[publisher] = FirstUse(publisher, version, uploaded)
-    return ProvenanceHistory(
-        tuple(
-            LineHistory(line, *first[line], publishers=tuple(sorted(uses.values(), key=_at)))
-            for line, uses in sorted(lines.items())
-        )
-    )
+                self._uses[publisher] = FirstUse(publisher, version, uploaded)
+
+    def history(self, name: str) -> LineHistory:
+        assert self._first is not None  # noqa: S101 - a line begins with a file
+        return LineHistory(name, *self._first, publishers=tuple(sorted(self._uses.values(), key=_at)))
 
 
 def _at(use: FirstUse) -> tuple[datetime, tuple[str, ...]]:

@@ -30,7 +30,7 @@ from pinfold.domain.provenance import (
     Verified,
     WorkflowPublisher,
 )
-from pinfold.domain.release_lines import AttestedFile, history_of
+from pinfold.domain.release_lines import AttestedFile, ProjectHistory
 from pinfold.policy.case_advisories import AdvisoryFacts, claims_at
 from pinfold.policy.engine import Policy, decide
 from pinfold.policy.publishers import Account, PublisherTable
@@ -192,11 +192,11 @@ def evidence_at(case: Case, facts: FileFacts, at: datetime, *, replaces: str | N
         ),
         provenance=Known(_provenance(facts)),
         history=Known(
-            history_of(
+            ProjectHistory(
                 AttestedFile(_file(case, each), (_publisher(each.attested_by),))
                 for each in case.files
                 if each.attested_by is not None and each.uploaded <= at
-            )
+            ).of(file.version)
         ),
         advisories=Known(Advisories() if case.private_upstream else assessment.of(file)),
     )

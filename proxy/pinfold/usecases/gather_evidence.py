@@ -10,7 +10,7 @@ from pinfold.domain.listing import Listing, Sighting
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
 from pinfold.domain.records import Records
-from pinfold.domain.release_lines import ProvenanceHistory, history_of
+from pinfold.domain.release_lines import ProjectHistory
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.provenances import FileKey, Knowledge, key_of
@@ -27,7 +27,7 @@ class ProjectProvenance:
     """What is known of the provenance of all files of a project, for policies that ask for it."""
 
     knowledge: Knowledge
-    history: Item[ProvenanceHistory]
+    history: ProjectHistory
     failures: Mapping[FileKey, Unknown] = field(default_factory=dict)
     """Files that were to be verified for this very request, and could not be."""
 
@@ -58,7 +58,7 @@ def provenance_of(listing: Listing, knowledge: Knowledge) -> ProjectProvenance:
     """Return what is known of a project's provenance, with the history of its release lines, in one pass."""
     files = (*listing.project.files, *listing.vanished_files())
     attested = (knowledge.publishers_of(file) for file in files)
-    return ProjectProvenance(knowledge, Known(history_of(each for each in attested if each is not None)))
+    return ProjectProvenance(knowledge, ProjectHistory(each for each in attested if each is not None))
 
 
 def gather(
@@ -92,7 +92,7 @@ def gather(
             records=concerning.covering(project, file) if concerning.quarantine else (),
             publishers=concerning.publishers,
             provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
-            history=provenance.history if provenance else NOT_ASKED_FOR,
+            history=Known(provenance.history.of(file.version)) if provenance else NOT_ASKED_FOR,
             trust_root=provenance.trust_root if provenance else None,
             advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
         )

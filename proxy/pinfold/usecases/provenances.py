@@ -29,8 +29,9 @@ PATIENCE_SECONDS = 10
 """How long the request for a file waits for its provenance: less than installers wait for the first byte."""
 LEFT_ALONE_SECONDS = 15
 """How long provenance that could not be fetched is not asked for again."""
-UNDECIDED_HOLDS = timedelta(hours=1)
-"""How long a document counts that nothing here could judge: a later trust root or version may know better."""
+UNPROVEN_HOLDS = timedelta(hours=1)
+"""How long a document counts that proves nothing. It may have been damaged on its way, or be replaced by a better one;
+a later trust root, or version of Pinfold, may know what to make of it."""
 AHEAD_AT_ONCE = 4
 """Files that are verified ahead at a time, of all projects together."""
 AHEAD_PROJECTS = 200
@@ -158,11 +159,11 @@ class Provenances:
         return knowledge
 
     def _is_due(self, knowledge: Knowledge, file: File) -> bool:
-        """Tell whether a file has provenance that has not been judged, or not for good."""
+        """Tell whether a file has provenance that was not verified yet, or that proved nothing a while ago."""
         checked = knowledge.checked.get(key_of(file))
-        if checked is None:
+        if checked is None or not isinstance(file.provenance, str):
             return isinstance(file.provenance, str)
-        return isinstance(checked.result, Unknown) and self._clock.now() - checked.checked_at >= UNDECIDED_HOLDS
+        return _proof(checked.result) is None and self._clock.now() - checked.checked_at >= UNPROVEN_HOLDS
 
     def _recent_failure(self, project: str, key: FileKey) -> Unknown | None:
         until, failed = self._failed.get((project, key)) or (0.0, None)
@@ -221,9 +222,13 @@ def _knowledge(revision: int, root: Item[TrustRoot], results: Iterable[Checked])
         key = (each.filename, each.sha256)
         if each.trust_root == digest:
             checked[key] = each
-        if isinstance(each.result, Known) and isinstance(each.result.value, Verified):
-            attested[key] = each.result.value
+        if (proof := _proof(each.result)) is not None:
+            attested[key] = proof
     return Knowledge(revision, root, checked, attested)
+
+
+def _proof(result: Item[Provenance]) -> Verified | None:
+    return result.value if isinstance(result, Known) and isinstance(result.value, Verified) else None
 
 
 def _outcome(result: Item[Provenance]) -> str:

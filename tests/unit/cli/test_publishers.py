@@ -150,7 +150,7 @@ def test_what_was_learnt_is_told_by_release_line(index: FakeUpstream, run: Run, 
     document = answer("publishers", "list", "widget")
     assert [record["project"] for record in document["records"]] == ["widget"]
     (first, *_) = document["learnt"]
-    assert (first["line"], first["attested_version"]) == ([0, 1, 0], "1.0")
+    assert (first["line"], first["attested_version"]) == ("1", "1.0")
     listed = run("publishers", "list", "widget").stdout
     assert "LINE" in listed
     assert "GitHub elsewhere/widget (publish.yml)" in listed

@@ -15,9 +15,9 @@ from tests.fakes.verifier import FakeVerifier
 
 from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.domain.errors import StoreError, TrustRootError, UpstreamError
-from pinfold.domain.evidence import Known, Unknown
+from pinfold.domain.evidence import Item, Known, Unknown
 from pinfold.domain.project import File
-from pinfold.domain.provenance import Invalid, TrustRoot
+from pinfold.domain.provenance import Invalid, Provenance, TrustRoot, Unattested
 from pinfold.usecases import provenances as module
 from pinfold.usecases.provenances import AHEAD_AT_ONCE, Provenances, key_of
 
@@ -192,22 +192,36 @@ async def test_a_client_that_goes_away_leaves_the_verification_to_the_others(wor
     assert len(world.upstream.asked) == 1
 
 
-async def test_what_nothing_could_judge_is_tried_again_after_an_hour(world: World) -> None:
+@pytest.mark.parametrize(
+    "result",
+    [Unknown("publishers of the kind 'CircleCI' are not known"), Known(Invalid("damaged")), Known(Unattested())],
+    ids=["unknown", "invalid", "unattested"],
+)
+async def test_what_proves_nothing_is_tried_again_after_an_hour(result: Item[Provenance], world: World) -> None:
     process = world.process()
-    world.verifier.result = Unknown("publishers of the kind 'CircleCI' are not known")
+    world.verifier.result = result
     for _ in range(2):
         assert await world.establish(process, FILE) == {}
-    assert (await process.known("litellm")).checked[key_of(FILE)].result == world.verifier.result
+    assert (await process.known("litellm")).checked[key_of(FILE)].result == result
     world.clock.advance(timedelta(hours=1))
-    world.verifier.result = proof_of(THIEF)
+    world.verifier.result, world.upstream.documents[FILE.filename] = proof_of(THIEF), b'{"version": 1}'
     await world.establish(process, FILE)
     assert (await process.known("litellm")).checked[key_of(FILE)].result == proof_of(THIEF)
     assert len(world.upstream.asked) == 2
 
 
-async def test_what_is_wrong_stays_wrong(world: World) -> None:
+async def test_what_proves_nothing_goes_on_doing_so_while_its_upstream_fails(world: World) -> None:
     process = world.process()
     world.verifier.result = Known(Invalid("forged"))
+    await world.establish(process, FILE)
+    world.clock.advance(timedelta(hours=1))
+    world.upstream.documents[FILE.filename] = UpstreamError("down")
+    assert await world.establish(process, FILE) == {}
+    assert (await process.known("litellm")).checked[key_of(FILE)].result == Known(Invalid("forged"))
+
+
+async def test_what_was_proven_stays_proven(world: World) -> None:
+    process = world.process()
     await world.establish(process, FILE)
     world.clock.advance(timedelta(days=900))
     await world.establish(process, FILE)

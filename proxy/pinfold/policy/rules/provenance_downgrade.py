@@ -11,9 +11,10 @@ from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.evidence import Evidence, Need, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, Likeness, Publisher, Unattested, Verified, likeness
-from pinfold.domain.release_lines import BEGINNING, FirstUse, Line, LineHistory, line_of
+from pinfold.domain.release_lines import BEGINNING, FirstUse, LineHistory, ProvenanceHistory, lines_of
 from pinfold.policy.rule import Rule
 
+_POSITION = {"minor": 0, "major": 1, "project": 2}
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -41,7 +42,7 @@ class ProvenanceDowngrade(Rule):
             return PASS
         if isinstance(evidence.history, Unknown):
             return Finding(Outcome.UNKNOWN, evidence.history.why)
-        before = self._before(evidence.file, evidence.history.value.lines)
+        before = self._before(evidence.file, evidence.history.value)
         found = self._compare(evidence, before, at)
         return found if found is PASS else self._until_old(found, evidence.file)
 
@@ -59,10 +60,10 @@ class ProvenanceDowngrade(Rule):
         anchor = max(old, key=_born) if old else min(attested, key=_born, default=None)
         return (file,) if anchor is None else (file, anchor)
 
-    def _compare(self, evidence: Evidence, before: Sequence[LineHistory], at: datetime) -> Finding:
+    def _compare(self, evidence: Evidence, before: LineHistory | None, at: datetime) -> Finding:
         found, file = evidence.provenance, evidence.file
         if isinstance(found, Unknown):
-            if not before and not isinstance(file.provenance, str):
+            if before is None and not isinstance(file.provenance, str):
                 return PASS
             return Finding(Outcome.UNKNOWN, found.why, pending=isinstance(file.provenance, str))
         match found.value:
@@ -73,17 +74,16 @@ class ProvenanceDowngrade(Rule):
             case Verified(publishers=publishers):
                 return self._changed(evidence, publishers, before, at)
 
-    def _lost(self, evidence: Evidence, before: Sequence[LineHistory]) -> Finding:
-        if not before or any(each.publisher is None for each in evidence.publishers):
+    def _lost(self, evidence: Evidence, before: LineHistory | None) -> Finding:
+        if before is None or any(each.publisher is None for each in evidence.publishers):
             return PASS
-        first = min(before, key=_since)
-        return Finding(Outcome.FAIL, f"not attested, unlike its release line since {first.attested_version}")
+        return Finding(Outcome.FAIL, f"not attested, unlike its release line since {before.attested_version}")
 
     def _changed(
-        self, evidence: Evidence, publishers: Sequence[Publisher], before: Sequence[LineHistory], at: datetime
+        self, evidence: Evidence, publishers: Sequence[Publisher], before: LineHistory | None, at: datetime
     ) -> Finding:
         accepted = [each.publisher for each in evidence.publishers if each.publisher is not None]
-        if not before or any(pin.admits(publisher) for pin in accepted for publisher in publishers):
+        if before is None or any(pin.admits(publisher) for pin in accepted for publisher in publishers):
             return PASS
         trusted = self._trusted(evidence.file, before, at)
         if not trusted:
@@ -98,28 +98,25 @@ class ProvenanceDowngrade(Rule):
         # Who publishes is the project's to change: a person can tell a move from a theft.
         return Finding(Outcome.FAIL, f"{reason}: to be reviewed", at_most=Effect.QUARANTINE)
 
-    def _trusted(self, file: File, before: Sequence[LineHistory], at: datetime) -> list[FirstUse]:
+    def _trusted(self, file: File, before: LineHistory, at: datetime) -> list[FirstUse]:
         """Return the publishers that count, by first use: the line's first, and those that time has vouched for."""
-        since = min(map(_since, before))
-        uses = sorted((use for line in before for use in line.publishers), key=_use)
-        return [use for use in uses if use.at < _uploaded(file) and (use.at <= since or self._is_past(use.at, at))]
+        return [
+            use
+            for use in before.publishers
+            if use.at < _uploaded(file) and (use.at <= before.attested_since or self._is_past(use.at, at))
+        ]
 
-    def _before(self, file: File, lines: Sequence[LineHistory]) -> list[LineHistory]:
-        own = line_of(file.version)
-        return [each for each in lines if self._same_line(own, each.line) and each.attested_since < _uploaded(file)]
+    def _before(self, file: File, history: ProvenanceHistory) -> LineHistory | None:
+        line: LineHistory | None = getattr(history, self.line)
+        return line if line is not None and line.attested_since < _uploaded(file) else None
 
     def _is_before(self, one: File, other: File) -> bool:
         return _born(one) < _uploaded(other) and one.filename != other.filename
 
     def _in_line_of(self, one: File, other: File) -> bool:
-        line = line_of(other.version)
-        return line is not None and self._same_line(line_of(one.version), line)
-
-    def _same_line(self, one: Line | None, other: Line) -> bool:
+        own, others = lines_of(one.version), lines_of(other.version)
         # A file whose name carries no version could belong to any line.
-        if one is None or self.line == "project":
-            return True
-        return one == other if self.line == "minor" else one[:2] == other[:2]
+        return others is not None and (own is None or own[_POSITION[self.line]] == others[_POSITION[self.line]])
 
     def _is_old(self, file: File, at: datetime) -> bool:
         return file.upload_time is not None and self._is_past(file.upload_time, at)
@@ -144,11 +141,3 @@ def _uploaded(file: File) -> datetime:
 
 def _born(file: File) -> datetime:
     return file.upload_time or BEGINNING
-
-
-def _since(line: LineHistory) -> datetime:
-    return line.attested_since
-
-
-def _use(use: FirstUse) -> datetime:
-    return use.at

@@ -11,7 +11,7 @@ from pinfold.domain.decision import PASS, Effect, Outcome
 from pinfold.domain.evidence import Known, Unknown
 from pinfold.domain.provenance import Invalid, PublisherKind, Unattested, pin_of
 from pinfold.domain.records import PublisherDecision
-from pinfold.domain.release_lines import AttestedFile, history_of
+from pinfold.domain.release_lines import AttestedFile, ProjectHistory
 from pinfold.policy.rules.provenance_downgrade import ProvenanceDowngrade
 
 RULE = ProvenanceDowngrade(ignore_after_days=30)
@@ -30,12 +30,15 @@ def a_release(version, before=timedelta(0), **changes):
 
 def past(*releases):
     """The history of releases: each a version, how long before, and its publishers as far as they were verified."""
-    return Known(history_of(AttestedFile(a_release(version, before), tuple(by)) for version, before, *by in releases))
+    return ProjectHistory(AttestedFile(a_release(version, before), tuple(by)) for version, before, *by in releases)
 
 
 def judge(provenance, history, version="1.82.8", rule=RULE, at=AT, **changes):
     file = a_release(version, provenance=True if provenance == UNATTESTED else "https://index.example/p")
-    return rule.judge(evidence_of(changes.pop("file", file), provenance=provenance, history=history, **changes), at)
+    file = changes.pop("file", file)
+    if isinstance(history, ProjectHistory):
+        history = Known(history.of(file.version))
+    return rule.judge(evidence_of(file, provenance=provenance, history=history, **changes), at)
 
 
 def test_a_lost_attestation_fails_and_names_since_when_there_were_some() -> None:
