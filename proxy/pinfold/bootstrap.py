@@ -79,6 +79,7 @@ class Installation:
     advisories: SqliteAdvisoryStore
     feeds: tuple[Feed, ...]
     refresh_feed: RefreshFeed
+    turns: Turns
     upstreams: dict[str, HttpUpstream]
     indexes: dict[str, Index]
     finder: ProjectFinder
@@ -105,8 +106,8 @@ class Installation:
 
     def watch_feeds(self) -> WatchFeeds:
         """Return what keeps the advisory feeds up to date while a server runs."""
-        turns = Turns(self.data.root)
-        return WatchFeeds(self.feeds, self.refresh_feed, self.advisories, turns.take, self.clock, self.telemetry)
+        refresh, take = self.refresh_feed, self.turns.take
+        return WatchFeeds(self.feeds, refresh, self.advisories, take, self.clock, self.telemetry)
 
     def services(self) -> Services:
         """Return what the HTTP surface needs."""
@@ -195,6 +196,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             advisories=advisories,
             feeds=tuple(feeds),
             refresh_feed=RefreshFeed(advisories, clock, telemetry),
+            turns=Turns(data.root),
             upstreams=upstreams,
             indexes=indexes,
             finder=finder,

@@ -11,6 +11,7 @@ from pinfold import __version__
 from pinfold.cli.audit import audit
 from pinfold.cli.doctor import doctor
 from pinfold.cli.explain import explain
+from pinfold.cli.feed import feed
 from pinfold.cli.index import index
 from pinfold.cli.invocation import Program
 from pinfold.cli.policy import policy
@@ -34,7 +35,7 @@ def program(context: click.Context) -> None:
         context.color = False
 
 
-for command in (serve, explain, quarantine, waiver, publishers, policy, audit, index, doctor):
+for command in (serve, explain, quarantine, waiver, publishers, policy, audit, feed, index, doctor):
     program.add_command(command)
 
 

@@ -25,6 +25,7 @@ from pinfold.ports.audit_log import AuditQuery
 from pinfold.ports.upstream import Page, Upstream
 from pinfold.settings import Settings
 from pinfold.settings.sources import find_config, read_environment
+from pinfold.usecases.watch_feeds import age_of, is_stale
 
 GIB = 1 << 30
 LITTLE_SPACE = 5 * GIB
@@ -93,7 +94,7 @@ def check_data(root: Path) -> Iterator[Check]:
         return
     yield Check("data directory", State.OK, str(root))
     yield _check_space(root)
-    for path in (directory.ledger, directory.catalog):
+    for path in (directory.ledger, directory.catalog, directory.feeds):
         if path.exists():
             yield _check_database(path)
 
@@ -134,7 +135,8 @@ async def _check_running(settings: Settings) -> list[Check]:
             upstreams = installation.upstreams.values()
             answers = await asyncio.gather(*(_check_upstream(settings, upstream) for upstream in upstreams))
             newest = [newest for _, newest in answers if newest is not None]
-            return [check for check, _ in answers] + [await _check_clock(installation, newest)]
+            feeds = await _check_feeds(installation)
+            return [*(check for check, _ in answers), *feeds, await _check_clock(installation, newest)]
     except PinfoldError as error:
         return [Check("start", State.FAIL, str(error))]
 
@@ -182,6 +184,29 @@ async def _check_upstream(settings: Settings, upstream: Upstream) -> tuple[Check
             subject, State.WARN, f"{found}, without upload times", "let minimum-age go by first sightings"
         ), None
     return Check(subject, State.OK, found), max(times)
+
+
+async def _check_feeds(installation: Installation) -> list[Check]:
+    if not installation.feeds:
+        return [Check("feeds", State.WARN, "none, so that nothing is known of malware", "set [feeds.osv] source")]
+    found = []
+    for feed in installation.feeds:
+        state = await installation.advisories.state(feed.name)
+        age, command = age_of(state, installation.clock), f"pinfold feed sync {feed.name}"
+        if state.snapshot is None:
+            advice = f"a server loads it, or {command}; offline, let its source name a mirror, a zip or a folder"
+            found.append(Check(f"feed {feed.name}", State.WARN, age, advice))
+            continue
+        told = f"{state.snapshot.records} records, {age}"
+        if is_stale(feed, state, installation.clock):
+            found.append(
+                Check(
+                    f"feed {feed.name}", State.WARN, told, f"{command} tells what keeps it from {feed.source.address}"
+                )
+            )
+        else:
+            found.append(Check(f"feed {feed.name}", State.OK, told))
+    return found
 
 
 async def _check_clock(installation: Installation, newest: list[datetime]) -> Check:
