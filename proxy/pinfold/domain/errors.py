@@ -66,6 +66,10 @@ class TrustRootError(PinfoldError):
     """The keys and certificates that provenance is verified with cannot be read, or hold nothing to verify with."""
 
 
+class InspectionFailed(PinfoldError):
+    """An archive could not be inspected now; nothing is known of what is in it."""
+
+
 class InvalidAdvisory(PinfoldError):
     """A record of an advisory feed cannot be read."""
 

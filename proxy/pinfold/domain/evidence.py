@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
 from pinfold.domain.advisory import Advisories
+from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
 from pinfold.domain.project import File, UpstreamStatus
 from pinfold.domain.provenance import Provenance, TrustRoot
@@ -43,6 +44,7 @@ class Need(StrEnum):
     """Evidence that is gathered only for the rules that declare a need of it."""
 
     PROVENANCE = "provenance"
+    INSPECTION = "inspection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Evidence:
     trust_root: TrustRoot | None = None
     """What provenance is verified with, where a rule asks for it."""
     advisories: Item[Advisories] = NO_FEED
+    inspection: Item[Inspection] = NOT_ASKED_FOR
 
     def canonical(self) -> bytes:
         """Return the evidence in canonical JSON: equal evidence, equal bytes, on every machine."""

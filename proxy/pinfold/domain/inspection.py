@@ -72,7 +72,7 @@ class Kind(StrEnum):
 
     # What the previous release did not have.
     NEW_START_UP_HOOK = "new-start-up-hook", Effect.QUARANTINE
-    NEW_OPAQUE_CODE = "new-opaque-code"
+    NEW_OPAQUE_CODE = "new-opaque-code", Effect.QUARANTINE
     NEW_UNREAD_SOURCE = "new-unread-source"
     NEW_BINARY = "new-binary"
     NEW_NESTED_ARCHIVE = "new-nested-archive"
@@ -140,3 +140,24 @@ class Report:
     def top_level(self) -> tuple[str, ...]:
         """The names that the archive makes importable."""
         return tuple(trait.identity for trait in self.traits if trait.observation.kind is Kind.NEW_TOP_LEVEL)
+
+    @property
+    def grave_traits(self) -> tuple[Trait, ...]:
+        """The traits that keep a file from clients where they are new."""
+        return tuple(trait for trait in self.traits if trait.observation.grade.refuses)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is known of one file's content, and what of it is new: the evidence that a report leads to."""
+
+    inspector: int
+    complete: bool
+    """Whether all of the archive was inspected."""
+    observations: tuple[Observation, ...] = ()
+    """What is wrong or unusual with the archive by itself."""
+    previous: str | None = None
+    """The file of an earlier release, allowed here, that it is compared with; None where there is none."""
+    news: tuple[Observation, ...] | None = ()
+    """What the previous file had not; None where something grave may be new, and the previous file would have to be
+    inspected to tell."""

@@ -28,6 +28,7 @@ from pinfold.usecases.provenances import Knowledge, Provenances
 FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
+EVERYTHING = frozenset(Need)
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 
@@ -237,7 +238,7 @@ def _judge(
     def judge(files: Sequence[File], advisories: Item[Assessment]) -> Iterator[tuple[Evidence, Decision]]:
         for evidence in gather(index, name, found, files, concerning, provenance, advisories):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
-            yield evidence, engine.decide(rules, evidence, waivers, at, final=False)
+            yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
 
     judged = [
         JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))

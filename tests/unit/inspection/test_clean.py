@@ -184,4 +184,5 @@ def test_kinds_are_kebab_case_and_their_grades_are_what_they_stand_for() -> None
     assert Kind.PATH_ESCAPE.grade is Effect.DENY
     assert Kind.NEW_START_UP_HOOK.grade is Effect.QUARANTINE
     assert Kind.TOO_LARGE.grade is Effect.QUARANTINE
-    assert Kind.NEW_OPAQUE_CODE.grade is Effect.WARN
+    assert Kind.NEW_OPAQUE_CODE.grade is Effect.QUARANTINE
+    assert Kind.NEW_BINARY.grade is Effect.WARN

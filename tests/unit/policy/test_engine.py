@@ -41,6 +41,13 @@ class Scripted:
 
 
 @dataclass(frozen=True)
+class NeedsProvenance(Scripted):
+    """The same, waiting for provenance."""
+
+    needs = frozenset({Need.PROVENANCE})
+
+
+@dataclass(frozen=True)
 class Broken:
     id: str = "broken"
 
@@ -120,16 +127,20 @@ class TestEffects:
         grave = Scripted("r0", replace(FAIL, at_most=Effect.DENY))
         assert decided([entry(grave, on_fail=Effect.WARN)]).effect is Effect.WARN
 
-    def test_what_is_pending_refuses_no_file_on_a_page_and_every_one_that_is_asked_for(self) -> None:
-        waits = entry(Scripted("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
+    def test_what_is_pending_refuses_no_file_while_its_evidence_is_awaited_and_every_one_afterwards(self) -> None:
+        waits = entry(NeedsProvenance("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
         rules = Policy("test", "digest", (waits,)).for_project("litellm")
-        assert decide(rules, evidence_of(), (), UPLOADED, final=False).effect is Effect.WARN
+        assert decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset(Need)).effect is Effect.WARN
+        assert decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset({Need.INSPECTION})).effect is Effect.DENY
         assert decide(rules, evidence_of(), (), UPLOADED).effect is Effect.DENY
 
     def test_what_is_not_pending_refuses_on_pages_as_well(self) -> None:
         for finding in (UNKNOWN, FAIL):
-            rules = Policy("test", "digest", (entry(Scripted("r0", finding)),)).for_project("litellm")
-            on_page, for_good = (decide(rules, evidence_of(), (), UPLOADED, final=final) for final in (False, True))
+            rules = Policy("test", "digest", (entry(NeedsProvenance("r0", finding)),)).for_project("litellm")
+            on_page, for_good = (
+                decide(rules, evidence_of(), (), UPLOADED, awaited=awaited)
+                for awaited in (frozenset(Need), frozenset())
+            )
             assert on_page == for_good
             assert on_page.refused
 

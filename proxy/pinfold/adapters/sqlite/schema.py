@@ -226,3 +226,22 @@ def evidence(database: sqlite_utils.Database) -> None:
         ) STRICT, WITHOUT ROWID;
         """
     )
+
+
+@catalog()
+def reports(database: sqlite_utils.Database) -> None:
+    """Create the reports on archives; `id` grows with each of them, replaced or new."""
+    database.executescript(
+        """
+        CREATE TABLE report (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            inspected_at TEXT NOT NULL,
+            body BLOB NOT NULL,
+            UNIQUE (project, filename, sha256)
+        ) STRICT;
+        CREATE INDEX report_project ON report (project, id);
+        """
+    )

@@ -1,0 +1,36 @@
+"""The port to the memory of which archives were inspected, and what was seen in them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pinfold.domain.inspection import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """The report on some bytes, as a project lists them under a file name."""
+
+    sha256: str
+    """In lower-case hexadecimal."""
+    inspected_at: datetime
+    report: Report
+
+
+class ReportStore(Protocol):
+    """Reports by project, file name and sha256: the same bytes contradict one name and agree with another.
+
+    Every method raises StoreError when the store fails.
+    """
+
+    async def revision(self, project: str) -> int:
+        """Return a number that grows with everything that any process remembers of a project; cheap."""
+        ...
+
+    async def reports(self, project: str) -> list[Inspected]:
+        """Return the reports on a project's files, in the order in which they were remembered."""
+        ...
+
+    async def remember(self, inspected: Inspected) -> None:
+        """Keep a report in place of an earlier one on the same file."""
+        ...

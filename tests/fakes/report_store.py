@@ -1,0 +1,33 @@
+"""A memory of inspections that ends with the test."""
+
+from pinfold.domain.errors import StoreError
+from pinfold.ports.report_store import Inspected
+
+
+class FakeReportStore:
+    """Keeps reports by project; raises `failure`, where it is set, at every call."""
+
+    def __init__(self) -> None:
+        self.failure: StoreError | None = None
+        self._kept: dict[str, dict[tuple[str, str], Inspected]] = {}
+        self._revisions: dict[str, int] = {}
+
+    async def revision(self, project: str) -> int:
+        self._may_fail()
+        return self._revisions.get(project, 0)
+
+    async def reports(self, project: str) -> list[Inspected]:
+        self._may_fail()
+        return list(self._kept.get(project, {}).values())
+
+    async def remember(self, inspected: Inspected) -> None:
+        self._may_fail()
+        report = inspected.report
+        kept = self._kept.setdefault(report.project, {})
+        kept.pop((report.filename, inspected.sha256), None)
+        kept[report.filename, inspected.sha256] = inspected
+        self._revisions[report.project] = self._revisions.get(report.project, 0) + 1
+
+    def _may_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
