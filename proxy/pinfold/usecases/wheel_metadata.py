@@ -165,8 +165,11 @@ class _RemoteFile:
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence)
-        self._position = (self._length() if base is None else base) + offset
-        return self._position
+        position = (self._length() if base is None else base) + offset
+        if position < 0:
+            raise OSError("no file has bytes before its first")
+        self._position = position
+        return position
 
     def read(self, size: int = -1) -> bytes:
         end = self._length() if size < 0 else min(self._position + size, self._length())
@@ -174,6 +177,8 @@ class _RemoteFile:
         while self._position < end:
             number, offset = divmod(self._position, _BLOCK)
             part = self._block(number)[offset : offset + end - self._position]
+            if not part:
+                raise UpstreamError(f"{self._file.filename} is shorter than its upstream said")
             parts.append(part)
             self._position += len(part)
         return b"".join(parts)

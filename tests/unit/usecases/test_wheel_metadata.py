@@ -1,0 +1,167 @@
+"""What may be read out of a wheel, by ranges or whole, and what a hostile one gets."""
+
+import asyncio
+import hashlib
+import io
+import zipfile
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from tests.fakes.blobs import FakeBlobs
+from tests.fakes.catalog import FakeCatalog
+from tests.fakes.upstream import build_sdist, build_wheel
+
+from pinfold.domain.errors import NotFound, UpstreamError
+from pinfold.domain.names import FileKind
+from pinfold.domain.project import File
+from pinfold.ports.upstream import Download
+from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.wheel_metadata import MAX_METADATA, WheelMetadata
+
+
+class Upstream:
+    """Has one file, and may serve ranges and metadata of it."""
+
+    name = "pypi"
+
+    def __init__(self, content, *, ranges=True, metadata=None):
+        self.content, self.ranges, self.offered = content, ranges, metadata
+        self.read, self.downloads = 0, 0
+
+    async def metadata(self, file):
+        return self.offered
+
+    async def read_range(self, file, first, last):
+        if not self.ranges:
+            raise UpstreamError("no ranges here")
+        part = self.content[first:] if first < 0 else self.content[first : last + 1]
+        self.read += len(part)
+        return part, len(self.content)
+
+    @asynccontextmanager
+    async def download(self, file, first=0):
+        self.downloads += 1
+
+        async def chunks():
+            yield self.content
+
+        yield Download(len(self.content), chunks())
+
+
+class Silent:
+    def looked_up(self, cache, *, hit):
+        pass
+
+
+@pytest.fixture
+async def metadata(tmp_path):
+    catalog, blobs = FakeCatalog(), FakeBlobs(tmp_path)
+    fetcher = FileFetcher(blobs, Silent())
+    metadata = WheelMetadata(catalog, blobs, fetcher)
+    yield metadata
+    await metadata.close()
+    await fetcher.close()
+
+
+def wheel(content, version="1.0"):
+    name = f"six-{version}-py3-none-any.whl"
+    return File(name, f"https://files.example/{name}", hashlib.sha256(content).hexdigest(), FileKind.WHEEL, version)
+
+
+def archive(**members):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in members.items():
+            out.writestr(name.replace("__", "/"), content)
+    return packed.getvalue()
+
+
+async def test_metadata_is_read_by_ranges_without_the_rest_of_the_wheel(metadata):
+    content = build_wheel("six", "1.0", requires_dist=["seven"], files={"six/data": bytes(5_000_000)})
+    upstream = Upstream(content)
+    found = await metadata.get(upstream, "six", wheel(content))
+    assert b"Requires-Dist: seven" in found
+    assert upstream.downloads == 0
+    assert upstream.read < 300_000
+
+
+async def test_without_ranges_the_wheel_is_fetched_whole_once(metadata):
+    content = build_wheel("six", "1.0")
+    upstream = Upstream(content, ranges=False)
+    assert b"Name: six" in await metadata.get(upstream, "six", wheel(content))
+    assert b"Name: six" in await metadata.get(upstream, "six", wheel(content))
+    assert upstream.downloads == 1
+
+
+async def test_what_the_upstream_offers_is_taken_as_it_is(metadata):
+    content = build_wheel("six", "1.0")
+    file = wheel(content)
+    offered = await metadata.get(Upstream(content, metadata=b"offered"), "six", replace(file, core_metadata=True))
+    assert offered == b"offered"
+
+
+async def test_many_at_once_read_it_once_and_the_hash_is_known_afterwards(metadata):
+    content = build_wheel("six", "1.0")
+    upstream, file = Upstream(content), wheel(content)
+    assert await metadata.known("six") == {}
+    answers = await asyncio.gather(*(metadata.get(upstream, "six", file) for _ in range(20)))
+    assert len(set(answers)) == 1
+    assert upstream.read <= len(content) + 65536
+    assert list(await metadata.known("six")) == [file.sha256]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no archive at all",
+        b"",
+        archive(readme="x"),
+        archive(**{"other-1.0.dist-info__METADATA": "Name: other"}),
+        archive(**{"six-2.0.dist-info__METADATA": "Name: six"}),
+        archive(**{"deep__six-1.0.dist-info__METADATA": "Name: six"}),
+        archive(**{"six-1.0.dist-info__METADATA": "a", "Six-1.0.dist-info__METADATA": "b"}),
+        archive(**{"six-1.0.dist-info__METADATA": bytes(MAX_METADATA + 1)}),
+        build_wheel("six", "1.0")[:-30],
+    ],
+    ids=["text", "empty", "none", "other project", "other version", "nested", "two", "bomb", "truncated"],
+)
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_wheel_that_has_no_metadata_to_trust_has_none(metadata, content, ranges):
+    upstream, file = Upstream(content, ranges=ranges), wheel(content)
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await metadata.get(upstream, "six", file)
+    assert await metadata.known("six") == {file.sha256: None}
+
+
+async def test_a_failing_upstream_is_not_taken_for_a_wheel_without_metadata(metadata):
+    class Down(Upstream):
+        @asynccontextmanager
+        async def download(self, file, first=0):
+            raise UpstreamError("down")
+            yield
+
+    content = build_wheel("six", "1.0")
+    with pytest.raises(UpstreamError, match="down"):
+        await metadata.get(Down(content, ranges=False), "six", wheel(content))
+    assert await metadata.known("six") == {}
+
+
+async def test_an_sdist_has_no_metadata_of_its_own(metadata):
+    content = build_sdist("six", "1.0")
+    file = File("six-1.0.tar.gz", "https://files.example/six-1.0.tar.gz", "a" * 64, FileKind.SDIST, "1.0")
+    with pytest.raises(NotFound, match="no wheel"):
+        await metadata.get(Upstream(content), "six", file)
+
+
+async def test_a_wheel_that_changes_its_length_between_two_ranges_is_not_read(metadata):
+    class Growing(Upstream):
+        async def read_range(self, file, first, last):
+            self.content += b"x"
+            return await super().read_range(file, first, last)
+
+    content = build_wheel("six", "1.0", files={"six/data": bytes(300_000)})
+    upstream = Growing(content)
+    with pytest.raises((UpstreamError, NotFound)):
+        await metadata.get(upstream, "six", wheel(content))
