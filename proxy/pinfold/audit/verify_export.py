@@ -6,13 +6,14 @@ from typing import BinaryIO
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
 from pinfold.audit.export import ENTRY_START, MAX_LINE_BYTES, Footer, Header, Leaves, parse_line
 from pinfold.audit.findings import Findings, Kind, Verification, spelled
+from pinfold.audit.kept import open_kept
 from pinfold.audit.merkle import HASH_SIZE, CompactRange, verify_consistency
 from pinfold.audit.note import Verifier, open_note
 from pinfold.audit.verify import LogVerifier
 from pinfold.domain.errors import InvalidNote
 
 
-def verify_export(stream: BinaryIO, keys: LogKeys, kept: Iterable[Checkpoint] = ()) -> Verification:
+def verify_export(stream: BinaryIO, keys: LogKeys, kept: Iterable[bytes] = ()) -> Verification:
     """Verify the export that a stream holds; whatever that is, the answer is a result and no exception."""
     verifier = ExportVerifier(keys, kept)
     while line := stream.readline(MAX_LINE_BYTES):
@@ -24,11 +25,11 @@ class ExportVerifier:
     """Takes an export line by line.
 
     `keys` are public keys of the log, got from elsewhere than the export; the first one is enough, for the changes
-    since are followed. `kept` are checkpoints that somebody kept elsewhere: a log that was rewritten and signed anew
-    does not fit them.
+    since are followed. `kept` are notes of checkpoints that somebody kept elsewhere: a log that was rewritten and
+    signed anew does not fit them.
     """
 
-    def __init__(self, keys: LogKeys, kept: Iterable[Checkpoint] = ()) -> None:
+    def __init__(self, keys: LogKeys, kept: Iterable[bytes] = ()) -> None:
         self._keys = keys
         self._kept = tuple(kept)
         self._findings = Findings()
@@ -70,7 +71,7 @@ class ExportVerifier:
         for expected in (*changes, checkpoint):
             if start.size <= expected.size <= header.last or expected is checkpoint:
                 log.expect(expected)
-        self._expect_kept(log, header, checkpoint, self._linked(header, checkpoint, keys))
+        self._expect_kept(log, header, checkpoint, keys)
         self._body = _Body(log, header, keys, self._findings)
 
     def _linked(self, header: Header, checkpoint: Checkpoint, keys: LogKeys) -> dict[int, bytes]:
@@ -85,12 +86,11 @@ class ExportVerifier:
                 self._findings.add(Kind.UNPROVEN, 1, text)
         return linked
 
-    def _expect_kept(self, log: LogVerifier, header: Header, checkpoint: Checkpoint, linked: dict[int, bytes]) -> None:
-        for kept in self._kept:
+    def _expect_kept(self, log: LogVerifier, header: Header, checkpoint: Checkpoint, keys: LogKeys) -> None:
+        linked = self._linked(header, checkpoint, keys)
+        for kept in open_kept(self._kept, keys, self._findings):
             name = f"the checkpoint of size {kept.size} that was kept elsewhere"
-            if kept.origin != checkpoint.origin:
-                self._findings.add(Kind.CONTRADICTED, 0, f"{name} is not of {checkpoint.origin}")
-            elif kept.size > checkpoint.size:
+            if kept.size > checkpoint.size:
                 text = f"the log ends at entry {checkpoint.size}, short of {name}"
                 self._findings.add(Kind.MISSING, checkpoint.size + 1, text)
             elif kept.size == checkpoint.size or header.first - 1 <= kept.size <= header.last:

@@ -9,6 +9,7 @@ import click
 
 from pinfold import __version__
 from pinfold.cli.audit import audit
+from pinfold.cli.audit_proof import checkpoint, export, key, verify
 from pinfold.cli.doctor import doctor
 from pinfold.cli.explain import explain
 from pinfold.cli.feed import feed
@@ -37,6 +38,9 @@ def program(context: click.Context) -> None:
 
 for command in (serve, explain, quarantine, waiver, publishers, policy, audit, feed, index, doctor):
     program.add_command(command)
+
+for command in (verify, export, checkpoint, key):
+    audit.add_command(command)
 
 
 def main() -> None:

@@ -94,4 +94,4 @@ class Log:
 
 
 def verified(export: bytes, *kept: Checkpoint, keys: LogKeys = KEYS) -> Verification:
-    return verify_export(BytesIO(export), keys, kept)
+    return verify_export(BytesIO(export), keys, [checkpoint.sign(SIGNER) for checkpoint in kept])

@@ -116,7 +116,7 @@ class LogReader:
             found = self._one("SELECT total(length(hashes)) FROM audit_tile")
             return (size or (0,))[0], int((found or (0,))[0])
 
-    def blocks(self, state: LogState, first: int, last: int, columns: str = "seq, body") -> Iterator[StoredBlock]:
+    def blocks(self, state: LogState, first: int, last: int, columns: str = "body, seq") -> Iterator[StoredBlock]:
         """Yield what is stored of the entries from `first` to `last`, a tile at a time.
 
         Raises StoreError where entries among them were pruned meanwhile.

@@ -41,6 +41,7 @@ def verify_store(reader: LogReader, trusted: Sequence[Verifier], kept: Iterable[
 def log_keys(state: LogState, trusted: Sequence[Verifier]) -> LogKeys:
     """Return all keys that the log had; raises InvalidNote unless the latest checkpoint follows from a trusted one."""
     LogKeys.of(*trusted).follow_all(state.key_changes)[0].open(state.note)
+    LogKeys.of(Verifier.parse(state.present_key)).open(state.note)
     # The first key is not trusted for itself: all that it signed has to fit what the trusted ones did.
     return LogKeys.of(Verifier.parse(state.first_key)).follow_all(state.key_changes)[0]
 

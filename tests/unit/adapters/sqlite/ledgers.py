@@ -15,7 +15,7 @@ from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.adapters.sqlite.audit_verify import verify_store
 from pinfold.audit.findings import Kind, Verification
-from pinfold.audit.note import Verifier
+from pinfold.audit.note import Signer, Verifier
 from pinfold.domain.audit_entry import Action, Actor, Entry
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -37,6 +37,8 @@ def keys_of(root: Path) -> SigningKeys:
 
 def log_entries(root: Path, *groups: int) -> None:
     """Append entries, those of each group at once."""
+
+    root.mkdir(exist_ok=True)
 
     async def append() -> None:
         ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
@@ -93,6 +95,31 @@ def intruding(root: Path) -> Iterator[sqlite3.Connection]:
 def drop_triggers(connection: sqlite3.Connection) -> None:
     for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         connection.execute(f"DROP TRIGGER {name}")
+
+
+class StolenKeys(SigningKeys):
+    """The key of a log in the hands of somebody who signs with it what was never logged."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root / "keys")
+        self._stolen = self.load(present_key(root))
+
+    def create(self, name: str) -> Signer:
+        return self._stolen
+
+
+def rewrite(root: Path, *statements: str) -> None:
+    """Change a log and sign it anew with its own key, so that nothing in it tells of the change."""
+    keys = StolenKeys(root)
+    with intruding(root) as intruder:
+        for sql in (*statements, *(f"DELETE FROM audit_{table}" for table in ("tile", "checkpoint", "state"))):
+            intruder.execute(sql)
+
+    async def sign() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys)
+        await ledger.close()
+
+    asyncio.run(sign())
 
 
 class Tampering:
