@@ -22,6 +22,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLACEHOLDER = "MAL-0000-"
 """What reports are called that were not accepted, and have no number, yet."""
 _EMBEDDED_MALICIOUS_CODE = "CWE-506"
+_BOUNDS = {bound.value: bound for bound in Bound}
 _ORIGINS = "malicious-packages-origins"
 
 
@@ -139,10 +140,10 @@ def _claims(record: _Record) -> Iterator[tuple[str, Claim]]:
 
 def _events(one: _Range) -> tuple[Event, ...]:
     return tuple(
-        Event(bound, value)
+        Event(_BOUNDS[key], value)
         for event in one.events or ()
-        for bound in Bound
-        if isinstance(value := event.get(bound.value), str)
+        for key, value in event.items()
+        if key in _BOUNDS and isinstance(value, str)
     )
 
 
