@@ -10,6 +10,7 @@ from functools import partial
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 
+from pinfold.adapters.alert_log import AlertLog
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
@@ -22,30 +23,36 @@ from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
+from pinfold.adapters.sqlite.alerts import SqliteOutbox
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
+from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
 from pinfold.adapters.upstream.transport import Transport
+from pinfold.adapters.webhook import Webhook, WebhookOptions
 from pinfold.domain.errors import InvalidSettings, TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.ports.advisories import FeedSource
+from pinfold.ports.alerts import Receiver
 from pinfold.settings import FeedSettings, Settings
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.find_project import ProjectFinder
 from pinfold.usecases.indexes import Index, Refusals, Source
+from pinfold.usecases.look_back import LookBack
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
 from pinfold.usecases.refresh_feed import RefreshFeed
+from pinfold.usecases.send_alerts import SendAlerts
 from pinfold.usecases.serve_provenance import ServeProvenance
 from pinfold.usecases.watch_feeds import Feed, WatchFeeds
 from pinfold.usecases.wheel_metadata import WheelMetadata
@@ -87,6 +94,9 @@ class Installation:
     pages: ProjectPage
     names: ProjectNames
     files: FileDownload
+    look_back: LookBack
+    outbox: SqliteOutbox
+    alerts: SendAlerts
 
     async def ready(self) -> None:
         """Raise the error that keeps requests from being decided, if there is one."""
@@ -165,7 +175,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             SqliteAuditLog(ledger),
             SqliteCatalog(catalog_file),
         )
-        finder = ProjectFinder(catalog, clock, telemetry)
+        look_back_store = SqliteLookBackStore(ledger)
+        finder = ProjectFinder(catalog, clock, telemetry, look_back_store.note)
         verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
         stack.push_async_callback(asyncio.to_thread, verifier.close)
         provenances = Provenances(SqliteProvenanceStore(catalog_file), verifier, clock, telemetry)
@@ -176,6 +187,11 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         gate = Gate(finder, records, provenances, advisories, clock)
         fetcher = FileFetcher(blobs, telemetry)
         metadata = WheelMetadata(catalog, blobs, fetcher)
+        receivers: list[Receiver] = [AlertLog()]
+        for address in _webhooks(settings):
+            receivers.append(webhook := Webhook(address, clock))
+            stack.push_async_callback(webhook.aclose)
+        outbox = SqliteOutbox(ledger)
         names = ProjectNames(clock)
         for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close):
             stack.push_async_callback(closing)
@@ -204,7 +220,24 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             pages=ProjectPage(gate, metadata, blobs, clock, telemetry),
             names=names,
             files=FileDownload(gate, fetcher, metadata, audit_log, clock, telemetry),
+            look_back=LookBack(
+                gate, indexes, look_back_store, audit_log, [receiver.name for receiver in receivers], clock
+            ),
+            outbox=outbox,
+            alerts=SendAlerts(outbox, receivers, clock),
         )
+
+
+def _webhooks(settings: Settings) -> list[WebhookOptions]:
+    return [
+        WebhookOptions(
+            name=webhook.name or "webhook",
+            url=webhook.url.get_secret_value(),
+            shape=webhook.shape,
+            secret=webhook.signing_secret(),
+        )
+        for webhook in settings.alerts.webhook
+    ]
 
 
 def _upstream_options(settings: Settings) -> dict[str, UpstreamOptions]:
@@ -279,12 +312,16 @@ async def _serve(settings: Settings, announce: Callable[[str, int], None], port:
             background.append(asyncio.create_task(installation.warm_up()))
 
         listening = Listening(server.host, port, server.drain.total_seconds(), shared)
-        watching = asyncio.create_task(installation.watch_feeds().run())
+        watching = [
+            asyncio.create_task(watch.run())
+            for watch in (installation.watch_feeds(), installation.look_back, installation.alerts)
+        ]
         try:
             await serve(installation.services(), listening, up)
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, *background, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, *background, return_exceptions=True)
 
 
 def configure_logging(settings: Settings) -> None:

@@ -31,6 +31,7 @@ from pinfold.settings.values import (
     OutsideAddress,
     PositiveDuration,
     WebAddress,
+    WebhookAddress,
 )
 
 DEFAULT_INDEX = "main"
@@ -49,6 +50,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     nearest = get_close_matches(name, choices, n=1)
     return f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(choices)}"
+
+
+def read_secret(key: str, path: Path) -> str:
+    """Return a secret that stands alone in a file; raise InvalidSettings, which names the key and never the secret."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings([f"{key} {path} cannot be read: {error}"]) from error
 
 
 def _none_if_empty(value: object) -> object:
@@ -136,10 +145,7 @@ class UpstreamSettings(Table):
         if self.password is not None:
             return self.username, self.password.get_secret_value()
         assert self.password_file is not None  # noqa: S101 - _complete_credentials saw to it
-        try:
-            return self.username, self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettings([f"password_file {self.password_file} cannot be read: {error}"]) from error
+        return self.username, read_secret("password_file", self.password_file)
 
 
 class IndexSettings(Table):
@@ -173,6 +179,51 @@ class FeedSettings(Table):
     """Certificates, in PEM, that vouch for it in place of the system's."""
 
 
+class WebhookSettings(Table):
+    """`[[alerts.webhook]]`: an address that alerts are posted to."""
+
+    url: WebhookAddress
+    """Any http or https address, also of the own network. A secret where it holds a token, as Slack's do."""
+    name: Label | None = None
+    """What to call it; webhooks without a name are `webhook-1`, `webhook-2` and so on."""
+    shape: Literal["json", "slack"] = "json"
+    secret: SecretStr | None = None
+    """What alerts are signed with (HMAC-SHA256)."""
+    secret_file: FilePath | None = None
+    """Where the secret stands alone in a file; read when the server starts."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "WebhookSettings":
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("set secret or secret_file, not both")
+        return self
+
+    def signing_secret(self) -> str | None:
+        """Return the secret, read from its file where it is kept in one; raise InvalidSettings."""
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        return None if self.secret_file is None else read_secret("secret_file", self.secret_file)
+
+
+class AlertSettings(Table):
+    """`[alerts]`: who hears of what should be heard at once, besides the log."""
+
+    webhook: tuple[WebhookSettings, ...] = ()
+
+    @field_validator("webhook")
+    @classmethod
+    def _have_names(cls, webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+        named = tuple(
+            webhook if webhook.name else webhook.model_copy(update={"name": f"webhook-{position}"})
+            for position, webhook in enumerate(webhooks, start=1)
+        )
+        names = [webhook.name for webhook in named]
+        twice = {name for name in names if names.count(name) > 1 or name == "log"}
+        if twice:
+            raise ValueError(f"webhooks need names of their own, and none is called log: {', '.join(map(str, twice))}")
+        return named
+
+
 class Settings(Table):
     """The whole document."""
 
@@ -182,6 +233,7 @@ class Settings(Table):
     upstreams: dict[Label, UpstreamSettings] = Field(default_factory=dict, validate_default=True)
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
     sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
     feeds: dict[Label, FeedSettings] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("feeds")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from pinfold.domain.duration import parse_duration
 
@@ -70,6 +70,17 @@ def _web_address(url: str) -> str:
     return url.rstrip("/") + "/"
 
 
+def _webhook_address(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("must be an address that starts with http:// or https://")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValueError("an address has no credentials in front of its host, and no fragment, here")
+    _ = parts.port  # raises for what is not a port
+    return url
+
+
 def _outside_address(url: str) -> str:
     return _web_address(url).rstrip("/") if url else ""
 
@@ -112,6 +123,8 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 """An http or https address that ends in a slash and holds no credentials."""
 FeedSource = Annotated[str, AfterValidator(_feed_source)]
 """An http or https address of a zip, or of a folder where it ends in a slash; or a path; or nothing."""
+WebhookAddress = Annotated[SecretStr, AfterValidator(_webhook_address)]
+"""An http or https address with any path and query, which may hold a token."""
 OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
 """An http or https address without a slash at its end, for paths to follow; or nothing."""
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]

@@ -9,6 +9,7 @@ from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_content import Content
 from pinfold.usecases.indexes import Index
@@ -144,36 +145,15 @@ class FileDownload:
         return await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
 
     def _entry(self, action: Action, index: Index, judged: JudgedFile, ask: Ask, reference: str | None) -> Entry:
-        decision, file = judged.decision, judged.file
-        deciding = decision.deciding
-        return Entry(
-            action=action,
-            time=self._clock.now(),
-            actor=ask.actor,
-            index=index.name,
-            project=judged.evidence.project,
-            version=file.version,
-            filename=file.filename,
-            sha256=file.sha256,
-            decision=decision.effect.label,
-            rule=deciding.rule if deciding else None,
-            verdicts=tuple(
-                {
-                    "rule": verdict.rule,
-                    "outcome": verdict.finding.outcome.value,
-                    "effect": verdict.effect.label,
-                    **({"reason": verdict.finding.reason} if verdict.finding.reason else {}),
-                    **({"mode": verdict.mode.value} if verdict.mode.value != "enforce" else {}),
-                    **({"waiver": verdict.waiver} if verdict.waiver else {}),
-                }
-                for verdict in decision.verdicts
-            ),
-            policy_digest=decision.policy_digest,
-            evidence_digest=judged.evidence.digest(),
+        return decision_entry(
+            action,
+            self._clock.now(),
+            ask.actor,
+            index.name,
+            judged,
             reference=reference,
             details={
                 **({"part": ask.part} if ask.part else {}),
                 **({"method": ask.method} if ask.method != "GET" else {}),
-                "upstream": judged.evidence.origin.upstream,
             },
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,6 +43,14 @@ class Found:
         return self.stored.listing
 
 
+Noticed = Callable[[Collection[str], str], Awaitable[None]]
+"""Hears of projects of which an upstream changed what it had said before, with the cause in a few words."""
+
+
+async def _nobody_asks(_projects: Collection[str], _cause: str) -> None:
+    return
+
+
 class ProjectFinder:
     """Asks an index's upstreams in order; the first that has a project provides it, alone.
 
@@ -49,8 +58,9 @@ class ProjectFinder:
     impostor's.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry, noticed: Noticed = _nobody_asks) -> None:
         self._catalog = catalog
+        self._noticed = noticed
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[tuple[str, str], Stored] = Lru(FILES_IN_MEMORY)
@@ -106,6 +116,7 @@ class ProjectFinder:
         return Found(source, stored, stale=True)
 
     async def _refresh(self, source: Source, project: str, stored: Stored | None) -> Stored:
+        before = stored.listing if stored else None
         answer = await source.upstream.project(project, stored.validators if stored else None)
         now = self._clock.now()
         key = (source.name, project)
@@ -126,6 +137,8 @@ class ProjectFinder:
                 # What never was is remembered in memory alone: whoever asks for made-up names must not fill the disk.
                 stored = gone(None) if stored is None else await self._catalog.update(*key, gone)
         self._keep(key, stored)
+        if before is not None and (cause := _taken_back(before, stored.listing)):
+            await self._noticed([project], cause)
         return stored
 
     def _keep(self, key: tuple[str, str], stored: Stored) -> None:
@@ -145,6 +158,22 @@ class _Observation:
     def __call__(self, previous: Stored | None) -> Stored:
         listing = observe(previous.listing if previous else None, self.project, self.at, missing=self.missing)
         return Stored(listing, self.validators, self.fresh_until)
+
+
+def _taken_back(before: Listing, after: Listing) -> str | None:
+    """Return what of its word an upstream took back, if anything; that a project has new files takes back nothing."""
+    if before is after:
+        return None
+    if before.project.status != after.project.status:
+        return "the upstream changed the project's status"
+    now = {file.filename: file for file in after.project.files}
+    if any(file.filename not in now for file in before.project.files):
+        return "the upstream took a file away"
+    if any(file.sha256 != now[file.filename].sha256 for file in before.project.files):
+        return "the upstream changed a file"
+    if any(file != now[file.filename] for file in before.project.files):
+        return "the upstream changed what it says of a file"
+    return None
 
 
 def _freshness(source: Source, max_age: timedelta | None) -> timedelta:
