@@ -8,8 +8,10 @@ import sys
 import click
 
 from pinfold import __version__
+from pinfold.cli.alerts import alerts
 from pinfold.cli.audit import audit
 from pinfold.cli.audit_proof import checkpoint, export, key, verify
+from pinfold.cli.audit_upkeep import prune, rotate_key
 from pinfold.cli.doctor import doctor
 from pinfold.cli.explain import explain
 from pinfold.cli.feed import feed
@@ -36,10 +38,10 @@ def program(context: click.Context) -> None:
         context.color = False
 
 
-for command in (serve, explain, quarantine, waiver, publishers, policy, audit, feed, index, doctor):
+for command in (serve, explain, quarantine, waiver, publishers, policy, audit, alerts, feed, index, doctor):
     program.add_command(command)
 
-for command in (verify, export, checkpoint, key):
+for command in (verify, export, checkpoint, key, rotate_key, prune):
     audit.add_command(command)
 
 

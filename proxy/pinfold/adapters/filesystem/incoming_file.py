@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from pinfold.adapters.filesystem.durable import sync_folder
 from pinfold.domain.errors import FileMismatch
 
 
@@ -56,7 +57,7 @@ class IncomingFile:
             link = self._second_name()
             link.hardlink_to(self.path)
             link.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def discard(self) -> None:
         """Close the file and remove its temporary name."""
@@ -103,12 +104,4 @@ def _make_folder(folder: Path) -> None:
         _make_folder(folder.parent)
         _make_folder(folder)
     else:
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)

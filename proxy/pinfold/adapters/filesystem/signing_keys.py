@@ -6,6 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from pinfold.adapters.filesystem.durable import sync_folder
 from pinfold.adapters.filesystem.errors import store_errors
 from pinfold.audit.note import Signer, Verifier, from_base64, to_base64
 from pinfold.domain.errors import InvalidNote, StoreError
@@ -38,8 +39,8 @@ class SigningKeys:
                 file.flush()
                 os.fsync(file.fileno())
             Path(file.name).rename(self.path(signer.verifier))
-            _sync_folder(self._folder)
-            _sync_folder(self._folder.parent)
+            sync_folder(self._folder)
+            sync_folder(self._folder.parent)
         return signer
 
     def load(self, verifier: Verifier) -> Signer:
@@ -68,16 +69,8 @@ class SigningKeys:
         """Destroy the private key of a public one that was replaced."""
         with store_errors(self._folder):
             self.path(verifier).unlink(missing_ok=True)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
     def path(self, verifier: Verifier) -> Path:
         """Return where the private key of a public one is kept."""
         return self._folder / f"{verifier.public_key.hex()}.key"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -47,7 +47,8 @@ class StoredBlock:
     """What is stored of the entries of one tile."""
 
     first: int
-    """The number of the first entry that should be there."""
+    last: int
+    """The numbers of the first and the last entry that should be there."""
     tile: bytes
     """All leaf hashes of the tile, up to the end of the log."""
     rows: list[tuple[Any, ...]]
@@ -57,7 +58,7 @@ class StoredBlock:
     @property
     def hashes(self) -> bytes:
         """The leaf hashes of the entries that should be there."""
-        return self.tile[(self.first - 1) % WIDTH * HASH_SIZE :]
+        return self.tile[(self.first - 1) % WIDTH * HASH_SIZE : ((self.last - 1) % WIDTH + 1) * HASH_SIZE]
 
 
 class LogReader:
@@ -129,6 +130,7 @@ class LogReader:
                 filled = min(state.size, (index + 1) * WIDTH) - index * WIDTH
                 block = StoredBlock(
                     first,
+                    end,
                     self.tiles.tile(0, index)[: filled * HASH_SIZE],
                     self._rows(first, end, columns),
                     list(self.checkpoints(first, end)),

@@ -1,9 +1,11 @@
 """The tree over the audit log: it grows in the transactions that the entries are appended in, and is signed in them."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import sqlite_utils
@@ -79,6 +81,10 @@ class AuditTree:
         self._keep(database, tree, _checkpoint(old, tree).sign_as_last(old, new), ends_key=True)
         self._signer = new
         return old.verifier, new.verifier
+
+    def forget(self, replaced: Verifier) -> None:
+        """Destroy the private key of a public one that was replaced; blocking."""
+        self._keys.discard(replaced)
 
     def _follow(self, database: sqlite_utils.Database) -> Signer:
         """Make sure that the tree is as the latest checkpoint has it, and return who signs the next one."""
@@ -163,6 +169,16 @@ async def open_ledger(path: Path, keys: SigningKeys) -> tuple[Database, AuditTre
         await ledger.close()
         raise
     return ledger, tree
+
+
+async def rotate_key(ledger: Database, tree: AuditTree, entry: Entry) -> tuple[Verifier, Verifier]:
+    """Replace the key that signs the log, with an entry that says so; return the old one, which is gone, and the new.
+
+    Other processes sign with the new key from then on.
+    """
+    old, new = await ledger.write(partial(tree.rotate, entry=entry))
+    await asyncio.to_thread(tree.forget, old)
+    return old, new
 
 
 @contextmanager

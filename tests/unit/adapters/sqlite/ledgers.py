@@ -12,7 +12,7 @@ import sqlite_utils
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_reader import LogReader
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.audit_tree import open_ledger, rotate_key
 from pinfold.adapters.sqlite.audit_verify import verify_store
 from pinfold.audit.findings import Kind, Verification
 from pinfold.audit.note import Signer, Verifier
@@ -57,7 +57,7 @@ def rotate(root: Path) -> tuple[Verifier, Verifier]:
     async def change() -> tuple[Verifier, Verifier]:
         ledger, tree = await open_ledger(ledger_of(root), keys_of(root))
         about = Entry(Action.AUDIT_KEY_CHANGED, NOON, Actor("kim"))
-        replaced = await ledger.write(lambda database: tree.rotate(database, about))
+        replaced = await rotate_key(ledger, tree, about)
         await ledger.close()
         return replaced
 
