@@ -51,12 +51,18 @@ class ProvenanceDowngrade(Rule):
         file = evidence.file
         if self._is_old(file, at) or not isinstance(file.provenance, str):
             return ()
+        uploaded, line = _uploaded(file), self._line_of(file)
         attested = [
             each
             for each in listed
-            if isinstance(each.provenance, str) and self._is_before(each, file) and self._in_line_of(file, each)
+            if isinstance(each.provenance, str)
+            and _born(each) < uploaded
+            and each.filename != file.filename
+            # A file whose name carries no version could belong to any line.
+            and (line is None or self._line_of(each) == line)
         ]
-        old = [each for each in attested if self._is_old(each, at)]
+        limit = BEGINNING if self.ignore_after_days is None else at - timedelta(days=self.ignore_after_days)
+        old = [each for each in attested if each.upload_time is not None and each.upload_time <= limit]
         anchor = max(old, key=_born) if old else min(attested, key=_born, default=None)
         return (file,) if anchor is None else (file, anchor)
 
@@ -110,13 +116,9 @@ class ProvenanceDowngrade(Rule):
         line: LineHistory | None = getattr(history, self.line)
         return line if line is not None and line.attested_since < _uploaded(file) else None
 
-    def _is_before(self, one: File, other: File) -> bool:
-        return _born(one) < _uploaded(other) and one.filename != other.filename
-
-    def _in_line_of(self, one: File, other: File) -> bool:
-        own, others = lines_of(one.version), lines_of(other.version)
-        # A file whose name carries no version could belong to any line.
-        return others is not None and (own is None or own[_POSITION[self.line]] == others[_POSITION[self.line]])
+    def _line_of(self, file: File) -> str | None:
+        lines = lines_of(file.version)
+        return None if lines is None else lines[_POSITION[self.line]]
 
     def _is_old(self, file: File, at: datetime) -> bool:
         return file.upload_time is not None and self._is_past(file.upload_time, at)
