@@ -16,6 +16,7 @@ from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.filesystem.turns import Turns
+from pinfold.adapters.inspection.processes import InspectionProcesses
 from pinfold.adapters.json_lines import JsonLines
 from pinfold.adapters.osv.local import LocalFeed
 from pinfold.adapters.osv.remote import RemoteFeed
@@ -32,6 +33,7 @@ from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
 from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
+from pinfold.adapters.sqlite.reports import SqliteReportStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
@@ -47,6 +49,7 @@ from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.find_project import ProjectFinder
 from pinfold.usecases.indexes import Index, Refusals, Source
+from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.look_back import LookBack
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
@@ -184,8 +187,11 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         feeds = []
         for name, feed in settings.feeds.items():
             feeds.append(Feed(_feed_source(name, feed, data, stack), feed.interval))
-        gate = Gate(finder, records, provenances, advisories, clock)
         fetcher = FileFetcher(blobs, telemetry)
+        inspector = InspectionProcesses()
+        stack.push_async_callback(inspector.close)
+        inspections = Inspections(SqliteReportStore(catalog_file), inspector, fetcher, clock, telemetry)
+        gate = Gate(finder, records, provenances, inspections, advisories, clock)
         metadata = WheelMetadata(catalog, blobs, fetcher)
         receivers: list[Receiver] = [AlertLog()]
         for address in _webhooks(settings):
@@ -193,7 +199,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             stack.push_async_callback(webhook.aclose)
         outbox = SqliteOutbox(ledger)
         names = ProjectNames(clock)
-        for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close):
+        for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close, inspections.close):
             stack.push_async_callback(closing)
         yield Installation(
             settings=settings,

@@ -78,6 +78,16 @@ async def test_a_later_report_on_the_same_file_replaces_the_earlier_one(store: R
     assert await store.reports("widget") == [other, again]
 
 
+async def test_what_was_remembered_after_a_revision_can_be_had_alone(store: ReportStore) -> None:
+    other = replace(INSPECTED, sha256="2" * 64)
+    await store.remember(INSPECTED)
+    await store.remember(other)
+    between = await store.revision("widget")
+    assert await store.reports("widget", between) == []
+    await store.remember(INSPECTED)
+    assert await store.reports("widget", between) == [INSPECTED]
+
+
 async def test_everything_that_is_remembered_raises_the_revision(store: ReportStore) -> None:
     seen = [await store.revision("widget")]
     for inspected in (INSPECTED, replace(INSPECTED, sha256="2" * 64), INSPECTED):

@@ -9,24 +9,24 @@ class FakeReportStore:
 
     def __init__(self) -> None:
         self.failure: StoreError | None = None
-        self._kept: dict[str, dict[tuple[str, str], Inspected]] = {}
+        self._kept: dict[str, dict[tuple[str, str], tuple[int, Inspected]]] = {}
         self._revisions: dict[str, int] = {}
 
     async def revision(self, project: str) -> int:
         self._may_fail()
         return self._revisions.get(project, 0)
 
-    async def reports(self, project: str) -> list[Inspected]:
+    async def reports(self, project: str, after: int = 0) -> list[Inspected]:
         self._may_fail()
-        return list(self._kept.get(project, {}).values())
+        return [inspected for revision, inspected in self._kept.get(project, {}).values() if revision > after]
 
     async def remember(self, inspected: Inspected) -> None:
         self._may_fail()
         report = inspected.report
         kept = self._kept.setdefault(report.project, {})
         kept.pop((report.filename, inspected.sha256), None)
-        kept[report.filename, inspected.sha256] = inspected
-        self._revisions[report.project] = self._revisions.get(report.project, 0) + 1
+        revision = self._revisions[report.project] = self._revisions.get(report.project, 0) + 1
+        kept[report.filename, inspected.sha256] = (revision, inspected)
 
     def _may_fail(self) -> None:
         if self.failure is not None:

@@ -38,6 +38,10 @@ class PrometheusTelemetry:
             registry=registry,
         )
 
+        self._inspections = Histogram(
+            "pinfold_inspection_seconds", "Inspections of archives, by outcome", ["outcome"], registry=registry
+        )
+
         self._feed_records = Gauge(
             "pinfold_feed_records", "Records of the advisory feeds in use", ["feed"], registry=registry
         )
@@ -67,6 +71,10 @@ class PrometheusTelemetry:
     def verified_provenance(self, outcome: str) -> None:
         """Count a verification of provenance."""
         self._verifications.labels(outcome).inc()
+
+    def inspected(self, outcome: str, seconds: float) -> None:
+        """Count an inspection."""
+        self._inspections.labels(outcome).observe(seconds)
 
     def trust_root(self, root: TrustRoot) -> None:
         """Tell the trust root from now on, with its age as of each reading."""

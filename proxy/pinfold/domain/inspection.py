@@ -1,6 +1,7 @@
 """What inspecting an archive finds: plain data that is kept once for each sha256."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -103,6 +104,11 @@ class Observation:
         """The gravest effect that the observation can have."""
         return self.kind.grade
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether it says that not all of the archive was inspected."""
+        return self.kind in _INCOMPLETE
+
 
 @dataclass(frozen=True, slots=True)
 class Trait:
@@ -134,7 +140,7 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether all of the archive was inspected, so that what the report does not mention is not there."""
-        return not any(observation.kind in _INCOMPLETE for observation in self.observations)
+        return not any(observation.breaks_off for observation in self.observations)
 
     @property
     def top_level(self) -> tuple[str, ...]:
@@ -152,10 +158,10 @@ class Inspection:
     """What is known of one file's content, and what of it is new: the evidence that a report leads to."""
 
     inspector: int
-    complete: bool
-    """Whether all of the archive was inspected."""
     observations: tuple[Observation, ...] = ()
     """What is wrong or unusual with the archive by itself."""
+    again_at: datetime | None = None
+    """From when on an archive that was not inspected to its end is inspected once more; None for one that was."""
     previous: str | None = None
     """The file of an earlier release, allowed here, that it is compared with; None where there is none."""
     news: tuple[Observation, ...] | None = ()

@@ -62,6 +62,13 @@ class ProjectRules:
         """The evidence that is gathered for these rules alone."""
         return frozenset().union(*(entry.rule.needs for entry in self.rules))
 
+    def awaits(self, need: Need, decision: Decision) -> bool:
+        """Tell whether some rule leaves a file open for want of a sort of evidence."""
+        return any(
+            verdict.finding.pending and need in entry.rule.needs
+            for entry, verdict in zip(self.rules, decision.verdicts, strict=True)
+        )
+
     def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:
         """Return the files whose provenance must be verified before a file can be judged for good."""
         if not self.needs:

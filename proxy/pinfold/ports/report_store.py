@@ -1,10 +1,13 @@
 """The port to the memory of which archives were inspected, and what was seen in them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pinfold.domain.inspection import Report
+
+INCOMPLETE_HOLDS = timedelta(hours=1)
+"""How long an incomplete report counts: a machine with more time may see more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,11 @@ class Inspected:
     """In lower-case hexadecimal."""
     inspected_at: datetime
     report: Report
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When a report that broke off at a limit is to be made once more; None for one that came to the end."""
+        return None if self.report.complete else self.inspected_at + INCOMPLETE_HOLDS
 
 
 class ReportStore(Protocol):
@@ -27,8 +35,8 @@ class ReportStore(Protocol):
         """Return a number that grows with everything that any process remembers of a project; cheap."""
         ...
 
-    async def reports(self, project: str) -> list[Inspected]:
-        """Return the reports on a project's files, in the order in which they were remembered."""
+    async def reports(self, project: str, after: int = 0) -> list[Inspected]:
+        """Return the reports on a project's files that were remembered after a revision, in that order."""
         ...
 
     async def remember(self, inspected: Inspected) -> None:

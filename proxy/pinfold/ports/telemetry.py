@@ -26,6 +26,10 @@ class Telemetry(Protocol):
         """Count a verification: `verified`, `invalid`, `unattested`, `unknown`, or `unavailable` for no document."""
         ...
 
+    def inspected(self, outcome: str, seconds: float) -> None:
+        """Count an inspection: `complete`, `incomplete`, or `failed` where there is no report."""
+        ...
+
     def trust_root(self, root: TrustRoot) -> None:
         """Tell what provenance is verified with."""
         ...

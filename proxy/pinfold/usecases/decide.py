@@ -1,7 +1,7 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from pinfold.advisories.assess import Assessment, assess
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
+from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
+from pinfold.domain.inspection import Inspection
 from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
@@ -19,16 +21,21 @@ from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
+from pinfold.usecases.compare_contents import Comparison, ProjectInspections
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.inspections import Contents, Inspections
 from pinfold.usecases.lru import Lru
-from pinfold.usecases.provenances import Knowledge, Provenances
+from pinfold.usecases.provenances import FileKey, Knowledge, Provenances, key_of
 
 FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
 EVERYTHING = frozenset(Need)
+INSPECTION = frozenset({Need.INSPECTION})
+COMPARED_AT_MOST = 8
+"""Files that are inspected for one, to find an earlier release that it can be held against."""
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 
@@ -71,6 +78,8 @@ class JudgedProject:
     """What advisory feeds hold on the project."""
     advisories: Item[Assessment] = NO_FEED
     """The same, matched with the files."""
+    inspections: ProjectInspections | None = None
+    """What is known of the content of the files, where a rule asks for it."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -92,6 +101,21 @@ class JudgedProject:
         """The files by name."""
         return {judged.file.filename: judged for judged in self.files}
 
+    def awaits_inspection(self, judged: JudgedFile) -> bool:
+        """Tell whether a file is judged for good only once its bytes, or those of an earlier release, are inspected."""
+        return self.index.policy.for_project(self.name).awaits(Need.INSPECTION, judged.decision)
+
+    def to_inspect(self, judged: JudgedFile) -> File | None:
+        """Return the file that has to be inspected next before one can be judged: itself, or one to compare it with."""
+        while self.inspections and not judged.refused and self.awaits_inspection(judged):
+            inspection = judged.evidence.inspection
+            if isinstance(inspection, Unknown) or inspection.value.again_at or inspection.value.previous is None:
+                return judged.file
+            judged = self.by_filename[inspection.value.previous]
+            if self.inspections.contents.of(judged.file) is None:
+                return judged.file
+        return None
+
     def at_upstream_path(self, path: str) -> JudgedFile | None:
         """Return the file that the upstream keeps at a path of its file host, whichever host that is."""
         return next((judged for judged in self.files if urlsplit(judged.file.url).path == path), None)
@@ -105,12 +129,14 @@ class Gate:
         finder: ProjectFinder,
         records: RecordStore,
         provenances: Provenances,
+        inspections: Inspections,
         advisories: AdvisoryStore,
         clock: Clock,
     ) -> None:
         self._finder = finder
         self._records = records
         self._provenances = provenances
+        self._inspections = inspections
         self._advisories = advisories
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
@@ -126,62 +152,106 @@ class Gate:
         if found is None:
             return None
         records = await self._records.current()
-        asks = Need.PROVENANCE in index.policy.for_project(name).needs
-        knowledge = await self._provenances.known(name) if asks else None
+        needs = index.policy.for_project(name).needs
+        knowledge = await self._provenances.known(name) if Need.PROVENANCE in needs else None
+        contents = await self._inspections.known(name) if Need.INSPECTION in needs else None
         about = await self._advisories.about(name)
         now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, records, knowledge, about, now):
+        if kept is not None and _still_holds(kept, index, found, records, knowledge, contents, about, now):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, about, now)
+            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, contents, about, now)
         else:
-            judged = _judge(index, name, found, records, knowledge, about, now)
+            judged = _judge(index, name, found, records, knowledge, contents, about, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         return judged
 
     async def judge_file(
-        self, index: Index, name: str, filename: str, sha256: str
+        self, index: Index, name: str, filename: str, sha256: str, *, awaited: frozenset[Need] = frozenset()
     ) -> tuple[JudgedProject, JudgedFile] | None:
         """Return one file, given by name and hash, judged anew as of now; None where it is not known.
 
-        What its policy wants verified is fetched and verified first: this judgement is for good.
+        What its policy wants verified and inspected is fetched, verified and inspected first: this judgement is for
+        good, except for what is still `awaited`. Raises UpstreamError where the file itself cannot be had.
         """
-        project = await self.judge_project(index, name)
-        judged = _find(project, filename, sha256) if project else None
-        if project is None or judged is None:
+
+        async def look() -> tuple[JudgedProject, JudgedFile] | None:
+            project = await self.judge_project(index, name)
+            judged = _find(project, filename, sha256) if project else None
+            return (project, judged) if project and judged else None
+
+        found = await look()
+        if found is None:
             return None
-        listed = project.found.listing.project.files
-        rules = index.policy.for_project(name)
-        wanted = rules.to_verify(judged.evidence, listed, self._clock.now())
-        if not wanted:
-            return project, self._again(project, judged)
-        failures = await self._provenances.establish(project.found.source.upstream, name, wanted)
-        # What was learnt may change the other files too, and with them what the last good release is.
-        project = await self.judge_project(index, name)
-        judged = _find(project, filename, sha256) if project else None
-        if project is None or judged is None:
-            return None
-        if failures and project.provenance is not None:
-            project = replace(project, provenance=replace(project.provenance, failures=failures))
-        final = self._again(project, judged)
+        project, judged = found
+        rules, listed = index.policy.for_project(name), project.found.listing.project.files
+        unverified: Mapping[FileKey, Unknown] = {}
+        if wanted := rules.to_verify(judged.evidence, listed, self._clock.now()):
+            unverified = await self._provenances.establish(project.found.source.upstream, name, wanted)
+            # What was learnt may change the other files too, and with them what the last good release is.
+            if (found := await look()) is None:
+                return None
+        uninspected: Unknown | None = None
+        if Need.INSPECTION not in awaited and not self._final(*found, unverified, None, INSPECTION)[1].refused:
+            for _ in range(COMPARED_AT_MOST):
+                if (file := found[0].to_inspect(found[1])) is None or uninspected is not None:
+                    break
+                uninspected = await self._inspect(found[0], file, is_wanted=file == found[1].file)
+                if (found := await look()) is None:
+                    return None
+        return self._final(*found, unverified, uninspected, awaited)
+
+    async def _inspect(self, project: JudgedProject, file: File, *, is_wanted: bool) -> Unknown | None:
+        """Have a file inspected, and return why it could not be, if so: one to compare with may be gone by now."""
+        try:
+            return await self._inspections.establish(project.found.source.upstream, project.name, file)
+        except UpstreamError as error:
+            if is_wanted:
+                raise
+            return Unknown(f"{file.filename}, which it would be compared with, cannot be had: {error}")
+
+    def _final(
+        self,
+        project: JudgedProject,
+        judged: JudgedFile,
+        unverified: Mapping[FileKey, Unknown],
+        uninspected: Unknown | None,
+        awaited: frozenset[Need],
+    ) -> tuple[JudgedProject, JudgedFile]:
+        """Judge a file with what could be found out for it, and what could not."""
+        if unverified and project.provenance is not None:
+            project = replace(project, provenance=replace(project.provenance, failures=unverified))
+        if uninspected is not None and project.inspections is not None:
+            project = replace(project, inspections=project.inspections.failing(judged.file, uninspected))
+        final = self._again(project, judged, awaited)
         if final.refused and not judged.refused:
             # The page still waits for what is settled here: it must not call this file good in the refusal's line.
             project = replace(project, files=tuple(final if each is judged else each for each in project.files))
         return project, final
 
-    def _again(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
+    def _again(self, project: JudgedProject, judged: JudgedFile, awaited: frozenset[Need]) -> JudgedFile:
         """Ask the decision function for one file as of now."""
         index, name, records = project.index, project.name, project.records
-        (evidence,) = gather(index, name, project.found, [judged.file], records, project.provenance, project.advisories)
+        (evidence,) = gather(
+            index,
+            name,
+            project.found,
+            [judged.file],
+            records,
+            project.provenance,
+            project.advisories,
+            project.inspections,
+        )
         waivers = records.waivers_of(name, evidence.file)
-        decision = engine.decide(index.policy.for_project(name), evidence, waivers, self._clock.now())
+        rules = index.policy.for_project(name)
+        decision = engine.decide(rules, evidence, waivers, self._clock.now(), awaited=awaited)
         return replace(judged, evidence=evidence, decision=decision)
 
 
@@ -204,16 +274,19 @@ def _still_holds(
     found: Found,
     records: Records,
     knowledge: Knowledge | None,
+    contents: Contents | None,
     about: Item[ProjectClaims],
     now: datetime,
 ) -> bool:
     known = kept.provenance.knowledge if kept.provenance else None
+    seen = kept.inspections.contents if kept.inspections else None
     return (
         kept.index is index
         and kept.found.listing is found.listing
         and kept.found.source is found.source
         and kept.records.revision == records.revision
         and known is knowledge
+        and seen is contents
         and kept.about is about
         and (kept.changes_at is None or now < kept.changes_at)
     )
@@ -225,6 +298,7 @@ def _judge(
     found: Found,
     records: Records,
     knowledge: Knowledge | None,
+    contents: Contents | None,
     about: Item[ProjectClaims],
     at: datetime,
 ) -> JudgedProject:
@@ -235,36 +309,77 @@ def _judge(
     provenance = provenance_of(found.listing, knowledge) if knowledge else None
     advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
 
-    def judge(files: Sequence[File], advisories: Item[Assessment]) -> Iterator[tuple[Evidence, Decision]]:
-        for evidence in gather(index, name, found, files, concerning, provenance, advisories):
+    inspections = ProjectInspections(contents) if contents else None
+
+    def judge(
+        files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
+    ) -> Iterator[tuple[Evidence, Decision]]:
+        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
             yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
 
     judged = [
         JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
-        for position, (evidence, decision) in enumerate(judge(everything, advisories))
+        for position, (evidence, decision) in enumerate(judge(everything, advisories, inspections))
     ]
     if isinstance(advisories, Known) and advisories.value.fixed_by:
         # What a fix would replace is known only now.
         advisories = Known(advisories.value.replacing(_newest_allowed(judged)))
         fixing = [position for position, file in enumerate(everything) if advisories.value.fixes_of(file)]
         for position, (evidence, decision) in zip(
-            fixing, judge([everything[one] for one in fixing], advisories), strict=True
+            fixing, judge([everything[one] for one in fixing], advisories, inspections), strict=True
         ):
             judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+    if contents and contents.inspected:
+        inspections = _compare(judged, rules, contents, lambda file, known: next(judge([file], advisories, known)))
     files = tuple(judged)
     to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
     return JudgedProject(
-        index, name, found, files, concerning, at, provenance, to_verify, about=about, advisories=advisories
+        index,
+        name,
+        found,
+        files,
+        concerning,
+        at,
+        provenance,
+        to_verify,
+        about=about,
+        advisories=advisories,
+        inspections=inspections,
     )
+
+
+def _compare(
+    judged: list[JudgedFile],
+    rules: engine.ProjectRules,
+    contents: Contents,
+    judge: Callable[[File, ProjectInspections], tuple[Evidence, Decision]],
+) -> ProjectInspections:
+    """Judge the files that were inspected once more, now with what is in them, and return that."""
+
+    def is_allowed(position: int) -> bool:
+        return _is_offered(judged[position])
+
+    def is_settled(position: int) -> bool:
+        return not rules.awaits(Need.INSPECTION, judged[position].decision)
+
+    files = [each.file for each in judged]
+    comparison = Comparison(files, contents, is_allowed, is_settled)
+    known: dict[FileKey, Item[Inspection]] = {}
+    inspections = ProjectInspections(contents, known)
+    for position in comparison.order():
+        known[key_of(files[position])] = Known(comparison.inspection_of(position))
+        evidence, decision = judge(files[position], inspections)
+        judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+    return inspections
 
 
 def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
-    return newest_release(
-        judged.file.version
-        for judged in files
-        if not judged.refused and not judged.vanished and judged.file.yanked is None
-    )
+    return newest_release(judged.file.version for judged in files if _is_offered(judged))
+
+
+def _is_offered(judged: JudgedFile) -> bool:
+    return not judged.refused and not judged.vanished and judged.file.yanked is None
 
 
 def _to_verify(

@@ -14,7 +14,7 @@ from pinfold.domain.names import parse_filename, parse_version, possible_project
 from pinfold.domain.project import File, RejectedEntry
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditLog, AuditQuery
-from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
 from pinfold.usecases.indexes import Index
 
 
@@ -91,14 +91,20 @@ class Explain:
         if not any(verdict.finding.pending for verdict in judged.decision.verdicts):
             return judged
         file = judged.file
-        found = await self._gate.judge_file(project.index, project.name, file.filename, file.sha256)
+        found = await self._judge(project.index, project.name, file.filename, file.sha256)
         return found[1] if found else judged
+
+    async def _judge(
+        self, index: Index, project: str, filename: str, sha256: str
+    ) -> tuple[JudgedProject, JudgedFile] | None:
+        # What is not inspected stays open: a release may have gigabytes of files, and nobody asks for any of them here.
+        return await self._gate.judge_file(index, project, filename, sha256, awaited=INSPECTION)
 
     async def _explain_hash(self, index: Index, target: HashTarget) -> Explanation:
         """Explain bytes by what was once asked for here: no index can be asked for a hash."""
         for known in await self._audit_log.search(AuditQuery(sha256=target.sha256, index=index.name)):
             project, filename = known.entry.project, known.entry.filename
-            if project and filename and (found := await self._gate.judge_file(index, project, filename, target.sha256)):
+            if project and filename and (found := await self._judge(index, project, filename, target.sha256)):
                 judged_project, judged = found
                 return Explanation(target, judged_project, _by_release([judged]), ())
         raise NotFound(

@@ -1,6 +1,7 @@
 """A file's bytes on disk: all of them, or those of a file that is still arriving."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,6 +82,11 @@ class Fill:
             await self._wait()
         return self._end
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the file is here and has its promised hash."""
+        return self._finished
+
     def begin(self, path: Path, length: int | None) -> None:
         """Say where the bytes are gathered and how many will come."""
         self._path, self.length = path, length
@@ -116,4 +122,40 @@ class Fill:
         progress.set()
 
 
-Content = Stored | Fill
+class Unvouched:
+    """A fill whose last block waits for somebody to vouch for the whole, who has to see all of it first."""
+
+    def __init__(self, fill: Fill, vouch: Callable[[], Awaitable[object]]) -> None:
+        self._fill = fill
+        self._vouch = vouch
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes will come, where that is known."""
+        return self._fill.length
+
+    def open(self) -> BinaryIO:
+        """Open what has arrived, for reading while more arrives; blocking."""
+        return self._fill.open()
+
+    async def started(self) -> None:
+        """Wait until something may be shown; raise what went wrong."""
+        await self._fill.started()
+
+    async def whole(self) -> int:
+        """Wait for the end and return the file's length; raise what went wrong."""
+        return await self._fill.whole()
+
+    async def shown(self, beyond: int) -> int:
+        """Return up to which byte the file may be shown; raises what whoever vouches has against it."""
+        shown = await self._fill.shown(beyond)
+        if not self._fill.is_whole:
+            return shown
+        before_the_last = max(shown - HELD_BACK, 0)
+        if beyond < before_the_last:
+            return before_the_last
+        await self._vouch()
+        return shown
+
+
+Content = Stored | Fill | Unvouched

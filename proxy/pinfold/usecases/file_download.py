@@ -1,17 +1,19 @@
 """A file's way to a client: judged again, recorded durably, and only then opened."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
+from pinfold.domain.evidence import Need
 from pinfold.domain.names import possible_projects
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
-from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
-from pinfold.usecases.file_content import Content
+from pinfold.usecases.file_content import HELD_BACK, Content, Fill, Unvouched
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
@@ -89,12 +91,26 @@ class FileDownload:
         raise NotFound(f"no project of index {index.name} has a file at {upstream_path}")
 
     async def ask(self, index: Index, address: Address, ask: Ask) -> Granted:
-        """Judge a file for a client.
+        """Judge a file for a client, except for what only its bytes can tell: `open` and `vouch` see to that.
 
         Raises Refused, once the refusal is in the audit log; NotFound for what is not known; UpstreamError and
         StoreError where it cannot be judged.
         """
-        found = await self._gate.judge_file(index, address.project, address.filename, address.sha256)
+        return await self._judge(index, address, ask, awaited=INSPECTION)
+
+    async def vouch(self, granted: Granted, ask: Ask) -> Granted:
+        """Judge a granted file for good, once all of it is here and inspected, where its policy needs that.
+
+        Raises what `ask` raises.
+        """
+        project, judged = granted.project, granted.judged
+        if not project.awaits_inspection(judged):
+            return granted
+        address = Address(project.name, judged.file.sha256, judged.file.filename)
+        return await self._judge(project.index, address, ask, awaited=frozenset())
+
+    async def _judge(self, index: Index, address: Address, ask: Ask, *, awaited: frozenset[Need]) -> Granted:
+        found = await self._gate.judge_file(index, address.project, address.filename, address.sha256, awaited=awaited)
         if found is None:
             raise NotFound(f"index {index.name} knows no file {address.filename} of {address.project} with this hash")
         project, judged = found
@@ -110,11 +126,18 @@ class FileDownload:
     async def open(self, granted: Granted, ask: Ask) -> tuple[Content, int]:
         """Return a granted file's bytes, and the number of the audit entry that says so and is already durable.
 
-        The bytes are sought first: nothing is recorded as served while the upstream does not answer for it.
+        The bytes are sought first: nothing is recorded as served while the upstream does not answer for it. What is
+        not judged for good is vouched for at once where all of it is here, or would be held back anyway; else before
+        its last block is shown.
         """
         source = granted.project.found.source
         content = await self._fetcher.fetch(source.upstream, granted.judged.file)
         await content.started()
+        if granted.project.awaits_inspection(granted.judged):
+            if isinstance(content, Fill) and (content.length is None or content.length > HELD_BACK):
+                content = Unvouched(content, partial(self.vouch, granted, ask))
+            else:
+                granted = await self.vouch(granted, ask)
         return content, await self.record_served(granted, ask)
 
     async def length(self, granted: Granted) -> int | None:

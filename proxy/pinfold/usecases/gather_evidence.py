@@ -11,6 +11,7 @@ from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
 from pinfold.domain.records import Records
 from pinfold.domain.release_lines import ProjectHistory
+from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.provenances import FileKey, Knowledge, key_of
@@ -69,11 +70,13 @@ def gather(
     records: Records,
     provenance: ProjectProvenance | None = None,
     advisories: Item[Assessment] = NO_FEED,
+    inspections: ProjectInspections | None = None,
 ) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
     `records` are the store's records; only those that can concern the project are looked at per file. Without
-    `provenance` nothing is said of it. Advisories are about public projects, whatever namesakes there are here.
+    `provenance` or `inspections` nothing is said of them. Advisories are about public projects, whatever namesakes
+    there are here.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)
@@ -94,6 +97,7 @@ def gather(
             provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
             history=Known(provenance.history.of(file.version)) if provenance else NOT_ASKED_FOR,
             trust_root=provenance.trust_root if provenance else None,
+            inspection=inspections.of(file) if inspections else NOT_ASKED_FOR,
             advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
         )
         for file in files

@@ -13,7 +13,7 @@ from pinfold.domain.target import HashTarget
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import ChangedDecision, EvidenceChange, LookBackStore, ServedFile
-from pinfold.usecases.decide import Gate, JudgedFile
+from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.exposure import Exposure, Summary, client_document
 from pinfold.usecases.indexes import Indexes
@@ -103,7 +103,7 @@ class LookBack:
         index = self._indexes.get(file.index)
         if index is None:
             return None
-        found = await self._gate.judge_file(index, file.project, file.filename, file.sha256)
+        found = await self._gate.judge_file(index, file.project, file.filename, file.sha256, awaited=INSPECTION)
         return None if found is None or found[1].refused is file.refused else found[1]
 
     async def _tell(self, cause: str, project: str, turned: Sequence[tuple[ServedFile, JudgedFile]]) -> None:

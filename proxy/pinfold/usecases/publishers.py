@@ -10,7 +10,7 @@ from pinfold.domain.records import PublisherDecision, PublisherRecord, new_recor
 from pinfold.domain.target import FileTarget, ReleaseTarget, Target
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
-from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
 from pinfold.usecases.indexes import Index
 
 _ACTIONS = {PublisherDecision.PIN: Action.PUBLISHER_PIN, PublisherDecision.ACCEPT: Action.PUBLISHER_ACCEPT}
@@ -75,7 +75,7 @@ class Publishers:
 
     async def _publishers(self, project: JudgedProject, judged: JudgedFile) -> list[PublisherPin | None]:
         file = judged.file
-        found = await self._gate.judge_file(project.index, project.name, file.filename, file.sha256)
+        found = await self._gate.judge_file(project.index, project.name, file.filename, file.sha256, awaited=INSPECTION)
         provenance = found[1].evidence.provenance if found else judged.evidence.provenance
         if isinstance(provenance, Unknown):
             raise InvalidRecord(f"nobody can tell who published {file.filename}: {provenance.why}")

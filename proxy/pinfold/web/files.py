@@ -73,6 +73,7 @@ async def _serve(request: web.Request, index: Index, address: Address, *, metada
     }
     if _has_current(request, etag):
         if request.method == "GET":
+            granted = await services.files.vouch(granted, ask)
             await services.files.record_served(granted, ask, unchanged=True)
         return web.Response(status=304, headers=headers)
     if request.method == "HEAD":

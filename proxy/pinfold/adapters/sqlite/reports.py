@@ -33,12 +33,13 @@ class SqliteReportStore:
 
         return await self._file.read(work)
 
-    async def reports(self, project: str) -> list[Inspected]:
-        """Return the reports on a project's files, oldest first."""
+    async def reports(self, project: str, after: int = 0) -> list[Inspected]:
+        """Return the reports on a project's files that were remembered after a revision, oldest first."""
 
         def work(database: sqlite_utils.Database) -> list[Inspected]:
             rows = database.execute(
-                "SELECT sha256, inspected_at, body FROM report WHERE project = ? ORDER BY id", [project]
+                "SELECT sha256, inspected_at, body FROM report WHERE project = ? AND id > ? ORDER BY id",
+                [project, after],
             )
             return [Inspected(sha256, datetime.fromisoformat(at), _decode(body)) for sha256, at, body in rows]
 

@@ -1,0 +1,92 @@
+"""Reports become evidence: each is compared with an earlier release that this index lets through."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from pinfold.domain.evidence import Item, Unknown
+from pinfold.domain.inspection import Inspection, Observation, Report
+from pinfold.domain.project import File
+from pinfold.inspection import compare
+from pinfold.usecases.inspections import Contents
+from pinfold.usecases.previous_releases import PreviousReleases
+from pinfold.usecases.provenances import FileKey, key_of
+
+_NOT_YET = Unknown("not inspected yet")
+
+
+@dataclass(frozen=True)
+class ProjectInspections:
+    """What is known of the content of a project's files in one index, for policies that ask for it."""
+
+    contents: Contents
+    known: Mapping[FileKey, Item[Inspection]] = field(default_factory=dict)
+
+    def of(self, file: File) -> Item[Inspection]:
+        """Return what is known of one file's content."""
+        return self.known.get(key_of(file), _NOT_YET)
+
+    def failing(self, file: File, why: Unknown) -> Self:
+        """Return the same with one file of which nothing could be found out."""
+        return replace(self, known={**self.known, key_of(file): why})
+
+
+class Comparison:
+    """Compares the inspected files of a project, earlier releases first.
+
+    `is_allowed` tells of a position among the files whether this index lets it through, and `is_settled` whether the
+    inspection of it has led to a judgement: what is compared with must not itself wait for being compared.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[File],
+        contents: Contents,
+        is_allowed: Callable[[int], bool],
+        is_settled: Callable[[int], bool],
+    ) -> None:
+        self._files = files
+        self._contents = contents
+        self._is_allowed = is_allowed
+        self._is_settled = is_settled
+        self._releases = PreviousReleases(files)
+
+    def order(self) -> list[int]:
+        """Return the positions of the files that were inspected, in the order in which they must be compared."""
+        inspected = [position for position, file in enumerate(self._files) if key_of(file) in self._contents.inspected]
+        return self._releases.order(inspected)
+
+    def inspection_of(self, position: int) -> Inspection:
+        """Return the evidence that a report leads to."""
+        file = self._files[position]
+        inspected = self._contents.inspected[key_of(file)]
+        report = inspected.report
+        previous, news = self._news(file, report)
+        return Inspection(
+            inspector=report.inspector,
+            observations=report.observations,
+            again_at=inspected.again_at,
+            previous=previous,
+            news=news,
+        )
+
+    def _news(self, file: File, report: Report) -> tuple[str | None, tuple[Observation, ...] | None]:
+        """Return what is new, and against which file.
+
+        An earlier file that was inspected will do as long as nothing grave is new against it; before something is held
+        against a release, the one right before it has to be known.
+        """
+        nearest: str | None = None
+        for position in self._releases.before(file):
+            if not self._is_allowed(position):
+                continue
+            other = self._files[position]
+            nearest = nearest or other.filename
+            before = self._contents.of(other)
+            if before is not None and self._is_settled(position):
+                news = tuple(compare(report, before))
+                if nearest == other.filename or not any(each.grade.refuses for each in news):
+                    return other.filename, news
+                break
+        grave = tuple(trait.observation for trait in report.grave_traits)
+        return (nearest, None) if nearest and grave else (None, grave)

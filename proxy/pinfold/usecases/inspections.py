@@ -1,0 +1,123 @@
+"""What is known of the content of a project's files, and how more is found out: each file once, for everybody."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from pinfold.domain.errors import InspectionFailed
+from pinfold.domain.evidence import Unknown
+from pinfold.domain.inspection import Report
+from pinfold.domain.project import File
+from pinfold.inspection import INSPECTOR
+from pinfold.ports.clock import Clock
+from pinfold.ports.inspector import Inspector
+from pinfold.ports.report_store import Inspected, ReportStore
+from pinfold.ports.telemetry import Telemetry
+from pinfold.ports.upstream import Upstream
+from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.lru import Lru
+from pinfold.usecases.provenances import FileKey, key_of
+from pinfold.usecases.single_flight import SingleFlight
+
+TRUSTED_SECONDS = 0.5
+"""How long what was read counts as current: the longest that another process's reports go unseen."""
+LEFT_ALONE_SECONDS = 15
+"""How long a file that could not be inspected is left alone."""
+TRAITS_IN_MEMORY = 200_000
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The reports on a project's files; never changed, only replaced: the same object, the same knowledge."""
+
+    revision: int = 0
+    inspected: Mapping[FileKey, Inspected] = field(default_factory=dict)
+
+    def of(self, file: File) -> Report | None:
+        """Return the report on a file, if there is one."""
+        inspected = self.inspected.get(key_of(file))
+        return inspected.report if inspected is not None else None
+
+
+@dataclass(slots=True)
+class _Kept:
+    contents: Contents
+    until: float
+
+
+class Inspections:
+    """Has files inspected, each once, and remembers what came of it in all processes."""
+
+    def __init__(
+        self, store: ReportStore, inspector: Inspector, fetcher: FileFetcher, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._inspector = inspector
+        self._fetcher = fetcher
+        self._clock = clock
+        self._telemetry = telemetry
+        self._memory: Lru[str, _Kept] = Lru(TRAITS_IN_MEMORY)
+        self._failed: Lru[tuple[str, FileKey], tuple[float, Unknown]] = Lru(10_000)
+        self._looks: SingleFlight[str, Contents] = SingleFlight()
+        self._flights: SingleFlight[tuple[str, FileKey], Unknown | None] = SingleFlight()
+
+    async def known(self, project: str) -> Contents:
+        """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
+        kept = self._memory.get(project)
+        if kept is not None and monotonic() < kept.until:
+            return kept.contents
+        return await self._looks.run(project, lambda: self._look(project))
+
+    async def establish(self, upstream: Upstream, project: str, file: File) -> Unknown | None:
+        """See to it that a file is inspected, once it is here as a whole; return why it cannot be, where it cannot.
+
+        Raises StoreError, and UpstreamError where the file itself cannot be had.
+        """
+        key = (project, key_of(file))
+        until, failed = self._failed.get(key) or (0.0, None)
+        if failed is not None and monotonic() < until:
+            return failed
+        return await self._flights.run(key, lambda: self._inspect(upstream, project, file))
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for flights in (self._flights, self._looks):
+            await flights.close()
+
+    async def _look(self, project: str) -> Contents:
+        began = monotonic()
+        revision = await self._store.revision(project)
+        kept = self._memory.get(project)
+        if kept is not None and kept.contents.revision >= revision:
+            kept.until = began + TRUSTED_SECONDS
+            return kept.contents
+        before = kept.contents if kept is not None else Contents()
+        added = await self._store.reports(project, after=before.revision)
+        contents = Contents(revision, {**before.inspected, **_by_file(added)})
+        traits = sum(len(each.report.traits) for each in contents.inspected.values())
+        self._memory.put(project, _Kept(contents, began + TRUSTED_SECONDS), 1 + len(contents.inspected) + traits)
+        return contents
+
+    async def _inspect(self, upstream: Upstream, project: str, file: File) -> Unknown | None:
+        # Looked up once more: another process, or the flight before this one, may just have been done with it.
+        inspected = (await self._look(project)).inspected.get(key_of(file))
+        if inspected is not None and (inspected.again_at is None or self._clock.now() < inspected.again_at):
+            return None
+        path = await self._fetcher.fetch_whole(upstream, file)
+        began = monotonic()
+        try:
+            report = await self._inspector.inspect(path, file.filename, project, file.version)
+        except InspectionFailed as error:
+            failed = Unknown(str(error))
+            self._failed.put((project, key_of(file)), (monotonic() + LEFT_ALONE_SECONDS, failed), 1)
+            self._telemetry.inspected("failed", monotonic() - began)
+            return failed
+        self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
+        await self._store.remember(Inspected(file.sha256, self._clock.now(), report))
+        await self._look(project)
+        return None
+
+
+def _by_file(reports: Iterable[Inspected]) -> dict[FileKey, Inspected]:
+    """Return reports by file, without those of older editions, which saw less."""
+    return {(each.report.filename, each.sha256): each for each in reports if each.report.inspector == INSPECTOR}

@@ -1,0 +1,156 @@
+"""Bytes that nobody has vouched for never arrive whole, however they are asked for."""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+from tests.e2e.in_process import in_process
+from tests.fakes.upstream import FakeUpstream, Fault
+
+from pinfold.ports.audit_log import AuditQuery
+from pinfold.usecases.file_content import HELD_BACK
+
+MIB = 1024 * 1024
+NOW = datetime.now(UTC)
+POLICY = '[[rule]]\nid = "contents"\nparams = {params}\n'
+HOOK = {"widget_init.pth": b"import os  # in the incident, this line ran at every start of the interpreter\n"}
+DATA = {"widget/data.bin": hashlib.shake_128(b"data").digest(2 * MIB)}
+
+
+@pytest.fixture
+async def upstream():
+    async with FakeUpstream() as upstream:
+        upstream.add_file("widget", "1.0", upload_time=NOW - timedelta(days=90))
+        yield upstream
+
+
+@pytest.fixture
+async def pinfold(upstream, tmp_path):
+    overrides = {"upstreams.pypi.url": upstream.url, "feeds.osv.source": ""}
+    for index, params in {"main": "{ }", "mild": '{ ignore = ["new-start-up-hook"] }'}.items():
+        path = tmp_path / f"{index}.toml"
+        path.write_text(POLICY.format(params=params))
+        overrides[f"indexes.{index}.policy"] = str(path)
+    overrides["indexes.other.policy"] = str(path := tmp_path / "other.toml")
+    path.write_text('[[rule]]\nid = "vanished"\n')
+    async with in_process(tmp_path / "data", overrides) as pinfold:
+        yield pinfold
+
+
+def release(upstream, version="1.1", *, small=False, hook=True):
+    files = {**({} if small else DATA), **(HOOK if hook else {})}
+    return upstream.add_file("widget", version, upload_time=NOW - timedelta(days=5), files=files)
+
+
+def address(file, index="main"):
+    prefix = "" if index == "main" else f"/{index}"
+    return f"{prefix}/files/{file.project}/{file.sha256}/{file.filename}"
+
+
+async def actions(pinfold):
+    log = await pinfold.installation.audit_log.search(AuditQuery(newest_first=False))
+    return [recorded.entry.action.value for recorded in log]
+
+
+async def acted(pinfold, expected):
+    """Wait for the entries that follow the end of a connection."""
+    for _ in range(500):
+        if (found := await actions(pinfold)) == expected:
+            break
+        await asyncio.sleep(0.01)
+    return found == expected
+
+
+async def test_a_large_file_breaks_off_before_its_last_block_and_is_refused_from_then_on(pinfold, upstream):
+    file = release(upstream)
+    answer = await pinfold.get(address(file))
+    assert answer.status == 200
+    assert len(answer.body) == len(file.content) - HELD_BACK
+    assert await acted(pinfold, ["file.served", "file.refused", "file.broken-off"])
+    refusal = (await pinfold.installation.audit_log.search(AuditQuery()))[1].entry
+    assert (refusal.rule, refusal.decision) == ("contents", "quarantine")
+    again = await pinfold.get(address(file))
+    assert again.status == 403
+    assert "quarantined by contents: new-start-up-hook: widget_init.pth line 1" in again.reason
+    page = await pinfold.get("/simple/widget/", Accept="application/vnd.pypi.simple.v1+json")
+    assert b'"yanked":"pinfold: quarantined by contents' in page.body
+
+
+async def test_a_small_file_is_refused_before_its_first_byte(pinfold, upstream):
+    file = release(upstream, small=True)
+    answer = await pinfold.get(address(file))
+    assert (answer.status, await actions(pinfold)) == (403, ["file.refused"])
+
+
+async def test_the_first_byte_of_a_good_file_leaves_before_the_last_has_arrived(pinfold, upstream):
+    file = release(upstream, hook=False)
+    upstream.befall(file, Fault(drip=(len(file.content) // 8, 0.1)))
+    digest, first = hashlib.sha256(), None
+    async with aiohttp.ClientSession() as session, session.get(pinfold.url + address(file)) as response:
+        async for chunk in response.content.iter_any():
+            first = first or await pinfold.installation.blobs.find(file.sha256) or "nothing stored yet"
+            digest.update(chunk)
+    assert first == "nothing stored yet"
+    assert digest.hexdigest() == file.sha256
+    assert await actions(pinfold) == ["file.served"]
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["while it arrives", "from here"])
+@pytest.mark.parametrize("last", [1, 22, HELD_BACK])
+async def test_no_range_reaches_into_the_last_block(pinfold, upstream, stored, last):
+    file = release(upstream)
+    if stored:
+        assert (await pinfold.get(address(file, "other"))).body == file.content
+    size = len(file.content)
+    for wanted in (f"bytes=-{last}", f"bytes={size - last}-", f"bytes=0-{size - 1}", f"bytes={size - HELD_BACK - 5}-"):
+        answer = await pinfold.get(address(file), Range=wanted)
+        assert answer.status in {206, 403}
+        assert file.content[-HELD_BACK:][:16] not in answer.body
+        assert file.content[-16:] not in answer.body
+
+
+async def test_what_lies_before_the_last_block_may_be_had_in_ranges_while_it_arrives(pinfold, upstream):
+    file = release(upstream, hook=False)
+    upstream.befall(file, Fault(drip=(len(file.content) // 4, 0.1)))
+    assert (await pinfold.get(address(file), Range="bytes=0-99")).body == file.content[:100]
+
+
+async def test_indexes_judge_the_same_bytes_at_once_each_by_its_own_policy(pinfold, upstream):
+    file = release(upstream)
+    upstream.befall(file, Fault(drip=(len(file.content) // 4, 0.1)))
+    indexes = ["main", "mild", "other", "main", "mild"]
+    answers = await asyncio.gather(*(pinfold.get(address(file, index)) for index in indexes))
+    for index, answer in zip(indexes, answers, strict=True):
+        assert (answer.body == file.content) is (index != "main"), index
+        assert len(answer.body) <= len(file.content) - HELD_BACK or index != "main"
+    assert len(upstream.requests_for(file)) == 1
+
+
+async def test_an_index_that_needs_no_inspection_causes_none(pinfold, upstream):
+    file = release(upstream)
+    assert (await pinfold.get(address(file, "other"))).body == file.content
+    assert b"pinfold_inspection_seconds_count" not in (await pinfold.get("/metrics")).body
+
+
+async def test_nobody_is_told_that_what_they_have_is_good_before_it_is_vouched_for(pinfold, upstream):
+    file = release(upstream)
+    answer = await pinfold.get(address(file), If_None_Match=f'"{file.sha256}"')
+    assert answer.status == 403
+
+
+async def test_what_was_inspected_is_never_inspected_again(pinfold, upstream):
+    file = release(upstream, hook=False)
+    for _ in range(3):
+        assert (await pinfold.get(address(file))).body == file.content
+    metrics = (await pinfold.get("/metrics")).body
+    assert b'pinfold_inspection_seconds_count{outcome="complete"} 1.0' in metrics
+
+
+async def test_a_second_release_of_the_same_wave_is_not_held_against_the_first(pinfold, upstream):
+    release(upstream, "1.1", small=True)
+    second = release(upstream, "1.2", small=True)
+    answer = await pinfold.get(address(second))
+    assert answer.status == 403
+    assert "unlike widget-1.0-py3-none-any.whl; last good 1.0" in answer.reason
