@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pinfold.adapters.alert_log import AlertLog
 from pinfold.adapters.filesystem.blobs import FileBlobs
+from pinfold.adapters.filesystem.checkpoint_file import CheckpointFile
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
@@ -26,7 +27,7 @@ from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.alerts import SqliteOutbox
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
+from pinfold.adapters.sqlite.audit_tree import AuditTree, latest_checkpoint, open_ledger
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
@@ -39,10 +40,12 @@ from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
 from pinfold.adapters.upstream.transport import Transport
 from pinfold.adapters.webhook import Webhook, WebhookOptions
+from pinfold.adapters.witness import Witness
 from pinfold.domain.errors import InvalidSettings, TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.ports.advisories import FeedSource
 from pinfold.ports.alerts import Receiver
+from pinfold.ports.checkpoints import CheckpointSink
 from pinfold.settings import FeedSettings, Settings
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.fetch_file import FileFetcher
@@ -54,6 +57,7 @@ from pinfold.usecases.look_back import LookBack
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
+from pinfold.usecases.publish_checkpoints import PublishCheckpoints
 from pinfold.usecases.refresh_feed import RefreshFeed
 from pinfold.usecases.send_alerts import SendAlerts
 from pinfold.usecases.serve_provenance import ServeProvenance
@@ -100,6 +104,7 @@ class Installation:
     look_back: LookBack
     outbox: SqliteOutbox
     alerts: SendAlerts
+    checkpoints: PublishCheckpoints
 
     async def ready(self) -> None:
         """Raise the error that keeps requests from being decided, if there is one."""
@@ -197,7 +202,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         for address in _webhooks(settings):
             receivers.append(webhook := Webhook(address, clock))
             stack.push_async_callback(webhook.aclose)
-        outbox = SqliteOutbox(ledger)
+        outbox, turns = SqliteOutbox(ledger), Turns(data.root)
         names = ProjectNames(clock)
         for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close, inspections.close):
             stack.push_async_callback(closing)
@@ -218,7 +223,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             advisories=advisories,
             feeds=tuple(feeds),
             refresh_feed=RefreshFeed(advisories, clock, telemetry),
-            turns=Turns(data.root),
+            turns=turns,
             upstreams=upstreams,
             indexes=indexes,
             finder=finder,
@@ -231,6 +236,12 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             ),
             outbox=outbox,
             alerts=SendAlerts(outbox, receivers, clock),
+            checkpoints=PublishCheckpoints(
+                partial(latest_checkpoint, ledger),
+                _checkpoint_sinks(settings, stack),
+                settings.audit.checkpoint_interval,
+                turns.take,
+            ),
         )
 
 
@@ -270,6 +281,16 @@ def _feed_source(name: str, feed: FeedSettings, data: DataDirectory, stack: Asyn
     remote = RemoteFeed(name, Transport(UpstreamOptions(name, feed.source, ca_file=feed.ca_file)), data.incoming)
     stack.push_async_callback(remote.aclose)
     return remote
+
+
+def _checkpoint_sinks(settings: Settings, stack: AsyncExitStack) -> list[CheckpointSink]:
+    audit, sinks = settings.audit, list[CheckpointSink]()
+    if audit.checkpoint_file is not None:
+        sinks.append(CheckpointFile(audit.checkpoint_file))
+    if audit.checkpoint_url is not None:
+        sinks.append(witness := Witness(audit.checkpoint_url.get_secret_value()))
+        stack.push_async_callback(witness.aclose)
+    return sinks
 
 
 def _source(settings: Settings, upstream: HttpUpstream) -> Source:
@@ -320,7 +341,12 @@ async def _serve(settings: Settings, announce: Callable[[str, int], None], port:
         listening = Listening(server.host, port, server.drain.total_seconds(), shared)
         watching = [
             asyncio.create_task(watch.run())
-            for watch in (installation.watch_feeds(), installation.look_back, installation.alerts)
+            for watch in (
+                installation.watch_feeds(),
+                installation.look_back,
+                installation.alerts,
+                installation.checkpoints,
+            )
         ]
         try:
             await serve(installation.services(), listening, up)

@@ -12,7 +12,7 @@ _SIGNATURE_START = "\N{EM DASH} ".encode()
 def split_notes(data: bytes) -> Iterator[bytes]:
     """Yield the notes that were written one after the other, with or without empty lines in between.
 
-    Of a text that is no note, what comes is no note either: to tell is left to whoever opens them.
+    What nobody signed is passed over, such as a note that was torn off; two empty lines end it.
     """
     note: list[bytes] = []
     signed = False
@@ -22,9 +22,11 @@ def split_notes(data: bytes) -> Iterator[bytes]:
             yield b"".join(note)
             note, signed = [], False
         signed |= signature
-        if note or line.strip():
+        if line.strip() or (note and note[-1].strip()):
             note.append(line)
-    if note:
+        else:
+            note = []
+    if signed:
         yield b"".join(note)
 
 

@@ -224,6 +224,17 @@ class AlertSettings(Table):
         return named
 
 
+class AuditSettings(Table):
+    """`[audit]`: where checkpoints of the audit log are kept, out of reach of whoever could rewrite the log."""
+
+    checkpoint_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = None
+    """A file that they are appended to, best on another machine's disk."""
+    checkpoint_url: Annotated[WebhookAddress | None, BeforeValidator(_none_if_empty)] = None
+    """An address that they are posted to, also of the own network. A secret where it holds a token."""
+    checkpoint_interval: PositiveDuration = timedelta(minutes=1)
+    """How often, where there are new entries."""
+
+
 class Settings(Table):
     """The whole document."""
 
@@ -234,6 +245,7 @@ class Settings(Table):
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
     sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     feeds: dict[Label, FeedSettings] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("feeds")

@@ -171,6 +171,13 @@ async def open_ledger(path: Path, keys: SigningKeys) -> tuple[Database, AuditTre
     return ledger, tree
 
 
+async def latest_checkpoint(ledger: Database) -> bytes:
+    """Return the note that vouches for all entries so far."""
+    latest = "SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
+    (note,) = await ledger.read(lambda database: database.execute(latest).fetchone())
+    return bytes(note)
+
+
 async def rotate_key(ledger: Database, tree: AuditTree, entry: Entry) -> tuple[Verifier, Verifier]:
     """Replace the key that signs the log, with an entry that says so; return the old one, which is gone, and the new.
 
