@@ -1,0 +1,44 @@
+"""What other processes append to an audit log while tests look on."""
+
+import asyncio
+import os
+from dataclasses import replace
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from tests.unit.adapters.sqlite.ledgers import entry, keys_of, ledger_of
+
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_tree import open_ledger
+
+
+def append(root: Path, start: Connection, number: int) -> None:
+    """Open the ledger once told to, which may create it, and append entries, a few at once."""
+
+    async def work() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
+        log = SqliteAuditLog(ledger)
+        for _ in range(number // 5):
+            await asyncio.gather(*(log.append(entry(n)) for n in range(5)))
+        await ledger.close()
+
+    start.recv()
+    asyncio.run(work())
+
+
+def append_until_killed(root: Path, report: Connection, tasks: int) -> None:
+    """Append entries under load, and report each number once it is acknowledged."""
+
+    async def go_on(log: SqliteAuditLog) -> None:
+        while True:
+            version = next(versions)
+            report.send((await log.append(replace(entry(0), version=version)), version))
+
+    async def work() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
+        log = SqliteAuditLog(ledger)
+        await asyncio.gather(*(go_on(log) for _ in range(tasks)))
+
+    versions = (f"{os.getpid()}.{number}" for number in count())
+    asyncio.run(work())
