@@ -176,13 +176,15 @@ def test_what_happened_while_no_server_ran_is_made_up_for(server, upstream, rece
     assert len(changes(server)) == 1
 
 
-def test_a_file_that_changes_upstream_is_looked_back_from(server, upstream, receiver):
-    file = old(upstream, "litellm", "1.82.8")
+def test_a_file_that_goes_away_upstream_is_looked_back_from(server, upstream, receiver):
+    file = upstream.add_file("litellm", "1.82.8", upload_time=datetime.now(UTC) - timedelta(days=10))
     fetch(url(server, file))
-    upstream.add_file("litellm", "1.82.8", upload_time=datetime.now(UTC) - timedelta(days=30), content=b"other bytes")
-    status(f"{server.simple()}litellm/")
+    upstream.remove_file(file)
+    fetch(f"{server.simple()}litellm/")
     alert = json.loads(until(lambda: receiver.to("/hook"))[0][2])
-    assert alert["facts"]["cause"] == "the upstream changed a file"
+    assert alert["facts"]["cause"] == "the upstream took a file away"
+    assert alert["facts"]["files"][0]["rule"] == "vanished"
+    assert status(url(server, file)) == 403
 
 
 def test_what_a_receiver_does_not_take_is_tried_again_and_a_redirect_leads_nowhere(server, upstream, receiver):

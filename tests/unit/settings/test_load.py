@@ -317,3 +317,48 @@ def test_any_environment_either_loads_or_is_refused_with_problems(environ: dict[
     environ.pop("PINFOLD_CONFIG", None)
     with contextlib.suppress(InvalidSettings):
         assert load_settings(None, environ).indexes["main"]
+
+
+WEBHOOK = "[[alerts.webhook]]\nurl = 'https://hooks.example/services/T0/B0?token=x'\n"
+
+
+def test_webhooks_have_names_in_their_order() -> None:
+    write(f"{WEBHOOK}{WEBHOOK}name = 'soc'\nshape = 'slack'\n{WEBHOOK}")
+    webhooks = load_settings(None, {}).alerts.webhook
+    assert [(one.name, one.shape) for one in webhooks] == [
+        ("webhook-1", "json"),
+        ("soc", "slack"),
+        ("webhook-3", "json"),
+    ]
+    assert webhooks[0].url.get_secret_value() == "https://hooks.example/services/T0/B0?token=x"
+    assert webhooks[0].signing_secret() is None
+
+
+def test_a_webhooks_secret_may_stand_in_a_file() -> None:
+    write("s3cret\n", Path("secret"))
+    write(f"{WEBHOOK}secret_file = 'secret'\n{WEBHOOK}secret = 'inline'")
+    first, second = load_settings(None, {}).alerts.webhook
+    assert (first.signing_secret(), second.signing_secret()) == ("s3cret", "inline")
+    assert "hooks.example" not in repr(first)
+    Path("secret").unlink()
+    with pytest.raises(InvalidSettings, match="secret_file secret cannot be read"):
+        first.signing_secret()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[alerts.webhook]]\nurl = 'ftp://TOKEN.example/'", "alerts.webhook.0.url: must be an address"),
+        ("[[alerts.webhook]]\nurl = 'https://me:TOKEN@hooks.example/'", "alerts.webhook.0.url: an address has no"),
+        ("[[alerts.webhook]]\nurl = 'https://hooks.example/TOKEN x'", "alerts.webhook.0.url: must be an address"),
+        (f"{WEBHOOK}secret = 'TOKEN'\nsecret_file = 'pinfold.toml'", "alerts.webhook.0: set secret or secret_file"),
+        (f"{WEBHOOK}shape = 'TOKEN'", "alerts.webhook.0.shape: must be 'json' or 'slack'"),
+        (f"{WEBHOOK}name = 'a'\n{WEBHOOK}name = 'a'", "alerts.webhook: webhooks need names of their own"),
+        (f"{WEBHOOK}name = 'log'", "alerts.webhook: webhooks need names of their own"),
+        (f"{WEBHOOK}sceret = 'TOKEN'", "alerts.webhook.0.sceret: there is no such key; did you mean secret"),
+    ],
+)
+def test_a_webhook_that_is_wrong_is_told_without_its_secrets(text: str, problem: str) -> None:
+    (told,) = problems(text)
+    assert told.startswith(f"pinfold.toml: {problem}")
+    assert "TOKEN" not in told

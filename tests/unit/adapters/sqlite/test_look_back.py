@@ -1,0 +1,146 @@
+"""What looking back remembers in the ledger."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.fakes.clock import FakeClock
+from tests.fakes.evidence import evidence_of
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.alerts import SqliteOutbox
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
+from pinfold.adapters.sqlite.records import SqliteRecordStore
+from pinfold.domain.alert import Alert
+from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.target import parse_target
+from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
+from pinfold.usecases.quarantine import Quarantine
+
+NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=1)
+EVIDENCE = evidence_of()
+SERVED = Entry(
+    Action.FILE_SERVED,
+    NOON,
+    Actor("ci"),
+    index="main",
+    project="litellm",
+    version="1.82.8",
+    filename="litellm-1.82.8.tar.gz",
+    sha256="a" * 64,
+    decision="allow",
+)
+FILE = ServedFile("main", "litellm", "1.82.8", "litellm-1.82.8.tar.gz", "a" * 64)
+OF_PROJECT = EvidenceChange(1, "", project="litellm")
+CHANGED = ChangedDecision(
+    FILE, replace(SERVED, action=Action.DECISION_CHANGED, evidence_digest=EVIDENCE.digest()), EVIDENCE
+)
+ALERT = Alert("A-1", NOON, "decision.changed", "news")
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
+    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=False)
+    yield ledger
+    await ledger.close()
+
+
+async def serve(ledger: Database, *entries: Entry) -> None:
+    for entry in entries or (SERVED,):
+        await SqliteAuditLog(ledger).append(entry)
+
+
+async def test_files_are_remembered_once_an_index_from_the_audit_log_itself(ledger: Database) -> None:
+    store = SqliteLookBackStore(ledger)
+    await serve(ledger, SERVED, SERVED, replace(SERVED, index="strict"), replace(SERVED, action=Action.FILE_REFUSED))
+    assert await store.served(OF_PROJECT) == [FILE, replace(FILE, index="strict")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (EvidenceChange(1, "", project="litellm"), 2),
+        (EvidenceChange(1, "", project="requests"), 0),
+        (EvidenceChange(1, "", project="litellm", filename="litellm-1.82.8.tar.gz"), 1),
+        (EvidenceChange(1, "", sha256="a" * 64), 1),
+        (EvidenceChange(1, ""), 0),
+    ],
+)
+async def test_a_change_concerns_what_it_names(ledger: Database, change: EvidenceChange, expected: int) -> None:
+    await serve(ledger, SERVED, replace(SERVED, filename="litellm-1.82.9.tar.gz", sha256="b" * 64))
+    assert len(await SqliteLookBackStore(ledger).served(change)) == expected
+
+
+@pytest.mark.parametrize("target", ["litellm==1.82.8", "litellm-1.82.8.tar.gz", "sha256:" + "a" * 64])
+async def test_changes_of_records_note_themselves(ledger: Database, target: str) -> None:
+    await serve(ledger)
+    clock = FakeClock()
+    quarantine = Quarantine(SqliteRecordStore(ledger, clock), clock)
+    record = await quarantine.add(parse_target(target), "r", None, Actor("alice"))
+    store = SqliteLookBackStore(ledger)
+    change = await store.take(NOON, LATER)
+    assert change is not None
+    assert (change.cause, change.attempts) == (f"quarantine.add {record.id}", 1)
+    assert await store.served(change) == [FILE]
+    await store.settle(change.number)
+    assert await store.take(LATER, LATER) is None
+
+
+async def test_a_change_belongs_to_one_taker_until_its_time_is_up(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.note(["litellm"], "a feed")
+    taken = await asyncio.gather(*(SqliteLookBackStore(ledger).take(NOON, LATER) for _ in range(8)))
+    assert sum(one is not None for one in taken) == 1
+    again = await store.take(LATER, LATER)
+    assert again is not None
+    assert again.attempts == 2
+
+
+async def test_a_change_is_noted_once_while_nobody_looks_at_it_and_again_while_somebody_does(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    for _ in range(3):
+        await store.note(["litellm", "never-served"], "a feed")
+    first = await store.take(NOON, LATER)
+    assert first is not None
+    assert await store.take(NOON, LATER) is None
+    await store.note(None, "a feed")
+    second = await store.take(NOON, LATER)
+    assert second is not None
+    assert (second.project, second.number) == ("litellm", first.number + 1)
+
+
+async def test_a_changed_decision_its_evidence_and_its_alert_are_one_transaction(ledger: Database) -> None:
+    await serve(ledger)
+    store, log = SqliteLookBackStore(ledger), SqliteAuditLog(ledger)
+    assert await store.record([CHANGED], ALERT, ["log", "soc"])
+    (recorded,) = await log.search(AuditQuery(action="decision.changed"))
+    assert recorded.entry == CHANGED.entry
+    assert await log.evidence([EVIDENCE.digest()]) == {EVIDENCE.digest(): EVIDENCE}
+    assert [one.receiver for one in await SqliteOutbox(ledger).pending()] == ["log", "soc"]
+    assert await store.served(OF_PROJECT) == [replace(FILE, refused=True)]
+
+
+async def test_what_another_process_recorded_first_is_not_recorded_again(ledger: Database) -> None:
+    await serve(ledger)
+    stores = [SqliteLookBackStore(ledger) for _ in range(5)]
+    results = await asyncio.gather(*(store.record([CHANGED], ALERT, ["log"]) for store in stores))
+    assert sorted(results) == [False, False, False, False, True]
+    assert len(await SqliteAuditLog(ledger).search(AuditQuery(action="decision.changed"))) == 1
+    assert len(await SqliteOutbox(ledger).pending()) == 1
+
+
+async def test_a_file_that_is_served_after_all_stands_as_served(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.record([CHANGED], ALERT, [])
+    await serve(ledger)
+    assert await store.served(OF_PROJECT) == [FILE]
