@@ -222,7 +222,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             provenances=provenances,
             advisories=advisories,
             feeds=tuple(feeds),
-            refresh_feed=RefreshFeed(advisories, clock, telemetry),
+            refresh_feed=RefreshFeed(advisories, clock, telemetry, look_back_store.note),
             turns=turns,
             upstreams=upstreams,
             indexes=indexes,

@@ -1,6 +1,6 @@
 """The port to what looking back needs to remember: what was served, and what changed since."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,13 @@ from typing import Protocol
 from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.evidence import Evidence
+
+Noticed = Callable[[Collection[str] | None, str], Awaitable[None]]
+"""Hears of projects that other things are known of than before, or with None of all, and the cause in a few words."""
+
+
+async def nobody_asks(_projects: Collection[str] | None, _cause: str) -> None:
+    """Be told of changes, and let them pass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +10,7 @@ from pinfold.domain.listing import Listing, observe
 from pinfold.domain.project import Project
 from pinfold.ports.catalog import Catalog, Stored
 from pinfold.ports.clock import Clock
+from pinfold.ports.look_back import Noticed, nobody_asks
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
 from pinfold.usecases.indexes import Index, Source
@@ -43,14 +43,6 @@ class Found:
         return self.stored.listing
 
 
-Noticed = Callable[[Collection[str], str], Awaitable[None]]
-"""Hears of projects of which an upstream changed what it had said before, with the cause in a few words."""
-
-
-async def _nobody_asks(_projects: Collection[str], _cause: str) -> None:
-    return
-
-
 class ProjectFinder:
     """Asks an index's upstreams in order; the first that has a project provides it, alone.
 
@@ -58,7 +50,7 @@ class ProjectFinder:
     impostor's.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry, noticed: Noticed = _nobody_asks) -> None:
+    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry, noticed: Noticed = nobody_asks) -> None:
         self._catalog = catalog
         self._noticed = noticed
         self._clock = clock

@@ -103,6 +103,8 @@ class LookBack:
         index = self._indexes.get(file.index)
         if index is None:
             return None
+        # What is at hand is judged without any wait: requests have to get their turn in between.
+        await asyncio.sleep(0)
         found = await self._gate.judge_file(index, file.project, file.filename, file.sha256, awaited=INSPECTION)
         return None if found is None or found[1].refused is file.refused else found[1]
 

@@ -11,6 +11,7 @@ from pinfold.domain.advisory import Snapshot
 from pinfold.domain.errors import FeedError, InvalidAdvisory
 from pinfold.ports.advisories import AdvisoryStore, ChangeList, FeedSource, FeedState, Progress
 from pinfold.ports.clock import Clock
+from pinfold.ports.look_back import Noticed, nobody_asks
 from pinfold.ports.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,18 @@ class Refreshed:
     whole: bool
     """Whether they were read as a whole."""
     skipped: int = 0
+    projects: frozenset[str] | None = None
+    """Which projects other things are said of than before, where that is known."""
 
 
 class RefreshFeed:
     """Refreshes feeds; what cannot be taken over leaves the present snapshot in force."""
 
-    def __init__(self, store: AdvisoryStore, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self, store: AdvisoryStore, clock: Clock, telemetry: Telemetry, noticed: Noticed = nobody_asks
+    ) -> None:
         self._store = store
+        self._noticed = noticed
         self._clock = clock
         self._telemetry = telemetry
 
@@ -58,6 +64,8 @@ class RefreshFeed:
             await self._store.save(source.name, replace(state, failed_at=self._clock.now(), failure=str(error)))
             raise
         self._telemetry.feed(refreshed.snapshot, self._clock.now())
+        if refreshed.changed:
+            await self._noticed(refreshed.projects, f"advisory feed {source.name}")
         return refreshed
 
     async def _refresh(self, source: FeedSource, state: FeedState, progress: Progress) -> Refreshed:
@@ -87,7 +95,8 @@ class RefreshFeed:
         newest = max((state.newest, *listed.changed.values()))
         state = replace(state, changes_mark=listed.mark, newest=newest, checked_at=now, failed_at=None, failure="")
         await self._store.save(source.name, state)
-        return Refreshed(snapshot, snapshot.sha256 != state.snapshot.sha256 if state.snapshot else True, whole=False)
+        changed = state.snapshot is None or snapshot.sha256 != state.snapshot.sha256
+        return Refreshed(snapshot, changed, whole=False, projects=_projects(records))
 
     async def _unknown(self, feed: str, listed: ChangeList) -> list[str]:
         known = await self._store.modified(feed, list(listed.changed)) if listed.changed else {}
@@ -149,6 +158,13 @@ class RefreshFeed:
         )
         await self._store.save(source.name, state)
         return Refreshed(snapshot, snapshot.sha256 != before, whole=True, skipped=reading.skipped)
+
+
+def _projects(records: Iterable[Record]) -> frozenset[str] | None:
+    """Return the projects that records are about; None where one was withdrawn, and says no more what it was about."""
+    if not all(record.claims for record in records):
+        return None
+    return frozenset(project for record in records for project, _ in record.claims)
 
 
 @dataclass

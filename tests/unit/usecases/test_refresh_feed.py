@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -299,3 +299,23 @@ async def test_local_zip_is_read_again_only_when_it_is_another(site: Site, tmp_p
     with pytest.raises(FeedError, match="no zip and no folder"):
         await site.refresh(source)
     assert await site.ids() == ["MAL-2026-8"]
+
+
+class TestNotice:
+    async def test_whoever_looks_back_hears_of_the_projects_whose_records_changed(self, site: Site) -> None:
+        heard: list[tuple[Collection[str] | None, str]] = []
+
+        async def noticed(projects: Collection[str] | None, cause: str) -> None:
+            heard.append((projects, cause))
+
+        site.refresher = RefreshFeed(site.store, site.clock, PrometheusTelemetry(), noticed)
+        await site.refresh()
+        site.osv.put(a_record("MAL-2026-3"))
+        await site.refresh()
+        await site.refresh()
+        assert heard == [(None, "advisory feed osv"), ({"litellm"}, "advisory feed osv")]
+
+    async def test_a_withdrawn_record_does_not_say_any_more_what_it_was_about(self, site: Site) -> None:
+        await site.refresh()
+        site.osv.put({**a_record(), "withdrawn": "2026-03-24T11:00:00Z"})
+        assert (await site.refresh()).projects is None

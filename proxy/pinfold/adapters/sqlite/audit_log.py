@@ -22,8 +22,8 @@ from pinfold.ports.audit_log import AuditQuery
 
 T = TypeVar("T")
 
-PORTION = 5_000
-"""Entries that are read at once."""
+PORTION = 1_000
+"""Entries that are read at once: few enough for a server to go through between two requests."""
 _INSERT = f"INSERT INTO audit (seq, body, {QUOTED}) VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"  # noqa: S608 - our own names
 
 

@@ -77,7 +77,10 @@ class SqliteLookBackStore:
             return []
         sql = f'SELECT "index", project, version, filename, sha256, refused FROM served_file WHERE {column} = ?'  # noqa: S608 - one of three names
         rows = await self._ledger.read(lambda database: database.execute(sql, [text]).fetchall())
-        return [ServedFile(*columns, bool(refused)) for *columns, refused in rows]
+        return [
+            ServedFile(index, project, version, filename, sha256, bool(refused))
+            for index, project, version, filename, sha256, refused in rows
+        ]
 
     async def record(self, changed: Sequence[ChangedDecision], alert: Alert, receivers: Collection[str]) -> bool:
         """Enter changed decisions in the audit log and the alert in the outbox, in one transaction."""
