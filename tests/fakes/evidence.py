@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from pinfold.domain.advisory import Advisories, Snapshot
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
+from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
@@ -50,5 +51,6 @@ def evidence_of(file: File | None = None, **changes: object) -> Evidence:
         provenance=Known(Unattested()),
         history=Known(ProvenanceHistory()),
         advisories=Known(Advisories((SNAPSHOT,))),
+        inspection=Known(Inspection(inspector=1)),
     )
     return replace(evidence, **changes)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pinfold.cli.invocation import REFUSED, Command, Invocation
 from pinfold.cli.parameters import TargetType
 from pinfold.cli.terminal import Line, Painted, Text, table
 from pinfold.cli.verdicts import WORDS, file_lines, marks
-from pinfold.domain.decision import Effect
+from pinfold.domain.decision import Effect, Verdict
 from pinfold.domain.duration import short_duration
 from pinfold.domain.errors import InvalidSettings
 from pinfold.domain.project import StatusMarker
@@ -81,7 +81,7 @@ def _releases(explanation: "Explanation", *, everything: bool) -> Iterator[Line]
     shown = [
         release
         for position, release in enumerate(explanation.releases)
-        if everything or position < NEWEST or release.gravest.decision.effect is not Effect.ALLOW
+        if everything or position < NEWEST or _told(release) is not None
     ]
     if shown:
         yield ""
@@ -102,6 +102,13 @@ def _releases(explanation: "Explanation", *, everything: bool) -> Iterator[Line]
 def _row(release: "ExplainedRelease") -> list[Text]:
     gravest, refused, all_files = release.gravest, len(release.refused), len(release.files)
     count = str(all_files) if refused in (0, all_files) else f"{refused} of {all_files}"
-    deciding = gravest.decision.deciding
-    why = [f"{deciding.rule}: {deciding.finding.reason}"] if deciding else []
-    return [release.version or "-", count, WORDS[gravest.decision.effect], "; ".join([*why, *marks(release.files)])]
+    told = _told(release)
+    why = [f"{told.rule}: {told.finding.reason}"] if told else []
+    word = WORDS[gravest.decision.effect if told else Effect.ALLOW]
+    return [release.version or "-", count, word, "; ".join([*why, *marks(release.files)])]
+
+
+def _told(release: "ExplainedRelease") -> Verdict | None:
+    """Return the verdict that there is to tell of a release: what is only left open until somebody asks is not one."""
+    deciding = release.gravest.decision.deciding
+    return None if deciding and deciding.finding.pending and not release.refused else deciding

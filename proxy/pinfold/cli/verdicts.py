@@ -58,7 +58,7 @@ def _mark(verdict: Verdict) -> str:
         return f"{verdict.rule} waived by {verdict.waiver}"
     if verdict.mode is Mode.OBSERVE and verdict.effect is not Effect.ALLOW:
         return f"{verdict.rule} observed: would {verdict.effect.label}"
-    if verdict.counts is Effect.WARN:
+    if verdict.counts is Effect.WARN and not verdict.finding.pending:
         return f"{verdict.rule} warns: {verdict.finding.reason}"
     return ""
 

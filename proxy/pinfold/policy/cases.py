@@ -15,6 +15,7 @@ from pinfold.domain.advisory import Advisories
 from pinfold.domain.decision import Decision, Effect
 from pinfold.domain.errors import InvalidCases, InvalidName
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
+from pinfold.domain.inspection import Inspection, Kind, Observation
 from pinfold.domain.listing import Sighting
 from pinfold.domain.names import newest_release, normalise, parse_filename
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
@@ -59,6 +60,9 @@ def _outcome(words: str) -> str:
 ExpectedOutcome = Annotated[str, AfterValidator(_outcome)]
 
 
+ObservedKind = Annotated[Kind, Field(strict=False)]
+
+
 class FileFacts(Table):
     """What is a matter of record about one file of a case; times that lie after the moment of asking do not count."""
 
@@ -70,6 +74,10 @@ class FileFacts(Table):
     """When an installation would first have seen it: at its upload, unless the case is about coming late."""
     vanished: AwareDatetime | None = None
     """When the upstream took it away."""
+    observed: Annotated[tuple[ObservedKind, ...], Field(strict=False)] = ()
+    """What an inspection observes in it."""
+    brings: Annotated[tuple[ObservedKind, ...], Field(strict=False)] = ()
+    """What an inspection finds new in it, against the release before."""
     attested_by: PublisherTable | None = None
     """Who published it, by valid attestations; without a publisher the index says that there are none."""
 
@@ -191,6 +199,9 @@ def evidence_at(case: Case, facts: FileFacts, at: datetime, *, replaces: str | N
             else StatusSighting(UpstreamStatus(), None)
         ),
         provenance=Known(_provenance(facts)),
+        inspection=Known(
+            Inspection(inspector=0, observations=_observations(facts.observed), news=_observations(facts.brings))
+        ),
         history=Known(
             ProjectHistory(
                 AttestedFile(_file(case, each), (_publisher(each.attested_by),))
@@ -200,6 +211,10 @@ def evidence_at(case: Case, facts: FileFacts, at: datetime, *, replaces: str | N
         ),
         advisories=Known(Advisories() if case.private_upstream else assessment.of(file)),
     )
+
+
+def _observations(kinds: Collection[Kind]) -> tuple[Observation, ...]:
+    return tuple(Observation(kind, "says the case") for kind in kinds)
 
 
 def _file(case: Case, facts: FileFacts) -> File:
