@@ -1,16 +1,17 @@
 """Measure the audit log: appends, storage per entry, and whether either changes as the log grows.
 
-    python tests/bench/audit_log.py [ENTRIES] [FOLDER]
+    python tests/bench/audit_log.py [ENTRIES] [--folder FOLDER] [--tree-only]
 
 The log is filled on a fast path, which writes rows and tiles as appending does, with nothing durable in between; real
-appends are measured at each size on the way. Ten million entries take an hour and some 15 GB.
+appends are measured at each size on the way. Ten million entries take an hour and some 20 GB; with --tree-only they are
+bare bodies in one column, which takes minutes and some 2 GB, and shows the tree's part.
 """
 
+import argparse
 import asyncio
 import hashlib
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -56,8 +57,8 @@ def entry(number: int) -> Entry:
     )
 
 
-def fill(path: Path, keys: SigningKeys, numbers: range) -> None:
-    """Append entries in large transactions that are not synced."""
+def fill(path: Path, keys: SigningKeys, numbers: range, *, bare: bool) -> None:
+    """Append entries in a large transaction that is not synced."""
     connection = sqlite3.connect(path, isolation_level=None)
     with sqlite_utils.Database(connection) as database:
         for pragma in ("synchronous=OFF", "cache_size=-400000", "temp_store=MEMORY"):
@@ -65,22 +66,36 @@ def fill(path: Path, keys: SigningKeys, numbers: range) -> None:
         tree = AuditTree(keys)
         database.execute("BEGIN IMMEDIATE")
         tree.begin(database)
-        for number in numbers:
-            append_entry(database, entry(number))
+        if bare:
+            database.conn.executemany(
+                "INSERT INTO audit (seq, time, action, actor, body) VALUES (?, '', '', '', ?)",
+                ((number + 1, b"%d" % number) for number in numbers),
+            )
+        else:
+            for number in numbers:
+                append_entry(database, entry(number))
         tree.end(database)
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-async def measure(path: Path, keys: SigningKeys) -> tuple[float, float]:
-    """Return the median milliseconds of an append on its own, and the appends a second of many tasks."""
-    ledger, _ = await open_ledger(path, keys)
+async def measure(path: Path, keys: SigningKeys) -> tuple[float, float, float]:
+    """Return the median milliseconds of an append on its own, those in the tree, and the appends a second of tasks."""
+    ledger, tree = await open_ledger(path, keys)
     log = SqliteAuditLog(ledger)
-    alone = []
+    alone, in_tree, end = [], [], tree.end
+
+    def timed(database: sqlite_utils.Database) -> None:
+        begun = time.perf_counter()
+        end(database)
+        in_tree.append(time.perf_counter() - begun)
+
+    tree.end = timed  # type: ignore[method-assign]
     for number in range(SINGLE):
         begun = time.perf_counter()
         await log.append(entry(number))
         alone.append(time.perf_counter() - begun)
+    tree.end = end  # type: ignore[method-assign]
 
     async def task() -> None:
         for number in range(EACH):
@@ -90,7 +105,7 @@ async def measure(path: Path, keys: SigningKeys) -> tuple[float, float]:
     await asyncio.gather(*(task() for _ in range(TASKS)))
     rate = TASKS * EACH / (time.perf_counter() - begun)
     await ledger.close()
-    return statistics.median(alone) * 1000, rate
+    return statistics.median(alone) * 1000, statistics.median(in_tree) * 1000, rate
 
 
 def tables(path: Path) -> Iterator[tuple[str, int]]:
@@ -106,20 +121,26 @@ def tables(path: Path) -> Iterator[tuple[str, int]]:
 
 def main() -> None:
     """Fill a log step by step, and print what is measured on the way."""
-    most = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as folder:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("entries", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--folder")
+    parser.add_argument("--tree-only", action="store_true")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         path, keys = Path(folder) / "ledger.db", SigningKeys(Path(folder) / "keys")
         asyncio.run(measure(path, keys))
         size = SINGLE + TASKS * EACH
-        print("entries      ms/append  appends/s with 64 tasks  bytes/entry in the file", flush=True)
-        for target in [target for target in MEASURED if target <= most]:
+        print("entries      ms/append  of it in the tree  appends/s with 64 tasks  bytes/entry in the file", flush=True)
+        for target in [target for target in MEASURED if target <= chosen.entries]:
             while size < target:
                 upto = min(size + PORTION, target)
-                fill(path, keys, range(size, upto))
+                fill(path, keys, range(size, upto), bare=chosen.tree_only)
                 size = upto
-            alone, rate = asyncio.run(measure(path, keys))
+            alone, in_tree, rate = asyncio.run(measure(path, keys))
             size += SINGLE + TASKS * EACH
-            print(f"{size:<12} {alone:<10.2f} {rate:<24.0f} {path.stat().st_size / size:.0f}", flush=True)
+            print(
+                f"{size:<12} {alone:<10.2f} {in_tree:<18.2f} {rate:<24.0f} {path.stat().st_size / size:.0f}", flush=True
+            )
         for name, amount in tables(path):
             print(f"{name}: {amount / size:.1f} bytes of content an entry")
 

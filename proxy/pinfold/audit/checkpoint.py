@@ -138,8 +138,12 @@ class LogKeys:
         return through is None or size <= through
 
 
+def read_checkpoint(note: bytes) -> Checkpoint:
+    """Return what a note says, whoever signed it; raises InvalidNote where it is no checkpoint."""
+    return Checkpoint.parse(note.decode(errors="replace").rpartition("\n\n")[0] + "\n")
+
+
 def _is_change(note: bytes) -> bool:
     """Tell whether a note names a key to follow and is signed by it, whoever else signed."""
-    text = note.decode(errors="replace").rpartition("\n\n")[0] + "\n"
-    successor = Checkpoint.parse(text).successor
-    return successor is not None and open_note(note, [successor]).text == text
+    successor = read_checkpoint(note).successor
+    return successor is not None and bool(open_note(note, [successor]))

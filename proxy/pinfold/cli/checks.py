@@ -14,8 +14,10 @@ from pathlib import Path
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.sigstore.verifier import SigstoreVerifier
+from pinfold.adapters.sqlite.audit_tree import latest_checkpoint
 from pinfold.adapters.sqlite.integrity import find_damage
 from pinfold.adapters.system_clock import SystemClock
+from pinfold.audit.checkpoint import read_checkpoint
 from pinfold.bootstrap import Installation, open_installation
 from pinfold.cli.terminal import moment
 from pinfold.domain.duration import short_duration
@@ -136,7 +138,8 @@ async def _check_running(settings: Settings) -> list[Check]:
             answers = await asyncio.gather(*(_check_upstream(settings, upstream) for upstream in upstreams))
             newest = [newest for _, newest in answers if newest is not None]
             feeds = await _check_feeds(installation)
-            return [*(check for check, _ in answers), *feeds, await _check_clock(installation, newest)]
+            ends = [await _check_audit_log(installation), await _check_clock(installation, newest)]
+            return [*(check for check, _ in answers), *feeds, *ends]
     except PinfoldError as error:
         return [Check("start", State.FAIL, str(error))]
 
@@ -207,6 +210,17 @@ async def _check_feeds(installation: Installation) -> list[Check]:
         else:
             found.append(Check(f"feed {feed.name}", State.OK, told))
     return found
+
+
+async def _check_audit_log(installation: Installation) -> Check:
+    """Tell by which key the audit log is known, and whether anything could show that it was rewritten."""
+    note = await latest_checkpoint(installation.ledger)
+    found = f"{read_checkpoint(note).size} entries, signed by {installation.audit_tree.verifier}"
+    audit = installation.settings.audit
+    if audit.checkpoint_file is None and audit.checkpoint_url is None:
+        advice = "let checkpoints be kept elsewhere, by [audit] checkpoint_file or checkpoint_url"
+        return Check("audit log", State.WARN, f"{found}; no checkpoint of it is kept elsewhere", advice)
+    return Check("audit log", State.OK, found)
 
 
 async def _check_clock(installation: Installation, newest: list[datetime]) -> Check:

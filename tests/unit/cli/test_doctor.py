@@ -44,6 +44,7 @@ def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
         "feeds",
         "trust root",
         "upstream pypi",
+        "audit log",
         "clock",
     }
     assert set(states(document).values()) <= {"ok", "warn"}
@@ -51,6 +52,20 @@ def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
     assert lines[0].startswith("ok    configuration   no document, so the defaults, PINFOLD_")
     assert lines[0].endswith(", PINFOLD_UPSTREAMS__PYPI__URL")
     assert any(line.startswith("ok    upstream pypi   http://127.0.0.1:") and line.endswith(" ms") for line in lines)
+
+
+def test_the_public_key_of_the_audit_log_is_told_and_that_nothing_keeps_its_checkpoints(
+    index: FakeUpstream, run: Run, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer("quarantine", "list")
+    key = run("audit", "key").stdout.strip()
+    (check,) = (each for each in answer("doctor")["checks"] if each["subject"] == "audit log")
+    assert (check["state"], check["found"]) == (
+        "warn",
+        f"0 entries, signed by {key}; no checkpoint of it is kept elsewhere",
+    )
+    monkeypatch.setenv("PINFOLD_AUDIT__CHECKPOINT_FILE", "kept")
+    assert states(answer("doctor"))["audit log"] == "ok"
 
 
 def test_every_problem_of_the_configuration_is_told(run: Run) -> None:

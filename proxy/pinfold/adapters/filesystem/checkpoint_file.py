@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pinfold.adapters.filesystem.durable import sync_folder
 from pinfold.adapters.filesystem.errors import store_errors
-from pinfold.audit.checkpoint import Checkpoint
+from pinfold.audit.checkpoint import Checkpoint, read_checkpoint
 from pinfold.audit.kept import split_notes
 from pinfold.audit.note import MAX_NOTE_BYTES
 from pinfold.domain.errors import InvalidNote, StoreError
@@ -65,6 +65,6 @@ class CheckpointFile:
 
 def _told(note: bytes) -> Checkpoint | None:
     try:
-        return Checkpoint.parse(note.decode(errors="replace").rpartition("\n\n")[0] + "\n")
+        return read_checkpoint(note)
     except InvalidNote:
         return None

@@ -53,6 +53,13 @@ class AuditTree:
         self._tree = CompactRange()
         self._note = b""
 
+    @property
+    def verifier(self) -> Verifier:
+        """The public key of the latest transaction; raises StoreError before there was one."""
+        if self._signer is None:
+            raise StoreError("the audit log was not looked at yet")
+        return self._signer.verifier
+
     def begin(self, database: sqlite_utils.Database) -> None:
         """Take up the tree where the latest transaction left it; make the first key where there is none."""
         self._follow(database)
