@@ -24,17 +24,20 @@ class Versions:
     ordered: tuple[Version, ...]
     texts: tuple[str, ...]
     """The canonical spellings, in the same order."""
+    known: frozenset[str]
+    """The same, for look-ups."""
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Versions":
         """Sort versions; what is no PEP 440 version has no place in any range."""
         parsed = sorted((version, text) for text in set(texts) if (version := parse_version(text)) is not None)
-        return cls(tuple(version for version, _ in parsed), tuple(text for _, text in parsed))
+        spelled = tuple(text for _, text in parsed)
+        return cls(tuple(version for version, _ in parsed), spelled, frozenset(spelled))
 
 
 def affected(claim: Claim, versions: Versions) -> set[str]:
     """Return which of a project's versions a claim means: those that it lists, and those in any of its ranges."""
-    found = {text for text in versions.texts if text in claim.versions}
+    found = set(claim.versions & versions.known)
     for events in claim.ranges:
         found.update(_within(events, versions))
     return found

@@ -34,7 +34,7 @@ def advisories(database: sqlite_utils.Database) -> None:
             id TEXT NOT NULL,
             content BLOB NOT NULL
         ) STRICT;
-        CREATE INDEX claim_project ON claim (generation, project);
+        CREATE INDEX claim_project ON claim (generation, project, id);
         CREATE INDEX claim_id ON claim (generation, id);
         """
     )
