@@ -39,6 +39,11 @@ def canonical_bytes(seq: int, entry: Entry) -> bytes:
     return _encoder.encode({"v": 1, "seq": seq, "entry": _plain(entry)})
 
 
+def canonical_verdicts(entry: Entry) -> bytes:
+    """Return the bytes of an entry's verdicts, as they are within its canonical bytes."""
+    return _encoder.encode(_plain(entry.verdicts))
+
+
 def from_canonical(data: bytes) -> Recorded:
     """Return the entry that canonical bytes hold; raise ValueError for anything else."""
     try:

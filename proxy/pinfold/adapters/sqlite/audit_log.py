@@ -11,6 +11,7 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
 from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
+from pinfold.adapters.sqlite.audit_verdicts import cut_out
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence
 from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
@@ -24,13 +25,14 @@ T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
-_INSERT = f"INSERT INTO audit (seq, body, {QUOTED}) VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"  # noqa: S608 - our own names
+_VALUES = ", ".join("?" * (4 + len(COLUMNS)))
+_INSERT = f"INSERT INTO audit (seq, body, verdicts, verdicts_at, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
 
 
 def append_entry(database: sqlite_utils.Database, entry: Entry) -> int:
     """Append an entry in the transaction that is open, and return its number."""
     (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
-    database.execute(_INSERT, [seq, canonical_bytes(seq, entry), *column_values(entry)])
+    database.execute(_INSERT, [seq, *cut_out(database, canonical_bytes(seq, entry), entry), *column_values(entry)])
     return int(seq)
 
 
@@ -93,7 +95,7 @@ class SqliteAuditLog:
 def _entries(database: sqlite_utils.Database, numbers: Sequence[int]) -> list[Recorded]:
     """Return entries by their numbers, in the order of these."""
     rows = database.execute(
-        "SELECT body FROM json_each(?) AS wanted JOIN audit ON audit.seq = wanted.value ORDER BY wanted.key",
+        "SELECT body FROM json_each(?) AS wanted JOIN audit_entry ON seq = wanted.value ORDER BY wanted.key",
         [json.dumps(numbers)],
     )
     return [from_canonical(body) for (body,) in rows]
@@ -107,5 +109,5 @@ def _before(database: sqlite_utils.Database, moment: str) -> int:
 
 
 def _following(database: sqlite_utils.Database, last: int) -> list[Recorded]:
-    rows = database.execute("SELECT body FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", [last, PORTION])
+    rows = database.execute("SELECT body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, PORTION])
     return [from_canonical(body) for (body,) in rows]

@@ -117,6 +117,10 @@ class LogReader:
             found = self._one("SELECT total(length(hashes)) FROM audit_tile")
             return (size or (0,))[0], int((found or (0,))[0])
 
+    def verdict_sets(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield digest and text of each set of verdicts."""
+        yield from self._database.execute("SELECT digest, text FROM audit_verdicts ORDER BY id")
+
     def blocks(self, state: LogState, first: int, last: int, columns: str = "body, seq") -> Iterator[StoredBlock]:
         """Yield what is stored of the entries from `first` to `last`, a tile at a time.
 
@@ -151,7 +155,7 @@ class LogReader:
         return None if row is None else row[0]
 
     def _rows(self, first: int, last: int, columns: str) -> list[tuple[Any, ...]]:
-        sql = f"SELECT {columns} FROM audit WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - our own names
+        sql = f"SELECT {columns} FROM audit_entry WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - our own names
         return self._database.execute(sql, [first, last]).fetchall()
 
     def _check_pruned(self, state: LogState) -> None:

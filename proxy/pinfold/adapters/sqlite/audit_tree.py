@@ -154,7 +154,7 @@ def _checkpoint(signer: Signer, tree: CompactRange) -> Checkpoint:
 
 def _leaves_after(database: sqlite_utils.Database, size: int) -> list[bytes]:
     """Return the leaf hashes of the next entries, which follow each other without a gap."""
-    rows = database.execute("SELECT seq, body FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", [size, _PORTION])
+    rows = database.execute("SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [size, _PORTION])
     leaves = []
     for expected, (seq, body) in enumerate(rows, size + 1):
         if seq != expected:

@@ -308,3 +308,26 @@ def looking_back(database: sqlite_utils.Database) -> None:
         CREATE INDEX alert_delivery_due ON alert_delivery (receiver, next_at) WHERE NOT dead;
         """
     )
+
+
+@ledger()
+def audit_verdicts(database: sqlite_utils.Database) -> None:
+    """Store sets of verdicts once; `audit_entry` has the whole canonical bytes of the entries that refer to them."""
+    database.executescript(
+        """
+        CREATE TABLE audit_verdicts (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            text BLOB NOT NULL
+        ) STRICT;
+        ALTER TABLE audit ADD COLUMN verdicts INTEGER;
+        ALTER TABLE audit ADD COLUMN verdicts_at INTEGER;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference,
+                iif(verdicts IS NULL, body, CAST(
+                    substr(body, 1, verdicts_at) || coalesce(text, '') || substr(body, verdicts_at + 1)
+                AS BLOB)) AS body
+            FROM audit LEFT JOIN audit_verdicts ON id = verdicts;
+        """
+    )

@@ -20,10 +20,17 @@ from pinfold.domain.audit_entry import Action, Actor, Entry
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
 
+VERDICTS = ({"rule": "minimum-age", "outcome": "pass", "effect": "allow"},)
+
 
 def entry(number: int) -> Entry:
     return Entry(
-        Action.FILE_SERVED, NOON + timedelta(minutes=number), Actor("ci"), project="six", version=f"1.{number}"
+        Action.FILE_SERVED,
+        NOON + timedelta(minutes=number),
+        Actor("ci"),
+        project="six",
+        version=f"1.{number}",
+        verdicts=VERDICTS,
     )
 
 

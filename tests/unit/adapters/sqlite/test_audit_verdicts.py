@@ -1,0 +1,69 @@
+import asyncio
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import sqlite_utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_of
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.audit.canonical import canonical_bytes
+from pinfold.domain.audit_entry import Entry
+
+TEXT = st.text(max_size=60) | st.sampled_from(["\0", "\ud800", "é", '"verdicts":[]', "[]", str(list(VERDICTS))])
+JSON = st.recursive(
+    TEXT | st.integers() | st.booleans(), lambda inner: st.dictionaries(TEXT, inner, max_size=3), max_leaves=5
+)
+
+
+def stored(entries: list[Entry]) -> tuple[list[bytes], list[bytes], int]:
+    """Return what is read of entries, what is kept of them, and how many sets of verdicts there are."""
+    with sqlite_utils.Database(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        schema.ledger.apply(database)
+        for one in entries:
+            append_entry(database, one)
+        read = [body for (body,) in database.execute("SELECT body FROM audit_entry ORDER BY seq")]
+        kept = [body for (body,) in database.execute("SELECT body FROM audit ORDER BY seq")]
+        (sets,) = database.execute("SELECT count(*) FROM audit_verdicts").fetchone()
+        return read, kept, sets
+
+
+def test_a_set_that_recurs_is_stored_once() -> None:
+    entries = [entry(number) for number in range(50)]
+    read, kept, sets = stored(entries)
+    assert read == [canonical_bytes(seq, one) for seq, one in enumerate(entries, 1)]
+    assert sets == 1
+    assert all(b"minimum-age" not in body for body in kept)
+
+
+def test_an_entry_without_verdicts_is_kept_whole() -> None:
+    read, kept, sets = stored([replace(entry(1), verdicts=())])
+    assert (read, sets) == (kept, 0)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.dictionaries(TEXT, TEXT, max_size=3), max_size=3), st.dictionaries(TEXT, JSON, max_size=3), TEXT)
+def test_what_is_read_is_canonical_whatever_strangers_send(
+    verdicts: list[dict[str, str]], details: dict[str, object], name: str
+) -> None:
+    one = replace(entry(1), verdicts=tuple(verdicts), details=details, filename=name)
+    read, _, _ = stored([one, one])
+    assert read == [canonical_bytes(1, one), canonical_bytes(2, one)]
+
+
+def test_sets_are_shared_between_processes(tmp_path: Path) -> None:
+    async def append() -> int:
+        for number in range(3):
+            ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+            await ledger.write(lambda database, number=number: append_entry(database, entry(number)))
+            await ledger.close()
+        with sqlite3.connect(ledger_of(tmp_path)) as connection:
+            (sets,) = connection.execute("SELECT count(*) FROM audit_verdicts").fetchone()
+        connection.close()
+        return int(sets)
+
+    assert asyncio.run(append()) == 1
