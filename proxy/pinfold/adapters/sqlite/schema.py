@@ -271,14 +271,6 @@ def looking_back(database: sqlite_utils.Database) -> None:
             SELECT project, filename, sha256, "index", version FROM audit
             WHERE action = 'file.served' AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
                 AND "index" IS NOT NULL;
-        CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
-        WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
-            AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
-        BEGIN
-            INSERT INTO served_file (project, filename, sha256, "index", version)
-                VALUES (NEW.project, NEW.filename, NEW.sha256, NEW."index", NEW.version)
-                ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
-        END;
         CREATE TABLE evidence_change (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
             cause TEXT NOT NULL,
@@ -288,6 +280,18 @@ def looking_back(database: sqlite_utils.Database) -> None:
             attempts INTEGER NOT NULL DEFAULT 0,
             taken_until TEXT
         ) STRICT;
+        CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
+        WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
+            AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
+        BEGIN
+            INSERT INTO evidence_change (cause, project, filename, sha256)
+                SELECT 'file.served while it was being refused', project, filename, sha256 FROM served_file
+                WHERE project = NEW.project AND filename = NEW.filename AND sha256 = NEW.sha256
+                    AND "index" = NEW."index" AND refused = 1;
+            INSERT INTO served_file (project, filename, sha256, "index", version)
+                VALUES (NEW.project, NEW.filename, NEW.sha256, NEW."index", NEW.version)
+                ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
+        END;
         CREATE TRIGGER record_changes_evidence AFTER INSERT ON audit
         WHEN NEW.action IN ('quarantine.add', 'quarantine.release', 'quarantine.reject', 'waiver.add', 'waiver.revoke',
             'publisher.pin', 'publisher.accept', 'publisher.revoke')

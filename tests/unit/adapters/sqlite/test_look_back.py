@@ -138,9 +138,16 @@ async def test_what_another_process_recorded_first_is_not_recorded_again(ledger:
     assert len(await SqliteOutbox(ledger).pending()) == 1
 
 
-async def test_a_file_that_is_served_after_all_stands_as_served(ledger: Database) -> None:
+async def test_a_file_that_was_on_its_way_when_it_was_refused_stands_as_served_and_is_looked_at_again(
+    ledger: Database,
+) -> None:
     await serve(ledger)
     store = SqliteLookBackStore(ledger)
+    assert await store.take(NOON, LATER) is None
     await store.record([CHANGED], ALERT, [])
     await serve(ledger)
     assert await store.served(OF_PROJECT) == [FILE]
+    again = await store.take(NOON, LATER)
+    assert again is not None
+    assert again.cause == "file.served while it was being refused"
+    assert await store.served(again) == [FILE]
