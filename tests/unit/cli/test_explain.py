@@ -44,7 +44,7 @@ def test_a_project_is_told_by_release_newest_first(litellm: dict[str, FakeFile],
     result = run("explain", "LiteLLM")
     lines = [line.split(maxsplit=3) for line in result.stdout.splitlines()]
     assert result.stdout.startswith("litellm in index main, by policy baseline (")
-    (row,) = [line for line in lines if line[0] == "1.82.8"]
+    (row,) = [line for line in lines if line[:1] == ["1.82.8"]]
     assert row[1:3] == ["1", "quarantined"]
     assert row[3].startswith("minimum-age: uploaded 3 h ago, needs 3 d")
     assert ["1.60.19", "1", "allowed"] in lines
