@@ -10,6 +10,7 @@ bare bodies in one column, which takes minutes and some 2 GB, and shows the tree
 import argparse
 import asyncio
 import hashlib
+import resource
 import sqlite3
 import statistics
 import tempfile
@@ -21,13 +22,21 @@ from pathlib import Path
 import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite.audit_export import export_jsonl
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog, append_entry
+from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
+from pinfold.adapters.sqlite.audit_verify import verify_store
+from pinfold.audit.note import Verifier
 from pinfold.domain.audit_entry import Action, Actor, Entry
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
 PORTION = 50_000
 MEASURED = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000)
+RULES = (
+    *("quarantined", "private-name", "hash-changed", "known-malware", "vanished", "upstream-status", "provenance"),
+    *("provenance-downgrade", "contents", "minimum-age", "known-vulnerability"),
+)
 SINGLE, TASKS, EACH = 200, 64, 30
 
 
@@ -48,9 +57,7 @@ def entry(number: int) -> Entry:
         filename=f"{project}-{version}-py3-none-any.whl",
         sha256=sha256,
         decision="allow",
-        verdicts=tuple(
-            {"rule": rule, "outcome": "pass", "effect": "allow"} for rule in ("minimum-age", "known-malware")
-        ),
+        verdicts=tuple({"rule": rule, "outcome": "pass", "effect": "allow"} for rule in RULES),
         policy_digest="b" * 64,
         evidence_digest=hashlib.sha256(sha256.encode()).hexdigest(),
         reference=f"D-{number:08d}",
@@ -141,6 +148,17 @@ def main() -> None:
             print(
                 f"{size:<12} {alone:<10.2f} {in_tree:<18.2f} {rate:<24.0f} {path.stat().st_size / size:.0f}", flush=True
             )
+        with LogReader.open(path) as reader:
+            begun, state = time.perf_counter(), reader.state()
+            exported = sum(map(len, export_jsonl(reader, state, 1)))
+            seconds = time.perf_counter() - begun
+            print(f"export: {size / seconds:.0f} entries/s, {exported / size:.0f} bytes an entry")
+            if not chosen.tree_only:
+                begun = time.perf_counter()
+                answer = verify_store(reader, [Verifier.parse(state.present_key)])
+                seconds = time.perf_counter() - begun
+                print(f"verify: {size / seconds:.0f} entries/s, {'whole' if answer.ok else answer.problems[0].text}")
+        print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB of memory")
         for name, amount in tables(path):
             print(f"{name}: {amount / size:.1f} bytes of content an entry")
 
