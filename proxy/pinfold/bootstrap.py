@@ -204,8 +204,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             stack.push_async_callback(webhook.aclose)
         outbox, turns = SqliteOutbox(ledger), Turns(data.root)
         names = ProjectNames(clock)
-        for closing in (finder.close, names.close, fetcher.close, metadata.close, provenances.close, inspections.close):
-            stack.push_async_callback(closing)
+        for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
+            stack.push_async_callback(closing.close)
         yield Installation(
             settings=settings,
             data=data,

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -9,6 +10,9 @@ import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.upstream import FakeUpstream, Fault
 
+from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.records import Waiver
+from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.file_content import HELD_BACK
 
@@ -28,7 +32,7 @@ async def upstream():
 
 @pytest.fixture
 async def pinfold(upstream, tmp_path):
-    overrides = {"upstreams.pypi.url": upstream.url, "feeds.osv.source": ""}
+    overrides = {"upstreams.pypi.url": upstream.url, "upstreams.pypi.freshness": "0s", "feeds.osv.source": ""}
     for index, params in {"main": "{ }", "mild": '{ ignore = ["new-start-up-hook"] }'}.items():
         path = tmp_path / f"{index}.toml"
         path.write_text(POLICY.format(params=params))
@@ -154,3 +158,66 @@ async def test_a_second_release_of_the_same_wave_is_not_held_against_the_first(p
     answer = await pinfold.get(address(second))
     assert answer.status == 403
     assert "unlike widget-1.0-py3-none-any.whl; last good 1.0" in answer.reason
+
+
+async def yanked(pinfold, version):
+    """Return why a page says that a release must not be used, as soon as it says so."""
+    for _ in range(500):
+        page = await pinfold.get("/simple/widget/", Accept="application/vnd.pypi.simple.v1+json")
+        (file,) = (file for file in json.loads(page.body)["files"] if f"-{version}-" in file["filename"])
+        if file["yanked"]:
+            return file["yanked"]
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"the page goes on listing {version}")
+
+
+async def test_a_new_release_of_what_is_in_use_is_inspected_before_anybody_asks_for_it(pinfold, upstream):
+    used = release(upstream, "1.1", hook=False)
+    assert (await pinfold.get(address(used))).status == 200
+    release(upstream, "1.2")
+    assert "quarantined by contents: new-start-up-hook" in await yanked(pinfold, "1.2")
+    unpinned = await pinfold.get("/simple/widget/", Accept="application/vnd.pypi.simple.v1+json")
+    assert unpinned.body.count(b'"yanked":false') == 2
+
+
+async def test_nothing_of_a_project_that_nobody_uses_is_fetched_ahead(pinfold, upstream):
+    file = release(upstream)
+    await pinfold.get("/simple/widget/")
+    await asyncio.sleep(0.2)
+    assert upstream.requests_for(file) == []
+
+
+async def test_an_archive_that_cannot_be_inspected_is_held_and_not_asked_about_again(pinfold, upstream):
+    file = upstream.add_file("broken", "1.0", content=b"this is no zip archive" * 10)
+    for _ in range(2):
+        answer = await pinfold.get(address(file))
+        assert answer.status == 403
+        assert "quarantined by contents: unreadable-archive" in answer.reason
+    assert b'pinfold_inspection_seconds_count{outcome="incomplete"} 1.0' in (await pinfold.get("/metrics")).body
+
+
+async def test_a_predecessor_that_cannot_be_had_leaves_the_question_open(pinfold, upstream):
+    file = release(upstream, small=True)
+    before = next(iter(upstream._projects["widget"].files.values()))
+    upstream.befall(before, Fault(status=503))
+    answer = await pinfold.get(address(file))
+    assert answer.status == 403
+    assert "widget-1.0-py3-none-any.whl, which it would be compared with, cannot be had" in answer.reason
+    upstream.recover()
+    assert "new-start-up-hook" in (await pinfold.get(address(file))).reason
+
+
+async def test_a_hook_that_the_release_before_had_as_well_passes_once_that_one_was_accepted(pinfold, upstream):
+    first, second = release(upstream, "1.1", small=True), release(upstream, "1.2", small=True)
+    assert (await pinfold.get(address(first))).status == 403
+    accepted = Waiver(
+        "W-1",
+        parse_target("widget==1.1"),
+        "contents",
+        "ours",
+        "alice",
+        NOW - timedelta(hours=1),
+        NOW + timedelta(days=1),
+    )
+    await pinfold.installation.records.add_waiver(accepted, Entry(Action.WAIVER_ADD, NOW, Actor("alice")))
+    assert (await pinfold.get(address(second))).status == 200

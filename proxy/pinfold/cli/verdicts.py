@@ -15,7 +15,7 @@ from pinfold.domain.records import RecordState
 from pinfold.policy.rules.quarantined import Quarantined
 
 if TYPE_CHECKING:
-    from pinfold.usecases.decide import JudgedFile, JudgedProject
+    from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 
 WORDS = {
     Effect.ALLOW: Painted("allowed", "green"),

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from pinfold.domain.evidence import Item, Unknown
+from pinfold.domain.evidence import Item, Known, Unknown
 from pinfold.domain.inspection import Inspection, Observation, Report
 from pinfold.domain.project import File
 from pinfold.inspection import compare
+from pinfold.ports.report_store import Inspected
 from pinfold.usecases.inspections import Contents
 from pinfold.usecases.previous_releases import PreviousReleases
 from pinfold.usecases.provenances import FileKey, key_of
@@ -23,8 +24,12 @@ class ProjectInspections:
     known: Mapping[FileKey, Item[Inspection]] = field(default_factory=dict)
 
     def of(self, file: File) -> Item[Inspection]:
-        """Return what is known of one file's content."""
-        return self.known.get(key_of(file), _NOT_YET)
+        """Return what is known of one file's content; what its page lists no more is compared with nothing."""
+        key = key_of(file)
+        if (known := self.known.get(key)) is not None:
+            return known
+        inspected = self.contents.inspected.get(key)
+        return Known(_evidence(inspected, None, _grave(inspected.report))) if inspected else _NOT_YET
 
     def failing(self, file: File, why: Unknown) -> Self:
         """Return the same with one file of which nothing could be found out."""
@@ -60,15 +65,7 @@ class Comparison:
         """Return the evidence that a report leads to."""
         file = self._files[position]
         inspected = self._contents.inspected[key_of(file)]
-        report = inspected.report
-        previous, news = self._news(file, report)
-        return Inspection(
-            inspector=report.inspector,
-            observations=report.observations,
-            again_at=inspected.again_at,
-            previous=previous,
-            news=news,
-        )
+        return _evidence(inspected, *self._news(file, inspected.report))
 
     def _news(self, file: File, report: Report) -> tuple[str | None, tuple[Observation, ...] | None]:
         """Return what is new, and against which file.
@@ -88,5 +85,14 @@ class Comparison:
                 if nearest == other.filename or not any(each.grade.refuses for each in news):
                     return other.filename, news
                 break
-        grave = tuple(trait.observation for trait in report.grave_traits)
+        grave = _grave(report)
         return (nearest, None) if nearest and grave else (None, grave)
+
+
+def _grave(report: Report) -> tuple[Observation, ...]:
+    return tuple(trait.observation for trait in report.grave_traits)
+
+
+def _evidence(inspected: Inspected, previous: str | None, news: tuple[Observation, ...] | None) -> Inspection:
+    report = inspected.report
+    return Inspection(report.inspector, report.observations, inspected.again_at, previous, news)

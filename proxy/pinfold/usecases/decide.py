@@ -1,124 +1,34 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
-from urllib.parse import urlsplit
 
-from pinfold.advisories.assess import Assessment, assess
 from pinfold.domain.advisory import ProjectClaims
-from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.errors import UpstreamError
-from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
-from pinfold.domain.inspection import Inspection
-from pinfold.domain.names import newest_release
+from pinfold.domain.evidence import Item, Need, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
-from pinfold.domain.release_lines import BEGINNING
 from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
-from pinfold.usecases.compare_contents import Comparison, ProjectInspections
 from pinfold.usecases.find_project import Found, ProjectFinder
-from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
+from pinfold.usecases.gather_evidence import gather
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Contents, Inspections
+from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
 from pinfold.usecases.lru import Lru
-from pinfold.usecases.provenances import FileKey, Knowledge, Provenances, key_of
+from pinfold.usecases.provenances import FileKey, Knowledge, Provenances
 
 FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
-EVERYTHING = frozenset(Need)
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
-NEWEST = 20
-"""Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedFile:
-    """A file with the evidence that was gathered of it and the decision that follows."""
-
-    file: File
-    evidence: Evidence
-    decision: Decision
-    vanished: bool = False
-    """The upstream lists it no more."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether clients are kept from the file."""
-        return self.decision.refused
-
-    def reference(self) -> str:
-        """Return the short reference of this decision on this evidence."""
-        return reference(self.decision, self.evidence.digest())
-
-
-@dataclass(frozen=True)
-class JudgedProject:
-    """Every file of a project, judged at one moment for one index."""
-
-    index: Index
-    name: str
-    found: Found
-    files: tuple[JudgedFile, ...]
-    records: Records
-    judged_at: datetime
-    provenance: ProjectProvenance | None = None
-    """What is known of provenance, where a rule asks for it."""
-    to_verify: tuple[File, ...] = ()
-    """What the newest files need verified to be judged for good, newest first."""
-    about: Item[ProjectClaims] = NO_FEED
-    """What advisory feeds hold on the project."""
-    advisories: Item[Assessment] = NO_FEED
-    """The same, matched with the files."""
-    inspections: ProjectInspections | None = None
-    """What is known of the content of the files, where a rule asks for it."""
-
-    @cached_property
-    def changes_at(self) -> datetime | None:
-        """The earliest moment at which one of the decisions changes by itself."""
-        moments = (judged.decision.changes_at for judged in self.files)
-        return min((moment for moment in moments if moment is not None), default=None)
-
-    @cached_property
-    def last_good(self) -> str | None:
-        """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
-        return _newest_allowed(self.files)
-
-    def refusal_of(self, judged: JudgedFile) -> str:
-        """Return the line that tells a client why a file is refused."""
-        return refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
-
-    @cached_property
-    def by_filename(self) -> dict[str, JudgedFile]:
-        """The files by name."""
-        return {judged.file.filename: judged for judged in self.files}
-
-    def awaits_inspection(self, judged: JudgedFile) -> bool:
-        """Tell whether a file is judged for good only once its bytes, or those of an earlier release, are inspected."""
-        return self.index.policy.for_project(self.name).awaits(Need.INSPECTION, judged.decision)
-
-    def to_inspect(self, judged: JudgedFile) -> File | None:
-        """Return the file that has to be inspected next before one can be judged: itself, or one to compare it with."""
-        while self.inspections and not judged.refused and self.awaits_inspection(judged):
-            inspection = judged.evidence.inspection
-            if isinstance(inspection, Unknown) or inspection.value.again_at or inspection.value.previous is None:
-                return judged.file
-            judged = self.by_filename[inspection.value.previous]
-            if self.inspections.contents.of(judged.file) is None:
-                return judged.file
-        return None
-
-    def at_upstream_path(self, path: str) -> JudgedFile | None:
-        """Return the file that the upstream keeps at a path of its file host, whichever host that is."""
-        return next((judged for judged in self.files if urlsplit(judged.file.url).path == path), None)
 
 
 class Gate:
@@ -140,6 +50,7 @@ class Gate:
         self._advisories = advisories
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
+        self._ahead = InspectAhead(self._inspect_ahead)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
@@ -166,11 +77,12 @@ class Gate:
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(_judge, index, name, found, records, knowledge, contents, about, now)
+            judged = await asyncio.to_thread(judge, index, name, found, records, knowledge, contents, about, now)
         else:
-            judged = _judge(index, name, found, records, knowledge, contents, about, now)
+            judged = judge(index, name, found, records, knowledge, contents, about, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
+        self._ahead.consider(judged)
         return judged
 
     async def judge_file(
@@ -181,39 +93,58 @@ class Gate:
         What its policy wants verified and inspected is fetched, verified and inspected first: this judgement is for
         good, except for what is still `awaited`. Raises UpstreamError where the file itself cannot be had.
         """
-
-        async def look() -> tuple[JudgedProject, JudgedFile] | None:
-            project = await self.judge_project(index, name)
-            judged = _find(project, filename, sha256) if project else None
-            return (project, judged) if project and judged else None
-
-        found = await look()
+        found = await self._look(index, name, filename, sha256)
         if found is None:
             return None
         project, judged = found
-        rules, listed = index.policy.for_project(name), project.found.listing.project.files
         unverified: Mapping[FileKey, Unknown] = {}
+        rules, listed = index.policy.for_project(name), project.found.listing.project.files
         if wanted := rules.to_verify(judged.evidence, listed, self._clock.now()):
             unverified = await self._provenances.establish(project.found.source.upstream, name, wanted)
             # What was learnt may change the other files too, and with them what the last good release is.
-            if (found := await look()) is None:
-                return None
+            found = await self._look(index, name, filename, sha256)
         uninspected: Unknown | None = None
-        if Need.INSPECTION not in awaited and not self._final(*found, unverified, None, INSPECTION)[1].refused:
-            for _ in range(COMPARED_AT_MOST):
-                if (file := found[0].to_inspect(found[1])) is None or uninspected is not None:
-                    break
-                uninspected = await self._inspect(found[0], file, is_wanted=file == found[1].file)
-                if (found := await look()) is None:
-                    return None
-        return self._final(*found, unverified, uninspected, awaited)
+        for _ in range(COMPARED_AT_MOST):
+            if found is None or uninspected or self._final(*found, unverified, None, INSPECTION)[1].refused:
+                break
+            wanted_file = None if Need.INSPECTION in awaited else found[0].to_inspect(found[1])
+            if wanted_file is None:
+                break
+            uninspected = await self._inspect(found[0], wanted_file, is_asked_for=wanted_file == found[1].file)
+            found = await self._look(index, name, filename, sha256)
+        return self._final(*found, unverified, uninspected, awaited) if found else None
 
-    async def _inspect(self, project: JudgedProject, file: File, *, is_wanted: bool) -> Unknown | None:
+    async def _look(
+        self, index: Index, name: str, filename: str, sha256: str
+    ) -> tuple[JudgedProject, JudgedFile] | None:
+        """Return a file as its page judges it."""
+        project = await self.judge_project(index, name)
+        judged = project.find(filename, sha256) if project else None
+        if project is None or judged is None:
+            return None
+        if judged is not project.by_filename[filename]:
+            # The page judged the bytes that took its place.
+            judged = self._again(project, judged, EVERYTHING)
+        return project, judged
+
+    async def close(self) -> None:
+        """End what is under way in the background."""
+        await self._ahead.close()
+
+    async def _inspect_ahead(self, project: JudgedProject, file: File) -> None:
+        """Have a file inspected that nobody asked for yet, and what it has to be compared with."""
+        for _ in range(COMPARED_AT_MOST):
+            found = await self._look(project.index, project.name, file.filename, file.sha256)
+            wanted = found[0].to_inspect(found[1]) if found else None
+            if found is None or wanted is None or await self._inspect(found[0], wanted, is_asked_for=False):
+                return
+
+    async def _inspect(self, project: JudgedProject, file: File, *, is_asked_for: bool) -> Unknown | None:
         """Have a file inspected, and return why it could not be, if so: one to compare with may be gone by now."""
         try:
             return await self._inspections.establish(project.found.source.upstream, project.name, file)
         except UpstreamError as error:
-            if is_wanted:
+            if is_asked_for:
                 raise
             return Unknown(f"{file.filename}, which it would be compared with, cannot be had: {error}")
 
@@ -255,19 +186,6 @@ class Gate:
         return replace(judged, evidence=evidence, decision=decision)
 
 
-def _find(project: JudgedProject, filename: str, sha256: str) -> JudgedFile | None:
-    """Return the file at an address, which stays good for the bytes that it was given out for."""
-    judged = project.by_filename.get(filename)
-    if judged is None or judged.file.sha256 == sha256:
-        return judged
-    # The upstream replaced the bytes.
-    seen = project.found.listing.sightings.get(filename)
-    if seen is None or seen.sha256 != sha256:
-        return None
-    first = replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
-    return replace(judged, file=first, vanished=True)
-
-
 def _still_holds(
     kept: JudgedProject,
     index: Index,
@@ -290,104 +208,3 @@ def _still_holds(
         and kept.about is about
         and (kept.changes_at is None or now < kept.changes_at)
     )
-
-
-def _judge(
-    index: Index,
-    name: str,
-    found: Found,
-    records: Records,
-    knowledge: Knowledge | None,
-    contents: Contents | None,
-    about: Item[ProjectClaims],
-    at: datetime,
-) -> JudgedProject:
-    listed = found.listing.project.files
-    everything = (*listed, *found.listing.vanished_files())
-    rules = index.policy.for_project(name)
-    concerning = records.for_project(name)
-    provenance = provenance_of(found.listing, knowledge) if knowledge else None
-    advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
-
-    inspections = ProjectInspections(contents) if contents else None
-
-    def judge(
-        files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
-    ) -> Iterator[tuple[Evidence, Decision]]:
-        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections):
-            waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
-            yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
-
-    judged = [
-        JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
-        for position, (evidence, decision) in enumerate(judge(everything, advisories, inspections))
-    ]
-    if isinstance(advisories, Known) and advisories.value.fixed_by:
-        # What a fix would replace is known only now.
-        advisories = Known(advisories.value.replacing(_newest_allowed(judged)))
-        fixing = [position for position, file in enumerate(everything) if advisories.value.fixes_of(file)]
-        for position, (evidence, decision) in zip(
-            fixing, judge([everything[one] for one in fixing], advisories, inspections), strict=True
-        ):
-            judged[position] = replace(judged[position], evidence=evidence, decision=decision)
-    if contents and contents.inspected:
-        inspections = _compare(judged, rules, contents, lambda file, known: next(judge([file], advisories, known)))
-    files = tuple(judged)
-    to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
-    return JudgedProject(
-        index,
-        name,
-        found,
-        files,
-        concerning,
-        at,
-        provenance,
-        to_verify,
-        about=about,
-        advisories=advisories,
-        inspections=inspections,
-    )
-
-
-def _compare(
-    judged: list[JudgedFile],
-    rules: engine.ProjectRules,
-    contents: Contents,
-    judge: Callable[[File, ProjectInspections], tuple[Evidence, Decision]],
-) -> ProjectInspections:
-    """Judge the files that were inspected once more, now with what is in them, and return that."""
-
-    def is_allowed(position: int) -> bool:
-        return _is_offered(judged[position])
-
-    def is_settled(position: int) -> bool:
-        return not rules.awaits(Need.INSPECTION, judged[position].decision)
-
-    files = [each.file for each in judged]
-    comparison = Comparison(files, contents, is_allowed, is_settled)
-    known: dict[FileKey, Item[Inspection]] = {}
-    inspections = ProjectInspections(contents, known)
-    for position in comparison.order():
-        known[key_of(files[position])] = Known(comparison.inspection_of(position))
-        evidence, decision = judge(files[position], inspections)
-        judged[position] = replace(judged[position], evidence=evidence, decision=decision)
-    return inspections
-
-
-def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
-    return newest_release(judged.file.version for judged in files if _is_offered(judged))
-
-
-def _is_offered(judged: JudgedFile) -> bool:
-    return not judged.refused and not judged.vanished and judged.file.yanked is None
-
-
-def _to_verify(
-    rules: engine.ProjectRules, judged: Sequence[JudgedFile], listed: Sequence[File], at: datetime
-) -> tuple[File, ...]:
-    newest = sorted(judged, key=_upload, reverse=True)[:NEWEST]
-    return tuple(dict.fromkeys(file for each in newest for file in rules.to_verify(each.evidence, listed, at)))
-
-
-def _upload(judged: JudgedFile) -> datetime:
-    return judged.file.upload_time or BEGINNING

@@ -5,7 +5,7 @@ from typing import Any
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.decision import Verdict
-from pinfold.usecases.decide import JudgedFile
+from pinfold.usecases.judged_project import JudgedFile
 
 
 def decision_entry(

@@ -14,8 +14,9 @@ from pinfold.domain.names import parse_filename, parse_version, possible_project
 from pinfold.domain.project import File, RejectedEntry
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
 from pinfold.ports.audit_log import AuditLog, AuditQuery
-from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 
 
 @dataclass(frozen=True)

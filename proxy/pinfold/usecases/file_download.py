@@ -10,11 +10,12 @@ from pinfold.domain.names import possible_projects
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
-from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_content import HELD_BACK, Content, Fill, Unvouched
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
 

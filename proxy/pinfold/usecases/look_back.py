@@ -13,10 +13,11 @@ from pinfold.domain.target import HashTarget
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import ChangedDecision, EvidenceChange, LookBackStore, ServedFile
-from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile
+from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.exposure import Exposure, Summary, client_document
 from pinfold.usecases.indexes import Indexes
+from pinfold.usecases.judged_project import JudgedFile
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ from pinfold.domain.names import FileKind, parse_version
 from pinfold.domain.project import File
 from pinfold.domain.release_lines import BEGINNING
 
+MODELS = 4
+"""Files in use that tell which ones of a later release will be asked for: platforms and interpreters differ."""
 _LAST = Version("9999!0")
 _TAG_PARTS = re.compile(r"[-._]")
 
@@ -49,6 +51,23 @@ class PreviousReleases:
 def _version(file: File) -> Version:
     """Return a file's version; one that nobody can tell comes after all others."""
     return (parse_version(file.version) if file.version else None) or _LAST
+
+
+def later_files(files: Sequence[File], used: Sequence[File]) -> list[File]:
+    """Return, newest first, the files of later releases that resemble most what is in use of a project."""
+    models = sorted(used, key=_version, reverse=True)[:MODELS]
+    oldest = min(map(_version, models), default=_LAST)
+    later: dict[Version, list[File]] = {}
+    for file in files:
+        if oldest < _version(file) < _LAST:
+            later.setdefault(_version(file), []).append(file)
+    found: dict[File, None] = {}
+    for version, release in sorted(later.items(), reverse=True):
+        for model in models:
+            alike = [file for file in release if file.kind is model.kind]
+            if alike and version > _version(model):
+                found[max(alike, key=lambda file: likeness(file, model))] = None
+    return list(found)
 
 
 def likeness(one: File, other: File) -> float:

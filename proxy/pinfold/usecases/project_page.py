@@ -16,8 +16,9 @@ from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.compress import compress
-from pinfold.usecases.decide import Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index, Refusals
+from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.wheel_metadata import WheelMetadata
 

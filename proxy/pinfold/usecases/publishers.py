@@ -10,8 +10,9 @@ from pinfold.domain.records import PublisherDecision, PublisherRecord, new_recor
 from pinfold.domain.target import FileTarget, ReleaseTarget, Target
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
-from pinfold.usecases.decide import INSPECTION, Gate, JudgedFile, JudgedProject
+from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 
 _ACTIONS = {PublisherDecision.PIN: Action.PUBLISHER_PIN, PublisherDecision.ACCEPT: Action.PUBLISHER_ACCEPT}
 

@@ -17,8 +17,9 @@ from pinfold.domain.decision import Decision, Effect, Finding, Outcome, Verdict
 from pinfold.domain.errors import UpstreamError
 from pinfold.ports.look_back import ServedFile
 from pinfold.usecases import look_back
-from pinfold.usecases.decide import Gate, JudgedFile
+from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.judged_project import JudgedFile
 from pinfold.usecases.look_back import LEASE, MOST_ATTEMPTS, LookBack
 
 FILE = a_file()

@@ -1,0 +1,66 @@
+"""New releases of what is in use here are inspected before anybody asks for them, within a budget."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from pinfold.domain.errors import PinfoldError
+from pinfold.domain.project import File
+from pinfold.usecases.judged_project import JudgedProject
+from pinfold.usecases.previous_releases import later_files
+from pinfold.usecases.single_flight import SingleFlight
+
+log = logging.getLogger(__name__)
+
+PROJECTS = 200
+"""Projects whose files may wait; the others wait for their next page."""
+FILES = 3
+"""Of a project, each time it is judged."""
+LARGEST = 100 << 20
+"""Bytes of a file; larger ones, and those whose size is not stated, are inspected when somebody asks for them."""
+BYTES_PER_HOUR = 2 << 30
+
+
+class InspectAhead:
+    """Has the newest files inspected that those who use a project will ask for, one at a time."""
+
+    def __init__(self, inspect: Callable[[JudgedProject, File], Awaitable[None]]) -> None:
+        self._inspect = inspect
+        self._flights: SingleFlight[str, None] = SingleFlight()
+        self._turn = asyncio.Semaphore(1)
+        self._since = monotonic()
+        self._spent = 0
+
+    def consider(self, project: JudgedProject) -> None:
+        """Begin with a project that was judged anew, where its files were asked for here before."""
+        if project.inspections is None or not project.inspections.contents.inspected or len(self._flights) >= PROJECTS:
+            return
+        contents = project.inspections.contents
+        listed = project.found.listing.project.files
+        used = [project.by_filename[name].file for name, _ in contents.inspected if name in project.by_filename]
+        wanted = [file for file in later_files(listed, used)[:FILES] if contents.of(file) is None]
+        if wanted:
+            self._flights.start(project.name, lambda: self._run(project, wanted))
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._flights.close()
+
+    async def _run(self, project: JudgedProject, files: list[File]) -> None:
+        for file in files:
+            async with self._turn:
+                if not self._affords(file):
+                    continue
+                try:
+                    await self._inspect(project, file)
+                except PinfoldError as error:
+                    log.warning("%s is not inspected ahead: %s", file.filename, error)
+
+    def _affords(self, file: File) -> bool:
+        if monotonic() - self._since >= 3600:
+            self._since, self._spent = monotonic(), 0
+        if file.size is None or file.size > LARGEST or self._spent + file.size > BYTES_PER_HOUR:
+            return False
+        self._spent += file.size
+        return True

@@ -1,0 +1,223 @@
+"""A project with every file judged for one index at one moment: what a page tells, and where a file's way begins."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from pinfold.advisories.assess import Assessment, assess
+from pinfold.domain.advisory import ProjectClaims
+from pinfold.domain.decision import Decision, reference, refusal_line
+from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
+from pinfold.domain.inspection import Inspection
+from pinfold.domain.names import newest_release
+from pinfold.domain.project import File
+from pinfold.domain.records import Records
+from pinfold.domain.release_lines import BEGINNING
+from pinfold.policy import engine
+from pinfold.usecases.compare_contents import Comparison, ProjectInspections
+from pinfold.usecases.find_project import Found
+from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
+from pinfold.usecases.indexes import Index
+from pinfold.usecases.inspections import Contents
+from pinfold.usecases.provenances import FileKey, Knowledge, key_of
+
+EVERYTHING = frozenset(Need)
+NEWEST = 20
+"""Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFile:
+    """A file with the evidence that was gathered of it and the decision that follows."""
+
+    file: File
+    evidence: Evidence
+    decision: Decision
+    vanished: bool = False
+    """The upstream lists it no more."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether clients are kept from the file."""
+        return self.decision.refused
+
+    def reference(self) -> str:
+        """Return the short reference of this decision on this evidence."""
+        return reference(self.decision, self.evidence.digest())
+
+
+@dataclass(frozen=True)
+class JudgedProject:
+    """Every file of a project, judged at one moment for one index."""
+
+    index: Index
+    name: str
+    found: Found
+    files: tuple[JudgedFile, ...]
+    records: Records
+    judged_at: datetime
+    provenance: ProjectProvenance | None = None
+    """What is known of provenance, where a rule asks for it."""
+    to_verify: tuple[File, ...] = ()
+    """What the newest files need verified to be judged for good, newest first."""
+    about: Item[ProjectClaims] = NO_FEED
+    """What advisory feeds hold on the project."""
+    advisories: Item[Assessment] = NO_FEED
+    """The same, matched with the files."""
+    inspections: ProjectInspections | None = None
+    """What is known of the content of the files, where a rule asks for it."""
+
+    @cached_property
+    def changes_at(self) -> datetime | None:
+        """The earliest moment at which one of the decisions changes by itself."""
+        moments = (judged.decision.changes_at for judged in self.files)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    @cached_property
+    def last_good(self) -> str | None:
+        """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
+        return _newest_allowed(self.files)
+
+    def refusal_of(self, judged: JudgedFile) -> str:
+        """Return the line that tells a client why a file is refused."""
+        return refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
+
+    @cached_property
+    def by_filename(self) -> dict[str, JudgedFile]:
+        """The files by name."""
+        return {judged.file.filename: judged for judged in self.files}
+
+    def awaits_inspection(self, judged: JudgedFile) -> bool:
+        """Tell whether a file is judged for good only once its bytes, or those of an earlier release, are inspected."""
+        return self.index.policy.for_project(self.name).awaits(Need.INSPECTION, judged.decision)
+
+    def to_inspect(self, judged: JudgedFile) -> File | None:
+        """Return the file that has to be inspected next before one can be judged: itself, or one to compare it with."""
+        while self.inspections and self.awaits_inspection(judged):
+            inspection = judged.evidence.inspection
+            if isinstance(inspection, Unknown) or inspection.value.again_at or inspection.value.previous is None:
+                return judged.file
+            judged = self.by_filename[inspection.value.previous]
+            if self.inspections.contents.of(judged.file) is None:
+                return judged.file
+        return None
+
+    def find(self, filename: str, sha256: str) -> JudgedFile | None:
+        """Return the file at an address, which stays good for the bytes that it was given out for."""
+        judged = self.by_filename.get(filename)
+        if judged is None or judged.file.sha256 == sha256:
+            return judged
+        # The upstream replaced the bytes.
+        seen = self.found.listing.sightings.get(filename)
+        if seen is None or seen.sha256 != sha256:
+            return None
+        first = replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
+        return replace(judged, file=first, vanished=True)
+
+    def at_upstream_path(self, path: str) -> JudgedFile | None:
+        """Return the file that the upstream keeps at a path of its file host, whichever host that is."""
+        return next((judged for judged in self.files if urlsplit(judged.file.url).path == path), None)
+
+
+def judge(
+    index: Index,
+    name: str,
+    found: Found,
+    records: Records,
+    knowledge: Knowledge | None,
+    contents: Contents | None,
+    about: Item[ProjectClaims],
+    at: datetime,
+) -> JudgedProject:
+    """Judge every file of a project at a moment; pure, and too long for the event loop where there are many files."""
+    listed = found.listing.project.files
+    everything = (*listed, *found.listing.vanished_files())
+    rules = index.policy.for_project(name)
+    concerning = records.for_project(name)
+    provenance = provenance_of(found.listing, knowledge) if knowledge else None
+    advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
+
+    inspections = ProjectInspections(contents) if contents else None
+
+    def decisions(
+        files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
+    ) -> Iterator[tuple[Evidence, Decision]]:
+        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections):
+            waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
+            yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
+
+    judged = [
+        JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
+        for position, (evidence, decision) in enumerate(decisions(everything, advisories, inspections))
+    ]
+    if isinstance(advisories, Known) and advisories.value.fixed_by:
+        # What a fix would replace is known only now.
+        advisories = Known(advisories.value.replacing(_newest_allowed(judged)))
+        fixing = [position for position, file in enumerate(everything) if advisories.value.fixes_of(file)]
+        for position, (evidence, decision) in zip(
+            fixing, decisions([everything[one] for one in fixing], advisories, inspections), strict=True
+        ):
+            judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+    if contents and contents.inspected:
+        inspections = _compare(judged, rules, contents, lambda file, known: next(decisions([file], advisories, known)))
+    files = tuple(judged)
+    to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
+    return JudgedProject(
+        index,
+        name,
+        found,
+        files,
+        concerning,
+        at,
+        provenance,
+        to_verify,
+        about=about,
+        advisories=advisories,
+        inspections=inspections,
+    )
+
+
+def _compare(
+    judged: list[JudgedFile],
+    rules: engine.ProjectRules,
+    contents: Contents,
+    judge: Callable[[File, ProjectInspections], tuple[Evidence, Decision]],
+) -> ProjectInspections:
+    """Judge the files that were inspected once more, now with what is in them, and return that."""
+
+    def is_allowed(position: int) -> bool:
+        return _is_offered(judged[position])
+
+    def is_settled(position: int) -> bool:
+        return not rules.awaits(Need.INSPECTION, judged[position].decision)
+
+    files = [each.file for each in judged]
+    comparison = Comparison(files, contents, is_allowed, is_settled)
+    known: dict[FileKey, Item[Inspection]] = {}
+    inspections = ProjectInspections(contents, known)
+    for position in comparison.order():
+        known[key_of(files[position])] = Known(comparison.inspection_of(position))
+        evidence, decision = judge(files[position], inspections)
+        judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+    return inspections
+
+
+def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
+    return newest_release(judged.file.version for judged in files if _is_offered(judged))
+
+
+def _is_offered(judged: JudgedFile) -> bool:
+    return not judged.refused and not judged.vanished and judged.file.yanked is None
+
+
+def _to_verify(
+    rules: engine.ProjectRules, judged: Sequence[JudgedFile], listed: Sequence[File], at: datetime
+) -> tuple[File, ...]:
+    newest = sorted(judged, key=_upload, reverse=True)[:NEWEST]
+    return tuple(dict.fromkeys(file for each in newest for file in rules.to_verify(each.evidence, listed, at)))
+
+
+def _upload(judged: JudgedFile) -> datetime:
+    return judged.file.upload_time or BEGINNING
