@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinfold.domain.errors import FileMismatch, UpstreamError
-from pinfold.usecases.file_content import HELD_BACK, Fill, Stored
+from pinfold.usecases.file_content import HELD_BACK, Fill, Stored, Unvouched
 
 
 async def read(content, expected):
@@ -83,3 +83,46 @@ async def test_a_stored_file_is_shown_whole_at_once(tmp_path):
     stored = Stored(path, 7)
     assert await read(stored, b"content") == b"content"
     assert await stored.whole() == 7
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["length announced", "length unknown"])
+@pytest.mark.parametrize("size", [1, HELD_BACK, HELD_BACK + 1, 3 * HELD_BACK])
+async def test_the_last_block_is_shown_once_somebody_vouched_for_the_whole(tmp_path, size, announced):
+    path, content, vouched, asked = tmp_path / "whole", bytes(size), asyncio.Event(), []
+
+    async def vouch():
+        asked.append(fill.is_whole)
+        await vouched.wait()
+
+    fill = Fill()
+    path.write_bytes(content)
+    fill.begin(path, size if announced else None)
+    unvouched = Unvouched(fill, vouch)
+    reader = asyncio.create_task(read(unvouched, content))
+    fill.advance(size)
+    await asyncio.sleep(0)
+    assert asked == []
+    fill.finish(path)
+    shown = max(size - HELD_BACK, 0)
+    assert shown == 0 or await unvouched.shown(-1) == shown
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(unvouched.shown(shown), 0.01)
+    vouched.set()
+    assert await reader == content
+    assert all(asked)
+
+
+async def test_what_is_held_against_the_whole_reaches_every_reader(tmp_path):
+    async def vouch():
+        raise UpstreamError("it is refused")
+
+    fill, path = Fill(), tmp_path / "whole"
+    path.write_bytes(bytes(2 * HELD_BACK))
+    fill.begin(path, 2 * HELD_BACK)
+    fill.advance(2 * HELD_BACK)
+    fill.finish(path)
+    unvouched = Unvouched(fill, vouch)
+    assert await unvouched.shown(0) == HELD_BACK
+    for beyond in (HELD_BACK, 2 * HELD_BACK - 1):
+        with pytest.raises(UpstreamError):
+            await unvouched.shown(beyond)

@@ -50,14 +50,14 @@ class InspectionProcesses:
                 async with asyncio.timeout(self._timeout):
                     answer = await worker.ask(ask)
             except TimeoutError as error:
-                raise self._failed(worker, filename, f"it took more than {self._timeout:g} s") from error
+                raise await self._failed(worker, filename, f"it took more than {self._timeout:g} s") from error
             except (OSError, ValueError, msgspec.MsgspecError) as error:
-                raise self._failed(worker, filename, "the inspecting process died of it") from error
+                raise await self._failed(worker, filename, "the inspecting process died of it") from error
             except BaseException:
                 # Whoever waited is gone, and an answer that comes now must not be taken for the next one's.
-                self._end(worker)
+                await asyncio.shield(self._end(worker))
                 raise
-            self._give_back(worker)
+            await self._give_back(worker)
         if answer.report is None:
             raise InspectionFailed(f"{filename} was not inspected: {answer.why}")
         return answer.report
@@ -65,17 +65,14 @@ class InspectionProcesses:
     async def close(self) -> None:
         """End the processes."""
         self._idle.clear()
-        ending = list(self._all)
-        for worker in ending:
-            self._end(worker)
-        await asyncio.gather(*(worker.ended() for worker in ending))
+        await asyncio.gather(*(self._end(worker) for worker in list(self._all)))
 
     async def _take(self) -> "_Worker":
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
                 return worker
-            self._end(worker)
+            await self._end(worker)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -93,20 +90,20 @@ class InspectionProcesses:
         self._all.add(worker)
         return worker
 
-    def _give_back(self, worker: "_Worker") -> None:
+    async def _give_back(self, worker: "_Worker") -> None:
         if worker.answered < INSPECTIONS:
             self._idle.append(worker)
         else:
-            self._end(worker)
+            await self._end(worker)
 
-    def _failed(self, worker: "_Worker", filename: str, why: str) -> InspectionFailed:
+    async def _failed(self, worker: "_Worker", filename: str, why: str) -> InspectionFailed:
         log.error("%s could not be inspected: %s", filename, why)
-        self._end(worker)
+        await self._end(worker)
         return InspectionFailed(f"{filename} was not inspected: {why}")
 
-    def _end(self, worker: "_Worker") -> None:
-        worker.kill()
+    async def _end(self, worker: "_Worker") -> None:
         self._all.discard(worker)
+        await worker.end()
 
 
 class _Worker:
@@ -132,9 +129,13 @@ class _Worker:
         self.answered += 1
         return msgspec.json.decode(line, type=Answer)
 
-    def kill(self) -> None:
+    async def end(self) -> None:
+        """Kill the process and see its pipes closed."""
         with suppress(ProcessLookupError):
             self._process.kill()
-
-    async def ended(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._process.stdout is not None:
+            with suppress(OSError, ValueError):
+                await self._process.stdout.read()
         await self._process.wait()
