@@ -15,6 +15,9 @@ from pinfold.policy.rule import Rule
 
 log = logging.getLogger(__name__)
 
+SHARED = 100
+"""Decisions of a project that are shared by files, besides that of those that pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:
@@ -56,6 +59,8 @@ class ProjectRules:
 
     rules: tuple[PolicyRule, ...]
     passed: Decision
+    shared: dict[tuple[object, ...], Decision] = field(default_factory=dict, compare=False, repr=False)
+    """Further decisions that neither time nor waivers change, by what was found."""
 
     @cached_property
     def needs(self) -> frozenset[Need]:
@@ -119,6 +124,25 @@ def decide(
     findings = [_judge(entry.rule, evidence, at) for entry in rules.rules]
     if all(finding is PASS for finding in findings):
         return rules.passed
+    if waivers or any(finding.changes_at for finding in findings):
+        return _decision(rules, findings, waivers, at, awaited)
+    # Thousands of files of a page wait for the same evidence: they share what is decided of them.
+    key = (awaited, *(None if finding is PASS else finding for finding in findings))
+    decision = rules.shared.get(key)
+    if decision is None:
+        decision = _decision(rules, findings, (), at, awaited)
+        if len(rules.shared) < SHARED:
+            rules.shared[key] = decision
+    return decision
+
+
+def _decision(
+    rules: ProjectRules,
+    findings: Sequence[Finding],
+    waivers: Sequence[Waiver],
+    at: datetime,
+    awaited: frozenset[Need],
+) -> Decision:
     verdicts = tuple(
         passed if finding is PASS else _verdict(entry, finding, waivers, at, awaited)
         for entry, finding, passed in zip(rules.rules, findings, rules.passed.verdicts, strict=True)

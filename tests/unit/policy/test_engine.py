@@ -203,6 +203,20 @@ class TestEffects:
         one = decide(project_rules, evidence_of(), (), UPLOADED)
         assert decide(project_rules, evidence_of(a_file(filename="x.whl")), (), UPLOADED) is one
 
+    def test_files_that_are_found_alike_share_one_decision_that_nothing_but_evidence_changes(self) -> None:
+        waits = entry(NeedsProvenance("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
+        rules = Policy("test", "digest", (waits, entry(Scripted("r1")))).for_project("litellm")
+        others = evidence_of(a_file(filename="x.whl"))
+        one = decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset(Need))
+        assert decide(rules, others, (), UPLOADED, awaited=frozenset(Need)) is one
+        assert decide(rules, others, (), UPLOADED).effect is Effect.DENY
+        assert decide(rules, others, [a_waiver("r0")], UPLOADED).effect is Effect.ALLOW
+
+    def test_decisions_that_time_changes_are_not_shared(self) -> None:
+        rules = Policy("test", "digest", (entry(Scripted("r0", FAIL, UPLOADED + HOUR)),)).for_project("litellm")
+        assert decide(rules, evidence_of(), (), UPLOADED).changes_at == UPLOADED + HOUR
+        assert decide(rules, evidence_of(), (), UPLOADED + HOUR).effect is Effect.ALLOW
+
 
 class TestNeeds:
     def test_a_policy_asks_for_what_its_rules_ask_for_and_a_project_for_what_its_own_do(self) -> None:
