@@ -9,7 +9,7 @@ from pinfold.domain.project import File
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
-from pinfold.usecases.file_content import Content, Fill, Stored
+from pinfold.usecases.file_content import Fill, Stored
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import SingleFlight
 
@@ -31,7 +31,7 @@ class FileFetcher:
         """The lengths of blobs that this process found to have their hash."""
         self._checks: SingleFlight[str, bool] = SingleFlight()
 
-    async def fetch(self, upstream: Upstream, file: File) -> Content:
+    async def fetch(self, upstream: Upstream, file: File) -> Stored | Fill:
         """Return a file's verified bytes, or the fill that is bringing them."""
         if file.sha256 not in self._fills:
             stored = await self._find_intact(file.sha256)

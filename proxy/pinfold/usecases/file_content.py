@@ -9,6 +9,8 @@ from pinfold.domain.errors import PinfoldError
 
 HELD_BACK = 64 * 1024
 """How many of the last bytes wait for the hash: without a wheel's end, which holds its directory, nothing installs."""
+STANDING_STILL = 5.0
+"""Seconds for which a connection may carry nothing; pip gives up after 15."""
 
 
 class Stored:
@@ -21,6 +23,11 @@ class Stored:
     def open(self) -> BinaryIO:
         """Open the file for reading; blocking."""
         return self.path.open("rb")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the file is here: always."""
+        return True
 
     async def started(self) -> None:
         """Return at once: everything is here."""
@@ -123,11 +130,15 @@ class Fill:
 
 
 class Unvouched:
-    """A fill whose last block waits for somebody to vouch for the whole, who has to see all of it first."""
+    """Bytes whose last block waits for somebody to vouch for the whole, who has to see all of it first.
 
-    def __init__(self, fill: Fill, vouch: Callable[[], Awaitable[object]]) -> None:
+    Where that takes long, the block's first bytes leave one by one: installers give up on connections that stand still.
+    """
+
+    def __init__(self, fill: Stored | Fill, vouch: Callable[[], Awaitable[object]]) -> None:
         self._fill = fill
         self._vouch = vouch
+        self._vouching: asyncio.Future[object] | None = None
 
     @property
     def length(self) -> int | None:
@@ -154,8 +165,24 @@ class Unvouched:
         before_the_last = max(shown - HELD_BACK, 0)
         if beyond < before_the_last:
             return before_the_last
-        await self._vouch()
+        while not await self._is_vouched_for():
+            if beyond + 1 < shown - HELD_BACK // 2:
+                return beyond + 1
         return shown
+
+    async def _is_vouched_for(self) -> bool:
+        """Wait for whoever vouches while a connection may stand still; raise what is held against the bytes."""
+        if self._vouching is None:
+            self._vouching = asyncio.ensure_future(self._vouch())
+        try:
+            done, _ = await asyncio.wait([self._vouching], timeout=STANDING_STILL)
+        except asyncio.CancelledError:
+            self._vouching.cancel()
+            self._vouching = None
+            raise
+        for vouching in done:
+            vouching.result()
+        return bool(done)
 
 
 Content = Stored | Fill | Unvouched

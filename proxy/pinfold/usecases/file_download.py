@@ -1,5 +1,6 @@
 """A file's way to a client: judged again, recorded durably, and only then opened."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,9 @@ from pinfold.usecases.file_content import HELD_BACK, Content, Fill, Unvouched
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.wheel_metadata import WheelMetadata
+
+PATIENCE_SECONDS = 10
+"""How long a client waits for the first byte where everything is here to vouch for: less than installers wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +136,19 @@ class FileDownload:
         its last block is shown.
         """
         source = granted.project.found.source
-        content = await self._fetcher.fetch(source.upstream, granted.judged.file)
+        content: Content
+        content = fetched = await self._fetcher.fetch(source.upstream, granted.judged.file)
         await content.started()
         if granted.project.awaits_inspection(granted.judged):
+            unvouched = Unvouched(fetched, partial(self.vouch, granted, ask))
             if isinstance(content, Fill) and (content.length is None or content.length > HELD_BACK):
-                content = Unvouched(content, partial(self.vouch, granted, ask))
+                content = unvouched
             else:
-                granted = await self.vouch(granted, ask)
+                try:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        granted = await self.vouch(granted, ask)
+                except TimeoutError:
+                    content = unvouched
         return content, await self.record_served(granted, ask)
 
     async def length(self, granted: Granted) -> int | None:

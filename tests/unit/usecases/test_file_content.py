@@ -104,9 +104,10 @@ async def test_the_last_block_is_shown_once_somebody_vouched_for_the_whole(tmp_p
     assert asked == []
     fill.finish(path)
     shown = max(size - HELD_BACK, 0)
-    assert shown == 0 or await unvouched.shown(-1) == shown
+    other = Unvouched(fill, vouch)
+    assert shown == 0 or await other.shown(-1) == shown
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(unvouched.shown(shown), 0.01)
+        await asyncio.wait_for(other.shown(shown), 0.01)
     vouched.set()
     assert await reader == content
     assert all(asked)
@@ -126,3 +127,31 @@ async def test_what_is_held_against_the_whole_reaches_every_reader(tmp_path):
     for beyond in (HELD_BACK, 2 * HELD_BACK - 1):
         with pytest.raises(UpstreamError):
             await unvouched.shown(beyond)
+
+
+async def test_bytes_of_the_last_block_leave_one_by_one_where_vouching_takes_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("pinfold.usecases.file_content.STANDING_STILL", 0.001)
+    path, vouched = tmp_path / "whole", asyncio.Event()
+    path.write_bytes(bytes(2 * HELD_BACK))
+    unvouched = Unvouched(Stored(path, 2 * HELD_BACK), vouched.wait)
+    shown = [await unvouched.shown(HELD_BACK + count) for count in range(5)]
+    assert shown == [HELD_BACK + count + 1 for count in range(5)]
+    most = 2 * HELD_BACK - HELD_BACK // 2 - 1
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(unvouched.shown(most), 0.05)
+
+
+async def test_a_reader_that_goes_leaves_nobody_vouching_for_it(tmp_path):
+    path, ended = tmp_path / "whole", asyncio.Event()
+    path.write_bytes(bytes(10))
+
+    async def vouch():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    reader = asyncio.create_task(Unvouched(Stored(path, 10), vouch).shown(0))
+    await asyncio.sleep(0.01)
+    reader.cancel()
+    await asyncio.wait_for(ended.wait(), 1)
