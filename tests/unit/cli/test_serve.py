@@ -60,7 +60,9 @@ def test_a_quarantine_from_the_command_line_holds_within_a_second(
         time.sleep(1)
         assert server.status(address) == 200
         actions = [one["entry"]["action"] for one in answer("audit", "tail")["entries"]]
-        assert actions == ["file.served", "quarantine.add", "file.refused", "quarantine.release", "file.served"]
+        # What was served before is looked back at meanwhile, in its own time.
+        told = [action for action in actions if action != "decision.changed"]
+        assert told == ["file.served", "quarantine.add", "file.refused", "quarantine.release", "file.served"]
 
 
 def test_bytes_are_explained_by_what_was_asked_for_before(
