@@ -32,6 +32,8 @@ _CLAIMS = frozenset(
 )
 """What an archive says falsely of itself, which tools of long ago did in good faith."""
 
+_ORDER = {kind: position for position, kind in enumerate(Kind)}
+
 Kinds = Annotated[tuple[Annotated[Kind, Field(strict=False)], ...], Field(strict=False)]
 
 
@@ -84,14 +86,14 @@ class Contents(Rule):
 
 
 def _graded(inspection: Inspection, ignored: AbstractSet[Kind], *, vetted: bool) -> list[tuple[Effect, Observation]]:
-    """Return what counts with what it can mean, gravest first."""
+    """Return what counts with what it can mean, gravest first, and then in the order of the kinds."""
     news = inspection.news or ()
     graded = [
         (min(each.grade, Effect.WARN) if vetted and (each in news or each.kind in _CLAIMS) else each.grade, each)
         for each in (*inspection.observations, *news)
         if each.kind not in ignored and not each.breaks_off
     ]
-    return sorted(graded, key=lambda one: -one[0])
+    return sorted(graded, key=lambda one: (-one[0], _ORDER[one[1].kind]))
 
 
 def _unknown(inspection: Inspection, ignored: AbstractSet[Kind], at: datetime, *, vetted: bool) -> Finding | None:

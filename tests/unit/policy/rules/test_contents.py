@@ -57,7 +57,7 @@ def test_each_observation_has_its_grade(observation: Observation, grade: Effect)
 
 
 def test_the_reason_names_file_line_and_what_is_there_gravest_first() -> None:
-    finding = judge(seen(news=(BINARY, HOOK, HIDDEN)))
+    finding = judge(seen(news=(BINARY, HIDDEN, HOOK)))
     assert finding.reason == (
         "new-start-up-hook: litellm_init.pth line 1 runs at every interpreter start: import os; 1 more; "
         "unlike litellm-1.82.6-py3-none-any.whl"
