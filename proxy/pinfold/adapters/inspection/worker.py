@@ -3,6 +3,7 @@
 import logging
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,9 @@ def _renounce() -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (most, most))
+        # A sandbox that forbids even this has bounds of its own.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (most, most))
 
 
 def _answer(ask: Ask) -> Answer:
