@@ -93,7 +93,7 @@ def page_request(host):
 async def eventually(check):
     """Return once a check holds, which it must within seconds."""
     async with asyncio.timeout(10):
-        while not await check():  # noqa: ASYNC110 - the page is only to be asked for
+        while not await check():
             await asyncio.sleep(0.02)
 
 

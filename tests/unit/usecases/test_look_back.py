@@ -178,11 +178,11 @@ async def test_it_goes_on_after_failures(bench: Bench, monkeypatch: pytest.Monke
     bench.store.add("a change", "litellm")
     running = asyncio.create_task(bench.look_back().run())
     async with asyncio.timeout(5):
-        while not bench.gate.asked:  # noqa: ASYNC110 - a fake tells of nothing
+        while not bench.gate.asked:
             await asyncio.sleep(0.001)
         bench.gate.failure = None
         bench.clock.advance(LEASE + timedelta(seconds=1))
-        while not bench.store.recorded:  # noqa: ASYNC110 - the same
+        while not bench.store.recorded:
             await asyncio.sleep(0.001)
     running.cancel()
     with suppress(asyncio.CancelledError):

@@ -56,7 +56,7 @@ async def stop(task: "asyncio.Task[None]") -> None:
 
 async def until(sink: Sink, count: int) -> None:
     async with asyncio.timeout(5):
-        while len(sink.kept) < count:  # noqa: ASYNC110 - the sink is a plain one
+        while len(sink.kept) < count:
             await asyncio.sleep(0.005)
 
 
