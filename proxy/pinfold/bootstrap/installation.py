@@ -1,0 +1,193 @@
+"""The pieces of one running Pinfold, connected."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from pinfold.adapters.filesystem.blobs import FileBlobs
+from pinfold.adapters.filesystem.data_directory import DataDirectory
+from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.filesystem.turns import Turns
+from pinfold.adapters.inspection.processes import InspectionProcesses
+from pinfold.adapters.prometheus import PrometheusTelemetry
+from pinfold.adapters.sigstore.verifier import SigstoreVerifier
+from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
+from pinfold.adapters.sqlite.alerts import SqliteOutbox
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_tree import AuditTree, latest_checkpoint
+from pinfold.adapters.sqlite.catalog import SqliteCatalog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.records import SqliteRecordStore
+from pinfold.adapters.system_clock import SystemClock
+from pinfold.adapters.upstream.client import HttpUpstream
+from pinfold.bootstrap.feeds import open_feeds
+from pinfold.bootstrap.outlets import open_checkpoint_sinks, open_receivers
+from pinfold.bootstrap.stores import open_stores
+from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
+from pinfold.domain.errors import TrustRootError
+from pinfold.domain.evidence import Need
+from pinfold.settings import Settings
+from pinfold.usecases.decide import Gate
+from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.file_download import FileDownload
+from pinfold.usecases.find_project import ProjectFinder
+from pinfold.usecases.indexes import Index
+from pinfold.usecases.inspections import Inspections
+from pinfold.usecases.look_back import LookBack
+from pinfold.usecases.project_names import ProjectNames
+from pinfold.usecases.project_page import ProjectPage
+from pinfold.usecases.provenances import Provenances
+from pinfold.usecases.publish_checkpoints import PublishCheckpoints
+from pinfold.usecases.refresh_feed import RefreshFeed
+from pinfold.usecases.send_alerts import SendAlerts
+from pinfold.usecases.serve_provenance import ServeProvenance
+from pinfold.usecases.watch_feeds import Feed, WatchFeeds
+from pinfold.usecases.wheel_metadata import WheelMetadata
+from pinfold.web.services import Services
+
+log = logging.getLogger(__name__)
+
+THREADS = 16
+"""For disks and databases: asyncio's own default on a small machine is too few to wait with."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The pieces of one running Pinfold, whether they serve requests or one command."""
+
+    settings: Settings
+    data: DataDirectory
+    clock: SystemClock
+    telemetry: PrometheusTelemetry
+    policies: PolicyFiles
+    records: SqliteRecordStore
+    ledger: Database
+    audit_log: SqliteAuditLog
+    audit_tree: AuditTree
+    catalog: SqliteCatalog
+    blobs: FileBlobs
+    verifier: SigstoreVerifier
+    provenances: Provenances
+    advisories: SqliteAdvisoryStore
+    feeds: tuple[Feed, ...]
+    refresh_feed: RefreshFeed
+    turns: Turns
+    upstreams: dict[str, HttpUpstream]
+    indexes: dict[str, Index]
+    finder: ProjectFinder
+    gate: Gate
+    pages: ProjectPage
+    names: ProjectNames
+    files: FileDownload
+    look_back: LookBack
+    outbox: SqliteOutbox
+    alerts: SendAlerts
+    checkpoints: PublishCheckpoints
+
+    async def ready(self) -> None:
+        """Raise the error that keeps requests from being decided, if there is one."""
+        await self.records.current()
+
+    async def warm_up(self) -> None:
+        """Load what takes long, where a policy will need it, so that no request has to wait for it."""
+        if not any(Need.PROVENANCE in index.policy.needs for index in self.indexes.values()):
+            return
+        try:
+            root = await self.verifier.load()
+        except TrustRootError as error:
+            log.error("provenance cannot be verified: %s", error)
+        else:
+            self.telemetry.trust_root(root)
+            log.info("provenance is verified with the trust root %s, sha256 %s", root.path, root.sha256)
+
+    def watch_feeds(self) -> WatchFeeds:
+        """Return what keeps the advisory feeds up to date while a server runs."""
+        refresh, take = self.refresh_feed, self.turns.take
+        return WatchFeeds(self.feeds, refresh, self.advisories, take, self.clock, self.telemetry)
+
+    def services(self) -> Services:
+        """Return what the HTTP surface needs."""
+        return Services(
+            indexes=self.indexes,
+            pages=self.pages,
+            names=self.names,
+            files=self.files,
+            provenance=ServeProvenance(self.gate, self.files, self.provenances),
+            ready=self.ready,
+            metrics=self.telemetry.render,
+            observe_request=self.telemetry.request,
+            base_url=self.settings.server.base_url,
+            trusted_proxies=frozenset(self.settings.server.trusted_proxies),
+        )
+
+
+@asynccontextmanager
+async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
+    """Open the store and connect everything; close it all again, in reverse order.
+
+    Raises InvalidSettings, InvalidPolicy and StoreError with what to do about it.
+    """
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="pinfold"))
+    clock, telemetry, policies = SystemClock(), PrometheusTelemetry(), PolicyFiles()
+    async with AsyncExitStack() as stack:
+        upstreams = open_upstreams(settings, telemetry, stack)
+        indexes = load_indexes(settings, policies, upstreams)
+        stores = await open_stores(settings, clock, stack)
+        receivers = open_receivers(settings, clock, stack)
+        feeds = open_feeds(settings, stores.data, stack)
+        verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
+        stack.push_async_callback(asyncio.to_thread, verifier.close)
+        inspector = InspectionProcesses()
+        stack.push_async_callback(inspector.close)
+
+        finder = ProjectFinder(stores.catalog, clock, telemetry, stores.look_back.note)
+        names = ProjectNames(clock)
+        provenances = Provenances(stores.provenance, verifier, clock, telemetry)
+        fetcher = FileFetcher(stores.blobs, telemetry)
+        inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry)
+        gate = Gate(finder, stores.records, provenances, inspections, stores.advisories, clock)
+        metadata = WheelMetadata(stores.catalog, stores.blobs, fetcher)
+        for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
+            stack.push_async_callback(closing.close)
+
+        yield Installation(
+            settings=settings,
+            clock=clock,
+            telemetry=telemetry,
+            policies=policies,
+            data=stores.data,
+            turns=stores.turns,
+            blobs=stores.blobs,
+            ledger=stores.ledger,
+            audit_tree=stores.audit_tree,
+            audit_log=stores.audit_log,
+            records=stores.records,
+            outbox=stores.outbox,
+            catalog=stores.catalog,
+            advisories=stores.advisories,
+            upstreams=upstreams,
+            indexes=indexes,
+            feeds=feeds,
+            verifier=verifier,
+            provenances=provenances,
+            finder=finder,
+            gate=gate,
+            pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry),
+            names=names,
+            files=FileDownload(gate, fetcher, metadata, stores.audit_log, clock, telemetry),
+            refresh_feed=RefreshFeed(stores.advisories, clock, telemetry, stores.look_back.note),
+            look_back=LookBack(
+                gate, indexes, stores.look_back, stores.audit_log, [receiver.name for receiver in receivers], clock
+            ),
+            alerts=SendAlerts(stores.outbox, receivers, clock),
+            checkpoints=PublishCheckpoints(
+                partial(latest_checkpoint, stores.ledger),
+                open_checkpoint_sinks(settings, stack),
+                settings.audit.checkpoint_interval,
+                stores.turns.take,
+            ),
+        )
