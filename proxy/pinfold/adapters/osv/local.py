@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from pinfold.adapters.osv.archive import find_records, mark_of, open_zip, read_files, read_zip
+from pinfold.adapters.osv.folder import find_records, mark_of, read_files
+from pinfold.adapters.osv.zip_records import ZipRecords
 from pinfold.domain.errors import FeedError
 from pinfold.ports.advisories import ChangeList, Progress, Whole
 
@@ -39,9 +40,8 @@ class LocalFeed:
             yield None
             return
         with await asyncio.to_thread(_open, self._path) as file:
-            archive, members = await asyncio.to_thread(open_zip, file)
-            with archive:
-                yield Whole(read_zip(archive, members), present, len(members))
+            records = await asyncio.to_thread(ZipRecords, file)
+            yield Whole(records, present, records.count)
 
     async def changes(self, mark: str, since: datetime) -> ChangeList | None:  # noqa: ARG002 - files have no list
         """Return None: the files themselves tell whether they changed."""

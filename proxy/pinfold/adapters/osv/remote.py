@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
 from pinfold.adapters.filesystem.errors import store_errors
-from pinfold.adapters.osv.archive import open_zip, read_zip
 from pinfold.adapters.osv.bounds import MAX_ARCHIVE, MAX_CHANGES_LIST, MAX_RECORD
+from pinfold.adapters.osv.zip_records import ZipRecords
 from pinfold.adapters.upstream.failures import require_identity, told
 from pinfold.adapters.upstream.transport import READ_SIZE, Question, Transport
 from pinfold.advisories.osv_record import is_id, read_time
@@ -58,11 +58,8 @@ class RemoteFeed:
             if present is None:
                 yield None
                 return
-            archive, members = await asyncio.to_thread(open_zip, file)
-            try:
-                yield Whole(read_zip(archive, members), present, len(members))
-            finally:
-                archive.close()
+            records = await asyncio.to_thread(ZipRecords, file)
+            yield Whole(records, present, records.count)
         finally:
             await asyncio.to_thread(file.close)
 
@@ -95,7 +92,7 @@ class RemoteFeed:
             raise FeedError(str(error)) from error
         return None if answer.gone else answer.body
 
-    async def _download(self, mark: str, file: IO[bytes], progress: Progress) -> str | None:
+    async def _download(self, mark: str, file: BinaryIO, progress: Progress) -> str | None:
         """Write the zip to a file, and return its mark; None where it is what it was."""
         try:
             async with asyncio.timeout(DOWNLOAD_SECONDS), self._opened(self._zip, mark) as response:
@@ -137,9 +134,9 @@ class RemoteFeed:
         return self._transport.asked(response.url)
 
 
-def _nameless(folder: Path) -> IO[bytes]:
+def _nameless(folder: Path) -> BinaryIO:
     """Open a file that goes with the process, whatever becomes of it."""
-    return tempfile.TemporaryFile(dir=folder)
+    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
 
 
 async def _read(response: aiohttp.ClientResponse, asked: str) -> bytes:
