@@ -25,6 +25,19 @@ class Action(StrEnum):
     POLICY_CHANGED = "policy.changed"
     AUDIT_KEY_CHANGED = "audit.key-changed"
     AUDIT_PRUNED = "audit.pruned"
+    FILE_PUBLISHED = "file.published"
+    FILE_PUBLISH_REFUSED = "file.publish-refused"
+    FILE_DELETED = "file.deleted"
+    FILE_YANKED = "file.yanked"
+    FILE_UNYANKED = "file.unyanked"
+    PROJECT_CLAIMED = "project.claimed"
+    """A name was published under for the first time, and belongs to this organisation from then on."""
+    TOKEN_CREATE = "token.create"
+    TOKEN_REVOKE = "token.revoke"
+    TOKEN_MINT = "token.mint"
+    """A workflow got a short-lived token for what it proved to be."""
+    ACCESS_REFUSED = "access.refused"
+    """A credential did not hold; the first of an address in a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,8 @@ class Actor:
 
     name: str = "anonymous"
     """A token's name, an operating-system user of the command line, or `anonymous`."""
+    token: str | None = None
+    """The token's id, which tells it from others of its name, and from users."""
     address: str | None = None
     installer: str | None = None
     installer_version: str | None = None

@@ -1,5 +1,7 @@
 """Every error that Pinfold raises on purpose; each message says what happened and, where it helps, what to do."""
 
+from typing import Self
+
 
 class PinfoldError(Exception):
     """The base of every error that Pinfold raises on purpose."""
@@ -25,6 +27,10 @@ class InvalidDocument(PinfoldError):
         self.problems = problems
         super().__init__("\n".join([f"{source}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)]))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str, list[str]]]:
+        """Survive the way from one process to another."""
+        return type(self), (self.source, self.problems)
+
 
 class InvalidPolicy(InvalidDocument):
     """A policy document is wrong."""
@@ -34,6 +40,10 @@ class InvalidCases(InvalidDocument):
     """A document of policy cases is wrong: the cases themselves, not the policies that they test."""
 
 
+class InvalidLock(InvalidDocument):
+    """A lock file is wrong, or says too little to pin files by."""
+
+
 class InvalidSettings(PinfoldError):
     """The configuration is wrong; `problems` lists every mistake with its place."""
 
@@ -41,13 +51,47 @@ class InvalidSettings(PinfoldError):
         self.problems = problems
         super().__init__("\n".join(problems))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[list[str]]]:
+        """Survive the way from one process to another."""
+        return type(self), (self.problems,)
+
 
 class InvalidRecord(PinfoldError):
     """A quarantine record or a waiver cannot be made, or closed, as it was asked for."""
 
 
+class AccessDenied(PinfoldError):
+    """Whoever asks may not have this."""
+
+    def __init__(self, message: str, *, credential_helps: bool = False) -> None:
+        self.credential_helps = credential_helps
+        """None was sent, and one could open this."""
+        super().__init__(message)
+
+
+class TooManyAttempts(PinfoldError):
+    """So many credentials failed from one address that no other is looked at for a while."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        """Seconds."""
+        super().__init__(message)
+
+
 class NotFound(PinfoldError):
     """The project, file or record that was asked for does not exist."""
+
+
+class InvalidUpload(PinfoldError):
+    """A file that was to be published is not what it says that it is, or not what can be published."""
+
+
+class UploadTooLarge(InvalidUpload):
+    """An upload goes beyond a limit."""
+
+
+class AlreadyPublished(PinfoldError):
+    """A file of this name was published before, with other bytes or since deleted: a name is given away once."""
 
 
 class UpstreamError(PinfoldError):

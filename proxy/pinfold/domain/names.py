@@ -90,13 +90,18 @@ def newest_release(versions: Iterable[str | None]) -> str | None:
     return str(max(finals or known)) if known else None
 
 
+def is_filename(text: str) -> bool:
+    """Tell whether a text could name a distribution, and harm neither a path, a header nor a page."""
+    return len(text) <= MAX_FILENAME_LENGTH and _FILENAME.fullmatch(text) is not None
+
+
 def parse_filename(filename: str, project: str) -> FileName:
     """Return what a file name says, given the project whose page lists it.
 
     The project is needed because a legacy sdist's name does not tell where the project ends and the version begins.
     Raises InvalidName for a name that could harm a path, a header or a page, or that names another project.
     """
-    if len(filename) > MAX_FILENAME_LENGTH or not _FILENAME.fullmatch(filename):
+    if not is_filename(filename):
         raise InvalidName(f"{filename[:80]!r} is not a distribution's file name")
     if filename.endswith(".whl"):
         parsed = _parse_wheel(filename)
@@ -111,7 +116,7 @@ def parse_filename(filename: str, project: str) -> FileName:
 
 def possible_projects(filename: str) -> list[str]:
     """Return the projects that a file name could belong to, likeliest first, for an address that names no project."""
-    if len(filename) > MAX_FILENAME_LENGTH or not _FILENAME.fullmatch(filename):
+    if not is_filename(filename):
         raise InvalidName(f"{filename[:80]!r} is not a distribution's file name")
     if filename.endswith(".whl"):
         return [_parse_wheel(filename).project]

@@ -7,49 +7,9 @@ said, where only the first sightings could not be asked for again.
 import sqlite_utils
 from sqlite_utils import Migrations
 
-ledger = Migrations("ledger")
+from pinfold.adapters.sqlite.audit_schema import ledger
+
 catalog = Migrations("catalog")
-
-
-@ledger()
-def audit_log(database: sqlite_utils.Database) -> None:
-    """Create the audit log: the canonical bytes of each entry, with copies of what is searched for."""
-    database.executescript(
-        """
-        CREATE TABLE audit (
-            seq INTEGER PRIMARY KEY,
-            time TEXT NOT NULL,
-            action TEXT NOT NULL,
-            actor TEXT NOT NULL,
-            address TEXT,
-            "index" TEXT,
-            project TEXT,
-            version TEXT,
-            filename TEXT,
-            sha256 TEXT,
-            decision TEXT,
-            rule TEXT,
-            reference TEXT,
-            body BLOB NOT NULL
-        ) STRICT;
-        CREATE INDEX audit_time ON audit (time);
-        CREATE INDEX audit_action ON audit (action);
-        CREATE INDEX audit_actor ON audit (actor);
-        CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
-        CREATE INDEX audit_project ON audit (project) WHERE project IS NOT NULL;
-        CREATE INDEX audit_filename ON audit (filename) WHERE filename IS NOT NULL;
-        CREATE INDEX audit_sha256 ON audit (sha256) WHERE sha256 IS NOT NULL;
-        CREATE INDEX audit_decision ON audit (decision) WHERE decision IS NOT NULL;
-        CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
-        CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
-        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        """
-    )
 
 
 @ledger()
@@ -164,58 +124,6 @@ def publishers(database: sqlite_utils.Database) -> None:
 
 
 @ledger()
-def audit_questions(database: sqlite_utils.Database) -> None:
-    """Index what else entries are searched for; a release's entries are found by project and version together."""
-    database.executescript(
-        """
-        CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
-        CREATE INDEX audit_version ON audit (version) WHERE version IS NOT NULL;
-        CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
-        """
-    )
-
-
-@ledger()
-def audit_tree(database: sqlite_utils.Database) -> None:
-    """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
-
-    Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
-    verification's to check. The tree over entries that are there already is built when the key is made.
-    """
-    database.executescript(
-        """
-        CREATE TABLE audit_tile (
-            level INTEGER NOT NULL,
-            "index" INTEGER NOT NULL,
-            hashes BLOB NOT NULL,
-            PRIMARY KEY (level, "index")
-        ) STRICT;
-        CREATE TABLE audit_checkpoint (
-            size INTEGER PRIMARY KEY,
-            note BLOB NOT NULL,
-            ends_key INTEGER NOT NULL CHECK (ends_key IN (0, 1))
-        ) STRICT;
-        CREATE INDEX audit_key_changes ON audit_checkpoint (size) WHERE ends_key;
-        CREATE TABLE audit_state (
-            only INTEGER PRIMARY KEY CHECK (only = 1),
-            first_key TEXT NOT NULL,
-            present_key TEXT NOT NULL,
-            pruned INTEGER NOT NULL
-        ) STRICT;
-        DROP TRIGGER audit_is_not_deleted;
-        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
-        WHEN OLD.seq > coalesce((SELECT pruned FROM audit_state), 0) BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        CREATE TRIGGER audit_is_not_restored BEFORE UPDATE OF pruned ON audit_state
-        WHEN NEW.pruned < OLD.pruned BEGIN
-            SELECT raise(ABORT, 'what was pruned from the audit log does not come back');
-        END;
-        """
-    )
-
-
-@ledger()
 def evidence(database: sqlite_utils.Database) -> None:
     """Create the evidence that decisions were made on: each piece once, under the digest that entries refer to."""
     database.executescript(
@@ -315,23 +223,85 @@ def looking_back(database: sqlite_utils.Database) -> None:
 
 
 @ledger()
-def audit_verdicts(database: sqlite_utils.Database) -> None:
-    """Store sets of verdicts once; `audit_entry` has the whole canonical bytes of the entries that refer to them."""
+def published(database: sqlite_utils.Database) -> None:
+    """Create what was published here; its own `published_revision` tells other processes that something was.
+
+    A row is never removed: what was deleted keeps its slot, so that no file name is ever given to other bytes.
+    """
     database.executescript(
         """
-        CREATE TABLE audit_verdicts (
-            id INTEGER PRIMARY KEY,
-            digest BLOB NOT NULL UNIQUE,
-            text BLOB NOT NULL
+        CREATE TABLE published_revision (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            number INTEGER NOT NULL
         ) STRICT;
-        ALTER TABLE audit ADD COLUMN verdicts INTEGER;
-        ALTER TABLE audit ADD COLUMN verdicts_at INTEGER;
-        CREATE VIEW audit_entry AS
-            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference,
-                iif(verdicts IS NULL, body, CAST(
-                    substr(body, 1, verdicts_at) || coalesce(text, '') || substr(body, verdicts_at + 1)
-                AS BLOB)) AS body
-            FROM audit LEFT JOIN audit_verdicts ON id = verdicts;
+        INSERT INTO published_revision VALUES (1, 0);
+        CREATE TABLE published_project (
+            "index" TEXT NOT NULL,
+            project TEXT NOT NULL,
+            claimed_at TEXT NOT NULL,
+            claimed_by TEXT NOT NULL,
+            namesakes TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            PRIMARY KEY ("index", project)
+        ) STRICT;
+        CREATE TABLE published_file (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            "index" TEXT NOT NULL,
+            project TEXT NOT NULL,
+            slot TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('wheel', 'sdist')),
+            version TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            uploaded_at TEXT NOT NULL,
+            uploaded_by TEXT NOT NULL,
+            requires_python TEXT,
+            core_metadata TEXT,
+            provenance BLOB,
+            yanked TEXT,
+            deleted_at TEXT,
+            deleted_by TEXT,
+            deletion_reason TEXT,
+            UNIQUE ("index", slot),
+            UNIQUE ("index", filename),
+            FOREIGN KEY ("index", project) REFERENCES published_project ("index", project)
+        ) STRICT;
+        CREATE INDEX published_file_project ON published_file ("index", project);
+        CREATE TRIGGER published_file_keeps_its_bytes BEFORE UPDATE OF "index", project, slot, filename, sha256
+        ON published_file BEGIN
+            SELECT raise(ABORT, 'a file name is never given to other bytes');
+        END;
+        CREATE TRIGGER published_file_stays BEFORE DELETE ON published_file BEGIN
+            SELECT raise(ABORT, 'a file name is never given to other bytes');
+        END;
+        """
+    )
+
+
+@ledger()
+def tokens(database: sqlite_utils.Database) -> None:
+    """Create API tokens, of whose texts nothing but hashes is kept; the revision tells other processes of changes."""
+    database.executescript(
+        """
+        CREATE TABLE token_revision (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            number INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO token_revision VALUES (1, 0);
+        CREATE TABLE token (
+            id TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL CHECK (role IN ('reader', 'publisher', 'auditor', 'admin')),
+            indexes TEXT NOT NULL CHECK (indexes != ''),
+            projects TEXT NOT NULL CHECK (projects != ''),
+            sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+            created_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            expires_at TEXT,
+            revoked_at TEXT,
+            revoked_by TEXT,
+            last_used_at TEXT
+        ) STRICT;
         """
     )
