@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from pinfold.advisories.ranges import Versions, affected
 from pinfold.domain.advisory import Claim
 from pinfold.domain.errors import InvalidAdvisory, InvalidDocument, InvalidTarget
 from pinfold.domain.target import HashTarget, ReleaseTarget, Target, parse_target
+from pinfold.locks.requirements import logical_lines
 from pinfold.ports.audit_log import AuditLog
 
 
@@ -99,7 +99,7 @@ class _Reader:
 
     def read_requirements(self, text: str) -> None:
         """Read a requirements file as pip does; what it includes (`-r`, `-c`) has to be asked for by itself."""
-        for number, line in _logical_lines(text):
+        for number, line in logical_lines(text):
             if line.startswith(("-r", "-c", "--requirement", "--constraint")):
                 self._reject(f"line {number}", f"{line.split()[0]} leads to another file: ask for that one as well")
             elif line.startswith(("-e", "--editable")):
@@ -123,21 +123,3 @@ class _Reader:
 
     def _reject(self, place: str, problem: str) -> None:
         self._problems.append(": ".join(part for part in (self._source, place, problem) if part))
-
-
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a requirements file with their numbers: continued ones joined, comments left out."""
-    pending, begun = "", 0
-    for number, line in enumerate([*text.splitlines(), ""], start=1):
-        begun = begun if pending else number
-        if line.endswith("\\"):
-            pending += line[:-1] + " "
-            continue
-        whole = " ".join(_without_comment(pending + line).split())
-        pending = ""
-        if whole:
-            yield begun, whole
-
-
-def _without_comment(line: str) -> str:
-    return line.split(" #", maxsplit=1)[0] if not line.lstrip().startswith("#") else ""
