@@ -22,6 +22,7 @@ from pinfold.adapters.sqlite.audit_tree import AuditTree, latest_checkpoint
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.records import SqliteRecordStore
+from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.bootstrap.feeds import open_feeds
@@ -31,7 +32,9 @@ from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.settings import Settings
+from pinfold.usecases.authenticate import Authenticate
 from pinfold.usecases.decide import Gate
+from pinfold.usecases.failed_attempts import FailedAttempts
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.find_project import ProjectFinder
@@ -45,6 +48,7 @@ from pinfold.usecases.publish_checkpoints import PublishCheckpoints
 from pinfold.usecases.refresh_feed import RefreshFeed
 from pinfold.usecases.send_alerts import SendAlerts
 from pinfold.usecases.serve_provenance import ServeProvenance
+from pinfold.usecases.token_uses import TokenUses
 from pinfold.usecases.watch_feeds import Feed, WatchFeeds
 from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.services import Services
@@ -65,6 +69,8 @@ class Installation:
     telemetry: PrometheusTelemetry
     policies: PolicyFiles
     records: SqliteRecordStore
+    tokens: SqliteTokenStore
+    token_uses: TokenUses
     ledger: Database
     audit_log: SqliteAuditLog
     audit_tree: AuditTree
@@ -119,6 +125,10 @@ class Installation:
             provenance=ServeProvenance(self.gate, self.files, self.provenances),
             ready=self.ready,
             metrics=self.telemetry.render,
+            authenticate=Authenticate(
+                self.tokens, self.token_uses, FailedAttempts(), self.audit_log, self.clock, self.settings.open_indexes
+            ),
+            open_indexes=self.settings.open_indexes,
             observe_request=self.telemetry.request,
             base_url=self.settings.server.base_url,
             trusted_proxies=frozenset(self.settings.server.trusted_proxies),
@@ -166,6 +176,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             audit_tree=stores.audit_tree,
             audit_log=stores.audit_log,
             records=stores.records,
+            tokens=stores.tokens,
+            token_uses=TokenUses(stores.tokens),
             outbox=stores.outbox,
             catalog=stores.catalog,
             advisories=stores.advisories,

@@ -20,6 +20,7 @@ from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.sqlite.reports import SqliteReportStore
+from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.ports.clock import Clock
 from pinfold.settings import Settings
 
@@ -36,6 +37,7 @@ class Stores:
     audit_tree: AuditTree
     audit_log: SqliteAuditLog
     records: SqliteRecordStore
+    tokens: SqliteTokenStore
     look_back: SqliteLookBackStore
     outbox: SqliteOutbox
 
@@ -66,6 +68,7 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         audit_tree=audit_tree,
         audit_log=SqliteAuditLog(ledger),
         records=SqliteRecordStore(ledger, clock),
+        tokens=SqliteTokenStore(ledger),
         look_back=SqliteLookBackStore(ledger),
         outbox=SqliteOutbox(ledger),
         catalog=SqliteCatalog(catalog),

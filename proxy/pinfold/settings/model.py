@@ -1,5 +1,6 @@
 """Every table and key of `pinfold.toml`, with its default; what is not here does not exist."""
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -64,6 +65,13 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Disagreement(ValueError):
     """Values that are right by themselves do not fit together; `problems` has what is wrong by its place below."""
 
@@ -94,6 +102,11 @@ class ServerSettings(Table):
     """One line a request on stderr."""
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
+
+    @property
+    def stays_local(self) -> bool:
+        """Whether only this machine can ask: it listens on loopback, and nothing is said of a front."""
+        return _is_loopback(self.host) and not self.base_url and not self.trusted_proxies
 
 
 class UpstreamSettings(Table):
@@ -159,6 +172,8 @@ class IndexSettings(Table):
     """Names that only this organisation may provide, in globs over normalised names."""
     refusals: Literal["explain", "hide"] = "explain"
     """Whether a page lists refused files with the reason, or leaves them out."""
+    anonymous: bool | None = None
+    """Whether anybody may read it without a token. Where nothing is said, only while nobody from outside can ask."""
 
 
 class SigstoreSettings(Table):
@@ -247,6 +262,14 @@ class Settings(Table):
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     feeds: dict[Label, FeedSettings] = Field(default_factory=dict, validate_default=True)
+
+    @property
+    def open_indexes(self) -> frozenset[str]:
+        """The indexes that anybody may read: those that say so, and where they say nothing, all that stay local."""
+        default = self.server.stays_local
+        return frozenset(
+            name for name, index in self.indexes.items() if (default if index.anonymous is None else index.anonymous)
+        )
 
     @field_validator("feeds")
     @classmethod

@@ -4,10 +4,15 @@ import ipaddress
 import json
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from aiohttp import web
 
+from pinfold.domain.access import Principal
 from pinfold.domain.audit_entry import Actor
+
+PRINCIPAL = web.RequestKey("principal", Principal)
+"""Who asks, on every request that reached a handler."""
 
 _PRODUCT = re.compile(r"([A-Za-z0-9_.-]{1,40})/([A-Za-z0-9_.+!-]{1,40})")
 _PYTHON = re.compile(r"(?:CPython|PyPy|Python)/(\d[\w.]{0,20})", re.IGNORECASE)
@@ -20,7 +25,10 @@ def actor_of(request: web.BaseRequest, trusted_proxies: Collection[str]) -> Acto
     `X-Forwarded-For` is believed only as far as it was written by a proxy that the settings trust.
     """
     agent = printable(request.headers.get("User-Agent", "")[:MAX_USER_AGENT])
-    return _from_agent(agent, _address(request, trusted_proxies))
+    actor, principal = _from_agent(agent, _address(request, trusted_proxies)), request.get(PRINCIPAL)
+    if principal is None or principal.token is None:
+        return actor
+    return replace(actor, name=principal.token.name, token=principal.token.id)
 
 
 def printable(text: str) -> str:

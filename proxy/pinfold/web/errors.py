@@ -5,11 +5,22 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from pinfold.domain.errors import FileMismatch, InvalidName, NotFound, PinfoldError, StoreError, UpstreamError
+from pinfold.domain.errors import (
+    AccessDenied,
+    FileMismatch,
+    InvalidName,
+    NotFound,
+    PinfoldError,
+    StoreError,
+    TooManyAttempts,
+    UpstreamError,
+)
 from pinfold.usecases.file_download import Refused
 from pinfold.web.problem import problem, refusal
 
 log = logging.getLogger(__name__)
+
+CHALLENGE = 'Basic realm="pinfold"'
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -21,22 +32,35 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except Refused as refused:
         return refusal(refused)
-    except (NotFound, InvalidName) as error:
-        return problem(404, f"pinfold: {error}")
-    except FileMismatch as error:
-        return problem(502, f"pinfold: refused, the bytes are not what the index promised: {error}")
-    except UpstreamError as error:
-        return problem(502, f"pinfold: {error}")
-    except StoreError as error:
-        log.error("the store fails: %s", error)
-        return problem(503, f"pinfold: nothing can be decided or recorded now: {error}", headers={"Retry-After": "5"})
+    except PinfoldError as error:
+        return _explained(error)
     except web.HTTPException as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return problem(error.status, f"pinfold: {error.reason}", headers=allowed)
-    except PinfoldError as error:
-        return problem(500, f"pinfold: {error}")
     except (ConnectionError, TimeoutError):
         raise
     except Exception:
         log.exception("a request failed: %s %s", request.method, request.path)
         return problem(500, "pinfold: an internal error; the server's log has the details")
+
+
+def _explained(error: PinfoldError) -> web.Response:
+    match error:
+        case AccessDenied(credential_helps=True):
+            return problem(401, f"pinfold: {error}", headers={"WWW-Authenticate": CHALLENGE})
+        case AccessDenied():
+            return problem(403, f"pinfold: {error}", title="Access denied")
+        case TooManyAttempts():
+            return problem(429, f"pinfold: {error}", headers={"Retry-After": str(error.retry_after)})
+        case NotFound() | InvalidName():
+            return problem(404, f"pinfold: {error}")
+        case FileMismatch():
+            return problem(502, f"pinfold: refused, the bytes are not what the index promised: {error}")
+        case UpstreamError():
+            return problem(502, f"pinfold: {error}")
+        case StoreError():
+            log.error("the store fails: %s", error)
+            line = f"pinfold: nothing can be decided or recorded now: {error}"
+            return problem(503, line, headers={"Retry-After": "5"})
+        case _:
+            return problem(500, f"pinfold: {error}")

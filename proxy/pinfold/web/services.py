@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from pinfold.usecases.authenticate import Authenticate
 from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_names import ProjectNames
@@ -25,6 +26,9 @@ class Services:
     """Raises the PinfoldError that keeps this process from deciding requests."""
     metrics: Callable[[], bytes]
     """Renders the metrics in the Prometheus text format."""
+    authenticate: Authenticate
+    open_indexes: frozenset[str]
+    """Those that anybody may read."""
     observe_request: Callable[[str, str, int, float], None]
     """Counts a request: route, method, status, seconds."""
     base_url: str = ""

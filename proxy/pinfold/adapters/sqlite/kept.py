@@ -1,0 +1,42 @@
+"""What every request needs of the ledger and hardly anybody changes: kept in memory, and looked after cheaply."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+TRUSTED_SECONDS = 0.25
+"""How long what was read counts as current: the longest that another process's change goes unseen."""
+
+
+class Kept(Generic[T]):
+    """The present state of something, looked at anew no more often than every TRUSTED_SECONDS."""
+
+    def __init__(self, look: Callable[[T], Awaitable[T]], first: T) -> None:
+        """`look` is given the state that is kept, and returns it where nothing changed."""
+        self._look = look
+        self._state = first
+        self._trusted_until = 0.0
+        self._check: asyncio.Task[T] | None = None
+
+    async def current(self) -> T:
+        """Return the state; many who ask at once cost one look."""
+        if monotonic() < self._trusted_until:
+            return self._state
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._renew())
+        return await asyncio.shield(self._check)
+
+    def distrust(self) -> None:
+        """Look again before the next answer: this process changed something."""
+        self._check, self._trusted_until = None, 0.0
+
+    async def _renew(self) -> T:
+        began = monotonic()
+        state = await self._look(self._state)
+        # A change through this process begins a new check, beside which an older one has nothing more to say.
+        if self._check is asyncio.current_task():
+            self._state, self._trusted_until = state, began + TRUSTED_SECONDS
+        return state

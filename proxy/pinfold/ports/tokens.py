@@ -1,0 +1,47 @@
+"""The port to API tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pinfold.domain.access import Token
+from pinfold.domain.audit_entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class KeptToken:
+    """A token with what its text is compared with."""
+
+    token: Token
+    sha256: bytes = field(repr=False)
+
+
+class TokenStore(Protocol):
+    """Tokens that any process may create and revoke; each change and its audit entry are one transaction.
+
+    Every method raises StoreError when the store fails: who cannot be told apart is let in nowhere.
+    """
+
+    async def current(self) -> Mapping[str, KeptToken]:
+        """Return the tokens by id, no staler than a fraction of a second whichever process changed them.
+
+        Those that were revoked or have expired are among them, so that their holders can be told.
+        """
+        ...
+
+    async def add(self, token: Token, sha256: bytes, entry: Entry) -> None:
+        """Add a token, under an id that none has."""
+        ...
+
+    async def revoke(self, token_id: str, by: str, at: datetime, entry: Entry) -> None:
+        """End a token; raises NotFound where none with the id stands."""
+        ...
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Keep when tokens were last used, by id; never earlier than what is kept already."""
+        ...
+
+    async def history(self) -> list[Token]:
+        """Return every token there ever was, oldest first, with their last uses."""
+        ...
