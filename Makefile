@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench everyday lock clean
+.PHONY: help serve test check format lint types imports bench bench-quick bench-herd everyday lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,21 @@ types: $(VENV)/.develop
 imports: $(VENV)/.develop
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.develop $(CLIENTS) ## Measure 50 first requests for one 100 MB wheel
+# The proxies that Pinfold is measured beside, each in an environment of its own; nothing but `make bench` needs them.
+PEERS := $(patsubst requirements/peers/%.lock,$(VENV)/peers/%/.ready,$(wildcard requirements/peers/*.lock))
+.SECONDARY: $(PEERS)
+$(VENV)/peers/%/.ready: requirements/peers/%.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	touch $@
+
+bench: $(VENV)/.develop $(PEERS) ## Measure pages and files beside nginx and other proxies, half an hour
+	$(BIN)/python tests/bench/speed.py $(ARGS)
+
+bench-quick: $(VENV)/.develop ## Measure pages and files beside nginx alone, two minutes
+	$(BIN)/python tests/bench/speed.py --quick $(ARGS)
+
+bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel
 	$(BIN)/python tests/bench/herd.py $(ARGS)
 
 everyday: $(VENV)/.develop $(CLIENTS) ## Resolve and install 50 everyday packages with and without Pinfold

@@ -28,3 +28,14 @@ client uv "uv"
 client poetry "poetry"
 # Its `locked` extra names the versions it was tested with; beside the newest of all it does not start.
 client pdm "pdm[locked]"
+
+# The other proxies that `make bench` measures beside Pinfold, each in an environment of its own.
+peer() {
+    output=requirements/peers/$1.lock
+    shift
+    printf '%s\n' "$@" | compile "$output" --no-annotate -
+}
+peer devpi-server "devpi-server"
+peer proxpi "proxpi" "gunicorn"
+peer simple-repository-server "simple-repository-server"
+peer pypiserver "pypiserver"

@@ -1,6 +1,6 @@
 """Fifty first requests at once for one large wheel: how often is the upstream asked, how soon is the first byte here?
 
-    make bench            or, smaller:   make bench ARGS="--clients 10 --mebibytes 20"
+    make bench-herd            or, smaller:   make bench-herd ARGS="--clients 10 --mebibytes 20"
 
 A fake upstream on loopback sends at a fixed rate; a Pinfold of its own stands in front. Prints the number of upstream
 requests, the time to the first byte (median and worst), the time to the last, and the server's peak memory. The first

@@ -1,0 +1,313 @@
+"""The servers that are measured side by side, each started as its own documentation says, in front of one upstream."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.bench.wares import JSON_TYPE
+from tests.e2e.server import PinfoldServer
+
+ROOT = Path(__file__).parents[2]
+PEERS = ROOT / ".venv" / "peers"
+WORKERS = 2
+START_SECONDS = 60
+
+
+class Contestant(ABC):
+    """A server that is running from `start` on."""
+
+    name: str
+
+    def __init__(self, folder: Path, upstream: str) -> None:
+        self.folder = folder / self.name.replace(" ", "-")
+        self.folder.mkdir()
+        self.upstream = upstream
+        """The origin of the upstream; its index is at `/simple/`."""
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process at the root of the server's tree."""
+        assert self._process is not None
+        return self._process.pid
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+
+    def page(self, project: str) -> str:
+        """Return the address of a project's page."""
+        return f"http://127.0.0.1:{self.port}/simple/{project}/"
+
+    def stop(self) -> None:
+        """Stop the server and what it started."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def _run(self, *command: str, **variables: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**_clean_environment(), **variables},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        raise SystemExit(f"{self.name} did not come up:\n{(self.folder / 'log').read_text()[-2000:]}")
+
+
+class Nginx(Contestant):
+    """What all nginx servers here share."""
+
+    locations: str
+    http = ""
+
+    def start(self) -> None:
+        """Start nginx in the foreground with two worker processes."""
+        (self.folder / "nginx.conf").write_text(
+            f"""
+            daemon off; worker_processes {WORKERS}; pid {self.folder}/pid; error_log {self.folder}/error.log;
+            {"user root;" if os.geteuid() == 0 else ""}
+            events {{ worker_connections 4096; }}
+            http {{
+                access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000;
+                default_type {JSON_TYPE};
+                types {{ application/octet-stream whl; text/plain metadata; }}
+                open_file_cache max=1000 inactive=60s;
+                client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
+                fastcgi_temp_path {self.folder}/fastcgi; uwsgi_temp_path {self.folder}/uwsgi;
+                scgi_temp_path {self.folder}/scgi;
+                {self.http}
+                server {{ listen 127.0.0.1:{self.port} reuseport; {self.locations} }}
+            }}
+            """
+        )
+        self._run("nginx", "-e", f"{self.folder}/error.log", "-c", f"{self.folder}/nginx.conf")
+
+
+class Upstream(Nginx):
+    """The index that all proxies stand in front of."""
+
+    name = "upstream"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "")
+        self.root = self.folder / "root"
+        self.locations = f"root {self.root}; location /simple/ {{ index index.json; }}"
+
+    @property
+    def origin(self) -> str:
+        """The scheme and authority that it is at."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class NginxStatic(Nginx):
+    """The mark: the very bytes that Pinfold answers with, as static files, precompressed ones included."""
+
+    name = "nginx static"
+
+    def __init__(self, folder: Path, upstream: str) -> None:
+        super().__init__(folder, upstream)
+        self.root = self.folder / "root"
+        self.locations = f"root {self.root}; gzip_static on;"
+
+    def page(self, project: str) -> str:
+        """Return the address of a project's page: the file's own, which is what nginx is fastest with."""
+        return f"http://127.0.0.1:{self.port}/simple/{project}/index.json"
+
+    def take(self, path: str, plain: bytes, gzipped: bytes | None) -> None:
+        """Keep an answer of Pinfold's."""
+        place = self.root / path.strip("/")
+        if path.endswith("/"):
+            place = place / "index.json"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(plain)
+        if gzipped is not None:
+            place.with_name(place.name + ".gz").write_bytes(gzipped)
+            # gzip_static takes the two for one where they are of one time.
+            os.utime(place.with_name(place.name + ".gz"), (place.stat().st_atime, place.stat().st_mtime))
+
+
+class NginxCache(Nginx):
+    """A cache in front of the same static files, gzipped ones included."""
+
+    name = "nginx proxy_cache"
+
+    def __init__(self, folder: Path, upstream: str) -> None:
+        super().__init__(folder, upstream)
+        self.http = f"proxy_cache_path {self.folder}/cache keys_zone=pages:10m max_size=2g;"
+        self.locations = f"""
+            proxy_cache pages; proxy_cache_valid 200 1h; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_set_header Accept-Encoding $http_accept_encoding; proxy_cache_key $uri$http_accept_encoding;
+            location / {{ proxy_pass {upstream}; }}
+        """
+
+    def page(self, project: str) -> str:
+        """Return the address of a project's page."""
+        return f"http://127.0.0.1:{self.port}/simple/{project}/index.json"
+
+
+class Pinfold(Contestant):
+    """Pinfold with its default policy and two workers."""
+
+    name = "pinfold"
+
+    def start(self) -> None:
+        """Start it as a user does."""
+        config = (
+            f'[server]\naccess_log = false\n[upstreams.pypi]\nurl = "{self.upstream}/simple/"\nfreshness = "1d"\n'
+            f'file_hosts = ["127.0.0.1"]\n'
+        )
+        self._server = PinfoldServer(self.folder, config, "--workers", str(WORKERS))
+        self._server.start()
+        self.port = int(self._server.url.rpartition(":")[2])
+
+    @property
+    def pid(self) -> int:
+        """The supervising process."""
+        return self._server.pid
+
+    def stop(self) -> None:
+        """Stop it as an init system does."""
+        self._server.stop()
+
+
+class Devpi(Contestant):
+    """devpi-server with a mirror index."""
+
+    name = "devpi-server"
+
+    def start(self) -> None:
+        """Initialise a server directory, start, and create the mirror over the API."""
+        bin_ = PEERS / "devpi-server" / "bin"
+        init = [str(bin_ / "devpi-init"), "--serverdir", str(self.folder / "data"), "--no-root-pypi"]
+        subprocess.run(init, check=True, capture_output=True, env=_clean_environment())
+        self._run(str(bin_ / "devpi-server"), "--serverdir", str(self.folder / "data"), "--port", str(self.port))
+        origin = f"http://127.0.0.1:{self.port}"
+        login = _ask(f"{origin}/+login", "POST", {"user": "root", "password": ""})
+        mirror = {"type": "mirror", "mirror_url": f"{self.upstream}/simple/", "volatile": False}
+        _ask(f"{origin}/root/mirror", "PUT", mirror, auth=("root", login["result"]["password"]))
+
+    def page(self, project: str) -> str:
+        """Return the address of a project's page."""
+        return f"http://127.0.0.1:{self.port}/root/mirror/+simple/{project}/"
+
+
+class Proxpi(Contestant):
+    """proxpi under gunicorn with two workers, as its own image runs it."""
+
+    name = "proxpi"
+
+    def start(self) -> None:
+        """Start gunicorn."""
+        self._run(
+            str(PEERS / "proxpi" / "bin" / "gunicorn"),
+            *("--workers", str(WORKERS), "--threads", "8", "--bind", f"127.0.0.1:{self.port}", "proxpi.server:app"),
+            PROXPI_INDEX_URL=f"{self.upstream}/simple/",
+            PROXPI_CACHE_DIR=str(self.folder / "cache"),
+            PROXPI_DOWNLOAD_TIMEOUT="30",
+            PROXPI_LOGGING_LEVEL="ERROR",
+        )
+
+    def page(self, project: str) -> str:
+        """Return the address of a project's page."""
+        return f"http://127.0.0.1:{self.port}/index/{project}/"
+
+
+class SimpleRepository(Contestant):
+    """simple-repository-server, serving files through itself."""
+
+    name = "simple-repository-server"
+
+    def start(self) -> None:
+        """Start its command."""
+        self._run(
+            str(PEERS / "simple-repository-server" / "bin" / "simple-repository-server"),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--stream-http-resources", f"{self.upstream}/simple/"),
+        )
+
+
+class PypiServer(Contestant):
+    """pypiserver over a folder of files: it is no proxy, so that it gets every file beforehand."""
+
+    name = "pypiserver"
+
+    def start(self) -> None:
+        """Gather the files and start its command."""
+        packages = self.folder / "packages"
+        packages.mkdir()
+        for page in json.loads(_get(f"{self.upstream}/simple/"))["projects"]:
+            for entry in json.loads(_get(f"{self.upstream}/simple/{page['name']}/"))["files"]:
+                content = b"on its page alone"
+                with contextlib.suppress(urllib.error.HTTPError):
+                    content = _get(entry["url"])
+                (packages / entry["filename"]).write_bytes(content)
+        self._run(
+            str(PEERS / "pypiserver" / "bin" / "pypi-server"),
+            *("run", "--interface", "127.0.0.1", "--port", str(self.port), "--disable-fallback", str(packages)),
+        )
+
+
+PEER_CLASSES: tuple[type[Contestant], ...] = (Devpi, Proxpi, SimpleRepository, PypiServer)
+
+
+def what_is_missing(peers: Iterable[type[Contestant]]) -> list[str]:
+    """Return what has to be installed before anything can be measured."""
+    missing = [
+        f"{program}: install it, on Debian with `apt-get install nginx wrk`"
+        for program in ("nginx", "wrk")
+        if shutil.which(program) is None
+    ]
+    missing += [f"{peer.name}: run `make bench`" for peer in peers if not (PEERS / peer.name / "bin").is_dir()]
+    return missing
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "PYTHON"))}
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def _ask(url: str, method: str, document: dict[str, Any], auth: tuple[str, str] | None = None) -> dict[str, Any]:
+    import base64
+
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if auth is not None:
+        headers["X-Devpi-Auth"] = base64.b64encode(":".join(auth).encode()).decode()
+    request = urllib.request.Request(url, json.dumps(document).encode(), headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return dict(json.loads(answer.read()))
