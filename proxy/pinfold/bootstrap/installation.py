@@ -145,8 +145,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
     clock, telemetry, policies = SystemClock(), PrometheusTelemetry(), PolicyFiles()
     async with AsyncExitStack() as stack:
         upstreams = open_upstreams(settings, telemetry, stack)
-        indexes = load_indexes(settings, policies, upstreams)
         stores = await open_stores(settings, clock, stack)
+        indexes = load_indexes(settings, policies, upstreams, stores)
         receivers = open_receivers(settings, clock, stack)
         feeds = open_feeds(settings, stores.data, stack)
         verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
@@ -154,8 +154,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         inspector = InspectionProcesses()
         stack.push_async_callback(inspector.close)
 
-        finder = ProjectFinder(stores.catalog, clock, telemetry, stores.look_back.note)
-        names = ProjectNames(clock)
+        finder = ProjectFinder(stores.catalog, stores.published, clock, telemetry, stores.look_back.note)
+        names = ProjectNames(stores.published, clock)
         provenances = Provenances(stores.provenance, verifier, clock, telemetry)
         fetcher = FileFetcher(stores.blobs, telemetry)
         inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry)

@@ -17,7 +17,9 @@ from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
 from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
+from pinfold.adapters.sqlite.pins import SqlitePinStore
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
+from pinfold.adapters.sqlite.published import SqlitePublishedStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.sqlite.reports import SqliteReportStore
 from pinfold.adapters.sqlite.tokens import SqliteTokenStore
@@ -38,8 +40,10 @@ class Stores:
     audit_log: SqliteAuditLog
     records: SqliteRecordStore
     tokens: SqliteTokenStore
+    published: SqlitePublishedStore
     look_back: SqliteLookBackStore
     outbox: SqliteOutbox
+    pins: SqlitePinStore
 
     catalog: SqliteCatalog
     provenance: SqliteProvenanceStore
@@ -69,8 +73,10 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         audit_log=SqliteAuditLog(ledger),
         records=SqliteRecordStore(ledger, clock),
         tokens=SqliteTokenStore(ledger),
+        published=SqlitePublishedStore(ledger),
         look_back=SqliteLookBackStore(ledger),
         outbox=SqliteOutbox(ledger),
+        pins=SqlitePinStore(ledger),
         catalog=SqliteCatalog(catalog),
         provenance=SqliteProvenanceStore(catalog),
         reports=SqliteReportStore(catalog),

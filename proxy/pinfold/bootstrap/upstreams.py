@@ -6,8 +6,10 @@ from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.adapters.upstream.options import UpstreamOptions
+from pinfold.bootstrap.stores import Stores
 from pinfold.settings import Settings
 from pinfold.usecases.indexes import Index, Refusals, Source
+from pinfold.usecases.published_upstream import PublishedUpstream
 
 
 def open_upstreams(
@@ -21,12 +23,21 @@ def open_upstreams(
     return upstreams
 
 
-def load_indexes(settings: Settings, policies: PolicyFiles, upstreams: dict[str, HttpUpstream]) -> dict[str, Index]:
+def load_indexes(
+    settings: Settings, policies: PolicyFiles, upstreams: dict[str, HttpUpstream], stores: Stores
+) -> dict[str, Index]:
     """Return every index, by its name, with its policy. Raises InvalidPolicy."""
+    published = {
+        name: Source(PublishedUpstream(name, stores.published, stores.blobs), private=True, first_hand=True)
+        for name in settings.indexes
+    }
     return {
         name: Index(
             name=name,
-            sources=tuple(_source(settings, upstreams[upstream]) for upstream in index.upstreams),
+            sources=(
+                *(published[shown] for shown in (name, *index.packages_from)),
+                *(_source(settings, upstreams[upstream]) for upstream in index.upstreams),
+            ),
             policy=policies.load(index.policy),
             private=index.private,
             refusals=Refusals(index.refusals),

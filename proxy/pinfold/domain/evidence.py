@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
+from pinfold.domain.pins import Pinning
 from pinfold.domain.project import File, UpstreamStatus
 from pinfold.domain.provenance import Provenance, TrustRoot
 from pinfold.domain.records import PublisherRecord, QuarantineRecord
@@ -72,7 +73,7 @@ class Evidence:
     file: File
     origin: Origin
     private_name: bool
-    """The index reserves the project's name for this organisation."""
+    """The name is this organisation's: the index reserves it, or it was published under here."""
     sighting: Item[Sighting]
     upstream_status: Item[StatusSighting]
     records: tuple[QuarantineRecord, ...] = ()
@@ -84,6 +85,8 @@ class Evidence:
     """What provenance is verified with, where a rule asks for it."""
     advisories: Item[Advisories] = NO_FEED
     inspection: Item[Inspection] = NOT_ASKED_FOR
+    pinning: Item[Pinning] | None = None
+    """What the pin set of the index says of the file; None in an index that has none."""
 
     def canonical(self) -> bytes:
         """Return the evidence in canonical JSON: equal evidence, equal bytes, on every machine."""

@@ -38,7 +38,7 @@ class Blobs(Protocol):
         ...
 
     async def verify(self, sha256: str) -> bool:
-        """Read a blob and tell whether it still has its hash; where it has not, it is discarded.
+        """Read a blob and tell whether it still has its hash; where it has not, it is not found any more.
 
         Raises NotFound where the blob is not kept.
         """

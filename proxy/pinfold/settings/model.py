@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ByteSize,
     ConfigDict,
     Field,
     FilePath,
@@ -164,8 +165,10 @@ class UpstreamSettings(Table):
 class IndexSettings(Table):
     """`[indexes.NAME]`: a view that clients point at."""
 
-    upstreams: Labels = Field(default=(DEFAULT_UPSTREAM,), min_length=1)
-    """In order of precedence: the first that has a project provides it, alone."""
+    upstreams: Labels = (DEFAULT_UPSTREAM,)
+    """In order of precedence: the first that has a project provides it, alone. What is published here comes before."""
+    packages_from: Labels = ()
+    """Other indexes whose published packages this one shows as well; what is published on it comes first."""
     policy: str = Field(default="baseline", min_length=1)
     """A shipped policy's name, or the path of a document."""
     private: Globs = ()
@@ -174,6 +177,15 @@ class IndexSettings(Table):
     """Whether a page lists refused files with the reason, or leaves them out."""
     anonymous: bool | None = None
     """Whether anybody may read it without a token. Where nothing is said, only while nobody from outside can ask."""
+
+
+class PublishingSettings(Table):
+    """`[publishing]`: what uploads may be."""
+
+    max_file_size: Annotated[ByteSize, Field(gt=0)] = ByteSize(1 << 30)
+    """Of one file, in bytes or as in "500 MB"."""
+    idle_timeout: PositiveDuration = timedelta(seconds=60)
+    """How long a client may send nothing in the middle of an upload."""
 
 
 class SigstoreSettings(Table):
@@ -258,6 +270,7 @@ class Settings(Table):
     server: ServerSettings = Field(default_factory=ServerSettings)
     upstreams: dict[Label, UpstreamSettings] = Field(default_factory=dict, validate_default=True)
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
+    publishing: PublishingSettings = Field(default_factory=PublishingSettings)
     sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
@@ -299,6 +312,12 @@ class Settings(Table):
             for index, settings in indexes.items()
             for name in settings.upstreams
             if known is not None and name not in known
+        }
+        unknown |= {
+            (index, "packages_from"): f"there is no other [indexes.{name}]{suggestion(name, indexes)}"
+            for index, settings in indexes.items()
+            for name in settings.packages_from
+            if name not in indexes or name == index
         }
         if unknown:
             raise Disagreement(unknown)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pinfold.domain.errors import UpstreamError
-from pinfold.domain.listing import Listing, observe
+from pinfold.domain.listing import Listing, Sighting, observe
 from pinfold.domain.project import Project
 from pinfold.ports.catalog import Catalog, Stored
 from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import Noticed, nobody_asks
+from pinfold.ports.published import PublishedStore
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
 from pinfold.usecases.indexes import Index, Source
@@ -50,8 +51,16 @@ class ProjectFinder:
     impostor's.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock, telemetry: Telemetry, noticed: Noticed = nobody_asks) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        published: PublishedStore,
+        clock: Clock,
+        telemetry: Telemetry,
+        noticed: Noticed = nobody_asks,
+    ) -> None:
         self._catalog = catalog
+        self._published = published
         self._noticed = noticed
         self._clock = clock
         self._telemetry = telemetry
@@ -66,8 +75,9 @@ class ProjectFinder:
         catalog fails.
         """
         gone: Found | None = None
-        for source in index.sources_of(project):
-            found = await self._at(source, project)
+        claims = await self._published.current()
+        for source in index.sources_of(project, private=project in claims.unknown_outside):
+            found = await self.find_at(source, project)
             if not found.listing.missing:
                 return found
             if gone is None and found.listing.sightings:
@@ -79,9 +89,12 @@ class ProjectFinder:
         """End the refreshes under way."""
         await self._refreshes.close()
 
-    async def _at(self, source: Source, project: str) -> Found:
+    async def find_at(self, source: Source, project: str) -> Found:
+        """Return what one source says of a project, if only that it lacks it; raises what `find` raises."""
         key = (source.name, project)
         stored = self._memory.get(key)
+        if source.first_hand:
+            return Found(source, await self._first_hand(source, project, stored))
         self._telemetry.looked_up("page", hit=stored is not None)
         if stored is None and (stored := await self._catalog.load(*key)) is not None:
             self._keep(key, stored)
@@ -102,6 +115,20 @@ class ProjectFinder:
             log.warning("serving a stale page of %s: %s", project, error)
             self._left_alone[source.name] = self._clock.now() + RETRY_AFTER
             return self._stale(source, stored)
+
+    async def _first_hand(self, source: Source, project: str, stored: Stored | None) -> Stored:
+        """Return what was published here; nothing of it is kept but in memory, since it is kept where it comes from."""
+        answer = await source.upstream.project(project, stored.validators if stored else None)
+        now = self._clock.now()
+        if isinstance(answer, Unchanged) and stored is not None:
+            return stored
+        if not isinstance(answer, Page):
+            return Stored(Listing(Project(project), now, missing=True), Validators(), fresh_until=now)
+        files = answer.project.files
+        sightings = {file.filename: Sighting(file.upload_time or now, file.sha256) for file in files}
+        stored = Stored(Listing(answer.project, now, sightings=sightings), answer.validators, fresh_until=now)
+        self._keep((source.name, project), stored)
+        return stored
 
     def _stale(self, source: Source, stored: Stored) -> Found:
         self._telemetry.stale_page(source.name)

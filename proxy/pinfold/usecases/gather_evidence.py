@@ -7,6 +7,7 @@ from pinfold.advisories.assess import Assessment
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.evidence import NO_FEED, NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
 from pinfold.domain.listing import Listing, Sighting
+from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
 from pinfold.domain.records import Records
@@ -71,17 +72,18 @@ def gather(
     provenance: ProjectProvenance | None = None,
     advisories: Item[Assessment] = NO_FEED,
     inspections: ProjectInspections | None = None,
+    pins: Item[ProjectPins] | None = None,
 ) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
     `records` are the store's records; only those that can concern the project are looked at per file. Without
-    `provenance` or `inspections` nothing is said of them. Advisories are about public projects, whatever namesakes
+    `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any. Advisories are about public projects, whatever namesakes
     there are here.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)
     status = Known(StatusSighting(listing.project.status, listing.status_since))
-    private_name = index.reserves(project)
+    private_name = index.reserves(project) or found.source.first_hand
     concerning = records.for_project(project)
     sightings = listing.sightings
     return [
@@ -99,6 +101,7 @@ def gather(
             trust_root=provenance.trust_root if provenance else None,
             inspection=inspections.of(file) if inspections else NOT_ASKED_FOR,
             advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
+            pinning=Known(pins.value.of(file)) if isinstance(pins, Known) else pins,
         )
         for file in files
     ]

@@ -27,6 +27,8 @@ class Source:
     """How long a page counts as fresh unless the upstream allows less."""
     private: bool = False
     """The upstream belongs to this organisation: it may provide private names."""
+    first_hand: bool = False
+    """The files were uploaded here: what is known of them is all that there is to know, and never stale."""
 
     @property
     def name(self) -> str:
@@ -36,25 +38,29 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Upstreams in order of precedence, one policy, and the names that only this organisation may provide."""
+    """Sources in order of precedence, one policy, and the names that only this organisation may provide."""
 
     name: str
     sources: tuple[Source, ...]
+    """What is published here comes first, so that no upstream is asked for it or gets a say in it."""
     policy: Policy
     private: tuple[str, ...] = ()
     """Globs over normalised project names."""
     refusals: Refusals = Refusals.EXPLAIN
+    pins: str | None = None
+    """The pin set that the index is limited to."""
 
     def reserves(self, project: str) -> bool:
         """Tell whether a project's name belongs to this organisation."""
         return any(fnmatchcase(project, glob) for glob in self.private)
 
-    def sources_of(self, project: str) -> tuple[Source, ...]:
+    def sources_of(self, project: str, *, private: bool = False) -> tuple[Source, ...]:
         """Return the sources that may be asked for a project: for a private name, none that is public.
 
-        Asking would already tell the outside which names are in use here.
+        Asking would already tell the outside which names are in use here. A name may be private by more than the
+        index's own settings: because it was published on another index.
         """
-        if self.reserves(project):
+        if private or self.reserves(project):
             return tuple(source for source in self.sources if source.private)
         return self.sources
 

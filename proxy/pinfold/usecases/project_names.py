@@ -12,6 +12,7 @@ from pinfold.domain.errors import UpstreamError
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.index.render import render_names_html, render_names_json
 from pinfold.ports.clock import Clock
+from pinfold.ports.published import PublishedStore
 from pinfold.usecases.compress import compress
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.single_flight import SingleFlight
@@ -46,12 +47,15 @@ class NamesPage:
 class _Kept:
     pages: dict[Representation, NamesPage]
     until: datetime
+    claimed: frozenset[str]
+    """The names that were published under on the index, or on those that it shows, when the list was made."""
 
 
 class ProjectNames:
     """Lists the projects that an index's upstreams have; names of this organisation only from its own upstreams."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, published: PublishedStore, clock: Clock) -> None:
+        self._published = published
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self._flights: SingleFlight[str, _Kept] = SingleFlight()
@@ -59,14 +63,15 @@ class ProjectNames:
     async def get(self, index: Index, representation: Representation) -> NamesPage:
         """Return the list; raises UpstreamError where an upstream fails and no earlier list is at hand."""
         kept = self._kept.get(index.name)
-        if kept is None or self._clock.now() >= kept.until:
+        claimed = await _claimed(index)
+        if kept is None or self._clock.now() >= kept.until or claimed != kept.claimed:
             try:
-                kept = await self._flights.run(index.name, lambda: self._refresh(index))
+                kept = await self._flights.run(index.name, lambda: self._refresh(index, claimed))
             except UpstreamError as error:
                 if kept is None:
                     raise
                 log.warning("serving an old list of projects: %s", error)
-                kept = _Kept(kept.pages, self._clock.now() + RETRY_AFTER)
+                kept = _Kept(kept.pages, self._clock.now() + RETRY_AFTER, claimed)
             self._kept[index.name] = kept
         return kept.pages.get(representation) or kept.pages[Representation.HTML]
 
@@ -74,13 +79,23 @@ class ProjectNames:
         """End what is under way."""
         await self._flights.close()
 
-    async def _refresh(self, index: Index) -> _Kept:
-        names: set[str] = set()
+    async def _refresh(self, index: Index, claimed: frozenset[str]) -> _Kept:
+        names = set(claimed)
+        ours = (await self._published.current()).unknown_outside
         for source in index.sources:
-            offered = await source.upstream.project_names()
-            names.update(name for name in offered if source.private or not index.reserves(name))
+            if not source.first_hand:
+                offered = await source.upstream.project_names()
+                names.update(name for name in offered if source.private or not (name in ours or index.reserves(name)))
         pages = await asyncio.to_thread(_render, sorted(names))
-        return _Kept(pages, self._clock.now() + FRESHNESS)
+        return _Kept(pages, self._clock.now() + FRESHNESS, claimed)
+
+
+async def _claimed(index: Index) -> frozenset[str]:
+    names: set[str] = set()
+    for source in index.sources:
+        if source.first_hand:
+            names.update(await source.upstream.project_names())
+    return frozenset(names)
 
 
 def _render(names: list[str]) -> dict[Representation, NamesPage]:

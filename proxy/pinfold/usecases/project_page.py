@@ -99,7 +99,8 @@ class ProjectPage:
             self._memory.put(key, kept, len(page.body))
         return PageAnswer(
             page=kept.page,
-            max_age=min(MAX_AGE, kept.until - now),
+            # What was just published here is to be had at once.
+            max_age=timedelta(0) if project.found.source.first_hand else min(MAX_AGE, kept.until - now),
             stale=project.found.stale,
             age=max(now - project.found.listing.fetched_at, timedelta(0)),
         )

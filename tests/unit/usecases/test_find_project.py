@@ -5,6 +5,9 @@ import pytest
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.clock import FakeClock
 
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.published import SqlitePublishedStore
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File, Project
@@ -63,8 +66,15 @@ def catalog():
 
 
 @pytest.fixture
-async def finder(catalog, clock, telemetry):
-    finder = ProjectFinder(catalog, clock, telemetry)
+async def published(tmp_path):
+    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=False)
+    yield SqlitePublishedStore(ledger)
+    await ledger.close()
+
+
+@pytest.fixture
+async def finder(catalog, published, clock, telemetry):
+    finder = ProjectFinder(catalog, published, clock, telemetry)
     yield finder
     await finder.close()
 

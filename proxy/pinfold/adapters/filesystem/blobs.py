@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,9 +54,10 @@ class FileBlobs:
             await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
 
     async def verify(self, sha256: str) -> bool:
-        """Read a blob and tell whether it still has its hash; where it has not, it is discarded.
+        """Read a blob and tell whether it still has its hash; where it has not, it is set aside as `<hash>.damaged`.
 
-        Raises NotFound where the blob is not kept.
+        What was published here exists nowhere else: of damaged bytes, too, something may be saved. Raises NotFound
+        where the blob is not kept.
         """
         return await _in_thread(self._threads, self._folder, lambda: self._verify(sha256))
 
@@ -92,7 +93,8 @@ class FileBlobs:
         with path.open("rb") as file:
             intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
         if not intact:
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                path.rename(path.with_name(f"{sha256}.damaged"))
         return intact
 
 

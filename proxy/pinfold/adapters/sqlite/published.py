@@ -1,16 +1,15 @@
 """What was published here, in the ledger's file; claims are kept in memory for as long as nobody changes them."""
 
-import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from time import monotonic
 from typing import Any, TypeVar
 
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.errors import AlreadyPublished, NotFound, StoreError
@@ -21,8 +20,6 @@ from pinfold.domain.published import Claim, ClaimedProject, Claims, Deletion, Pu
 T = TypeVar("T")
 Row = dict[str, Any]
 
-TRUSTED_SECONDS = 0.25
-"""How long what was read counts as current: the longest that another process's change goes unseen."""
 _FILES = 'SELECT *, provenance IS NOT NULL AS attested FROM published_file WHERE "index" = ?'
 
 
@@ -31,17 +28,11 @@ class SqlitePublishedStore:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._kept = Claims(revision=-1)
-        self._trusted_until = 0.0
-        self._check: asyncio.Task[Claims] | None = None
+        self._claims = Kept(self._look, Claims(revision=-1))
 
     async def current(self) -> Claims:
         """Return all claims; without a look at the file where one was taken just now."""
-        if monotonic() < self._trusted_until:
-            return self._kept
-        if self._check is None or self._check.done():
-            self._check = asyncio.create_task(self._look())
-        return await asyncio.shield(self._check)
+        return await self._claims.current()
 
     async def project(self, index: str, project: str) -> PublishedProject | None:
         """Return everything that was published under a name of an index, as of one moment."""
@@ -122,14 +113,8 @@ class SqlitePublishedStore:
         )
         return row[0] if row is not None else None
 
-    async def _look(self) -> Claims:
-        began = monotonic()
-        kept = self._kept
-        claims = await self._read(lambda database: _claims(database, kept))
-        # A change through this process begins a new check, beside which an older one has nothing more to say.
-        if self._check is asyncio.current_task():
-            self._kept, self._trusted_until = claims, began + TRUSTED_SECONDS
-        return claims
+    async def _look(self, kept: Claims) -> Claims:
+        return await self._read(lambda database: _claims(database, kept))
 
     async def _change_files(
         self,
@@ -153,7 +138,7 @@ class SqlitePublishedStore:
         try:
             await self._ledger.write(work)
         finally:
-            self._check, self._trusted_until = None, 0.0
+            self._claims.distrust()
 
     async def _read(self, work: Work[T]) -> T:
         try:

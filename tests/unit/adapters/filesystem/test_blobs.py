@@ -228,3 +228,18 @@ async def test_a_closed_store_takes_no_more_work(blobs: FileBlobs) -> None:
     await blobs.close()
     with pytest.raises(StoreError, match="takes no more work"):
         await blobs.find(SHA256)
+
+
+async def test_damaged_bytes_are_set_aside_and_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    blobs = FileBlobs(tmp_path / "blobs", tmp_path / "incoming")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    async with blobs.writer() as writer:
+        await writer.write(b"content")
+        path = await writer.commit(sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"contint")
+    assert not await blobs.verify(sha256)
+    assert await blobs.find(sha256) is None
+    assert path.with_name(f"{sha256}.damaged").read_bytes() == b"contint"
+    await blobs.close()
