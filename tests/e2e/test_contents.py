@@ -1,10 +1,13 @@
 """Archives at work: what real pip and uv get, and are told, when what is in an archive speaks against it."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.e2e.clients import Pip
+from tests.e2e.clients import Pip, Uv
 from tests.e2e.server import PinfoldServer
+
+from pinfold.usecases.file_download import JUDGED_FIRST
 
 NOW = datetime.now(UTC)
 CONFIG = """
@@ -43,3 +46,15 @@ def test_a_new_start_up_hook_is_refused_with_the_reason(server, upstream, tmp_pa
     assert "unlike widget-1.0-py3-none-any.whl; last good 1.0; ref D-" in told(outcome)
     again = Pip(tmp_path / "again").install(server.simple("contents"), "widget")
     assert again.installed == {"widget": "1.0"}, str(again)
+
+
+@pytest.mark.parametrize("client", [Pip, Uv], ids=lambda client: client.name)
+def test_who_meets_a_large_bad_file_first_is_told_why_when_the_broken_download_is_resumed(
+    client, server, upstream, tmp_path
+):
+    upstream.add_file("widget", "1.0", upload_time=NOW - timedelta(days=90))
+    large = {"widget/data.bin": hashlib.shake_128(b"data").digest(2 * JUDGED_FIRST)}
+    upstream.add_file("widget", "1.1", upload_time=NOW - timedelta(days=5), files=large | HOOK)
+    outcome = client(tmp_path / "pinned").install(server.simple("contents"), "widget==1.1")
+    assert outcome.installed == {}, str(outcome)
+    assert "quarantined by contents: new-start-up-hook: widget_init.pth line 1" in told(outcome), str(outcome)

@@ -14,6 +14,7 @@ from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditQuery
+from pinfold.usecases import file_download
 from pinfold.usecases.file_content import HELD_BACK
 
 MIB = 1024 * 1024
@@ -41,6 +42,12 @@ async def pinfold(upstream, tmp_path):
     path.write_text('[[rule]]\nid = "vanished"\n')
     async with in_process(tmp_path / "data", overrides) as pinfold:
         yield pinfold
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch):
+    """Let 2 MiB be a large file, as long as a test does not want it otherwise."""
+    monkeypatch.setattr(file_download, "JUDGED_FIRST", MIB)
 
 
 def release(upstream, version="1.1", *, small=False, hook=True):
@@ -86,6 +93,30 @@ async def test_a_small_file_is_refused_before_its_first_byte(pinfold, upstream):
     file = release(upstream, small=True)
     answer = await pinfold.get(address(file))
     assert (answer.status, await actions(pinfold)) == (403, ["file.refused"])
+
+
+async def test_a_file_of_everyday_size_is_refused_before_its_first_byte_though_it_only_just_arrives(
+    pinfold, upstream, monkeypatch
+):
+    monkeypatch.setattr(file_download, "JUDGED_FIRST", 8 * MIB)
+    file = release(upstream)
+    upstream.befall(file, Fault(drip=(len(file.content) // 8, 0.05)))
+    answers = await asyncio.gather(*(pinfold.get(address(file)) for _ in range(5)))
+    assert {answer.status for answer in answers} == {403}
+    assert all("quarantined by contents: new-start-up-hook: widget_init.pth" in answer.reason for answer in answers)
+    assert await actions(pinfold) == ["file.refused"] * 5
+    assert len(upstream.requests_for(file)) == 1
+
+
+@pytest.mark.parametrize("hook", [True, False], ids=["bad", "good"])
+async def test_nobody_waits_long_for_a_slow_upstream(pinfold, upstream, monkeypatch, hook):
+    monkeypatch.setattr(file_download, "JUDGED_FIRST", 8 * MIB)
+    monkeypatch.setattr(file_download, "PATIENCE_SECONDS", 0.1)
+    file = release(upstream, hook=hook)
+    upstream.befall(file, Fault(drip=(len(file.content) // 8, 0.1)))
+    answer = await pinfold.get(address(file))
+    assert answer.status == 200
+    assert len(answer.body) == len(file.content) - (HELD_BACK if hook else 0)
 
 
 async def test_the_first_byte_of_a_good_file_leaves_before_the_last_has_arrived(pinfold, upstream):

@@ -14,13 +14,16 @@ from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
-from pinfold.usecases.file_content import HELD_BACK, Content, Fill, Unvouched
+from pinfold.usecases.file_content import Content, Unvouched
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
-PATIENCE_SECONDS = 10
-"""How long a client waits for the first byte where everything is here to vouch for: less than installers wait."""
+JUDGED_FIRST = 8 * 1024 * 1024
+"""Bytes up to which a file is judged for good before its first byte leaves, so that a refusal arrives with its reason;
+the end of a larger one waits instead. Nearly all wheels are smaller, and inspected within a second."""
+PATIENCE_SECONDS = 5
+"""How long a client waits for that first byte: less than installers wait, other waits included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,8 @@ class FileDownload:
         """Return a granted file's bytes, and the number of the audit entry that says so and is already durable.
 
         The bytes are sought first: nothing is recorded as served while the upstream does not answer for it. What is
-        not judged for good is vouched for at once where all of it is here, or would be held back anyway; else before
-        its last block is shown.
+        not judged for good is vouched for at once where all of it is here, or soon will be; else before its last block
+        is shown.
         """
         source = granted.project.found.source
         content: Content
@@ -141,7 +144,7 @@ class FileDownload:
         await content.started()
         if granted.project.awaits_inspection(granted.judged):
             unvouched = Unvouched(fetched, partial(self.vouch, granted, ask))
-            if isinstance(content, Fill) and (content.length is None or content.length > HELD_BACK):
+            if not fetched.is_whole and (fetched.length is None or fetched.length > JUDGED_FIRST):
                 content = unvouched
             else:
                 try:
