@@ -50,6 +50,7 @@ class PinfoldServer:
                 stderr=log,
                 env=environment(),
                 cwd=self.folder,
+                start_new_session=True,
             )
         self.url = self._announced(before)
 
@@ -71,7 +72,8 @@ class PinfoldServer:
     def kill(self) -> None:
         """Take it down without any warning, as a power cut does to a process."""
         assert self._process is not None
-        self._process.kill()
+        # All its processes at once: workers that outlive their supervisor would stop in good order.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self.wait()
 
     def command(self, *words: str) -> list[str]:

@@ -5,6 +5,6 @@ use cases, and `running` serves requests with the result.
 """
 
 from pinfold.bootstrap.installation import Installation, open_installation
-from pinfold.bootstrap.running import configure_logging, run_server
+from pinfold.bootstrap.running import run_server
 
-__all__ = ["Installation", "configure_logging", "open_installation", "run_server"]
+__all__ = ["Installation", "open_installation", "run_server"]

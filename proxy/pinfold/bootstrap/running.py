@@ -4,57 +4,53 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from multiprocessing.synchronize import Semaphore
 
 from pinfold.adapters.json_lines import JsonLines
 from pinfold.bootstrap.installation import open_installation
-from pinfold.domain.errors import InvalidSettings
 from pinfold.settings import Settings
-from pinfold.web.serve import Listening, cannot_listen, serve
-from pinfold.web.workers import reserve, supervise
+from pinfold.web.listen import listen
+from pinfold.web.serve import serve
+from pinfold.web.workers import Sockets, Work, supervise
+
+log = logging.getLogger(__name__)
 
 
-def run_server(settings: Settings, announce: Callable[[str, int], None]) -> None:
+def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settings, str, int], None]) -> None:
     """Serve until told to stop; `announce` is told host and port once connections are accepted.
 
-    Raises InvalidSettings, InvalidPolicy and StoreError with what to do about it.
+    On SIGHUP the settings and policies are read again. Raises InvalidSettings, InvalidPolicy and StoreError with what
+    to do about it.
     """
-    server = settings.server
-    if server.workers == 1:
-        asyncio.run(_serve(settings, announce, server.port))
-        return
-    try:
-        reserved = reserve(server.host, server.port)
-    except OSError as error:
-        raise InvalidSettings([cannot_listen(server.host, server.port, error)]) from error
-    with reserved:
-        # What is wrong with the store or a policy is said once, here, and not by every worker.
-        asyncio.run(_check(settings))
-        host, port = reserved.getsockname()[:2]
-        work = partial(_work, settings, port)
-        supervise(server.workers, work, server.drain.total_seconds(), partial(announce, host, port))
-
-
-def _work(settings: Settings, port: int, up: Semaphore) -> None:
+    settings = read_settings()
     configure_logging(settings)
-    asyncio.run(_serve(settings, lambda *_: up.release(), port, shared=True))
+    server = settings.server
+    places = listen(server.host, server.port, server.workers)
+
+    def prepare() -> Work:
+        now = read_settings()
+        kept = [name for name in ("host", "port", "workers") if getattr(now.server, name) != getattr(server, name)]
+        if kept:
+            log.warning("a changed server.%s takes effect at the next start", " and server.".join(kept))
+        return partial(_work, now)
+
+    host, port = places[0][0].getsockname()[:2]
+    supervise(places, prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
 
 
-async def _check(settings: Settings) -> None:
+def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
+    configure_logging(settings)
+    asyncio.run(_serve(settings, sockets, up))
+
+
+async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
     async with open_installation(settings) as installation:
         await installation.ready()
-
-
-async def _serve(settings: Settings, announce: Callable[[str, int], None], port: int, *, shared: bool = False) -> None:
-    server = settings.server
-    async with open_installation(settings) as installation:
         background: list[asyncio.Task[None]] = []
 
-        def up(host: str, port: int) -> None:
-            announce(host, port)
+        def warm_up_as_well() -> None:
+            up()
             background.append(asyncio.create_task(installation.warm_up()))
 
-        listening = Listening(server.host, port, server.drain.total_seconds(), shared)
         watching = [
             asyncio.create_task(watch.run())
             for watch in (
@@ -62,10 +58,11 @@ async def _serve(settings: Settings, announce: Callable[[str, int], None], port:
                 installation.look_back,
                 installation.alerts,
                 installation.checkpoints,
+                installation.token_uses,
             )
         ]
         try:
-            await serve(installation.services(), listening, up)
+            await serve(installation.services(), sockets, settings.server.drain.total_seconds(), warm_up_as_well)
         finally:
             for task in watching:
                 task.cancel()

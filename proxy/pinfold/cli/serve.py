@@ -1,12 +1,11 @@
 """`pinfold serve`: the proxy itself."""
 
-from functools import partial
-
 import click
 
 from pinfold import __version__
 from pinfold.cli.invocation import Command, Invocation
 from pinfold.cli.terminal import note
+from pinfold.settings import Settings
 
 
 @click.command(cls=Command)
@@ -24,8 +23,8 @@ def serve(
     upstream: str | None,
     policy: str | None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let requests under way finish."""
-    from pinfold.bootstrap import configure_logging, run_server
+    """Serve until SIGTERM or Ctrl-C, then let requests under way finish; SIGHUP reads settings and policies again."""
+    from pinfold.bootstrap import run_server
 
     invocation.overrides |= {
         "server.host": host,
@@ -34,14 +33,12 @@ def serve(
         "upstreams.pypi.url": upstream,
         "indexes.main.policy": policy,
     }
-    settings = invocation.settings()
-    configure_logging(settings)
-    run_server(settings, partial(_announce, settings.server.base_url))
+    run_server(invocation.settings, _announce)
 
 
-def _announce(base_url: str, host: str, port: int) -> None:
+def _announce(settings: Settings, host: str, port: int) -> None:
     listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    address = base_url or listening
+    address = settings.server.base_url or listening
     url = f"{address.rstrip('/')}/simple/"
     note(
         f"Pinfold {__version__} serves {listening}/simple/; stop it with Ctrl-C. Point clients at it:",

@@ -1,42 +1,34 @@
-"""A listening server: starts, tells that it is ready, and drains when it is told to stop."""
+"""One serving process: accepts connections, tells that it does, and drains when it is told to stop."""
 
 import asyncio
-import errno
 import logging
 import multiprocessing
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from aiohttp import web
 
-from pinfold.domain.errors import InvalidSettings
 from pinfold.web.app import build_app
 from pinfold.web.services import Services
+from pinfold.web.workers import Sockets
 
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 75.0
+BACKLOG = 1024
+"""Connections that may wait while a worker is busy, or is replaced."""
 LONGEST_LINE = 8190
 """Bytes of a request line or a header; longer ones are answered 400 by aiohttp."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Where to listen, and how long to drain."""
-
-    host: str
-    port: int
-    drain_seconds: float
-    shared: bool = False
-    """Several processes listen on the port, and the kernel spreads connections over them (SO_REUSEPORT)."""
+STRAGGLERS = 1.0
+"""Seconds in which connections that were accepted last may bring their requests, before idle ones are closed."""
 
 
-async def serve(services: Services, listening: Listening, announce: Callable[[str, int], None]) -> None:
+async def serve(services: Services, sockets: Sockets, drain_seconds: float, up: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then let requests under way finish.
 
-    `announce` is told host and port once connections are accepted. Raises InvalidSettings where nothing can listen
-    there.
+    `up` is called once connections are accepted.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -50,30 +42,22 @@ async def serve(services: Services, listening: Listening, announce: Callable[[st
         access_log=None,
         handle_signals=False,
         keepalive_timeout=KEEP_ALIVE,
-        shutdown_timeout=listening.drain_seconds,
+        shutdown_timeout=drain_seconds,
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_LINE,
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listening.host, listening.port, reuse_port=listening.shared or None)
-        try:
-            await site.start()
-        except OSError as error:
-            raise InvalidSettings([cannot_listen(listening.host, listening.port, error)]) from error
-        for address in runner.addresses[:1]:
-            announce(address[0], address[1])
+        for listening in sockets:
+            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        up()
         await stopping.wait()
-        log.info("stopping: requests under way have %g s to finish", listening.drain_seconds)
+        log.info("stopping: requests under way have %g s to finish", drain_seconds)
+        for site in runner.sites:
+            await site.stop()
+        deadline = loop.time() + STRAGGLERS
+        # Nothing tells when the last connection has ended.
+        while runner.server is not None and runner.server.connections and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     finally:
         await runner.cleanup()
-
-
-def cannot_listen(host: str, port: int, error: OSError) -> str:
-    """Return what keeps a server from listening somewhere, and what to do about it."""
-    where = f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use: stop what listens there, or choose another port with --port"
-    if error.errno == errno.EACCES:
-        return f"{where} needs rights that this user lacks: choose a port above 1023 with --port"
-    return f"cannot listen on {where}: {error.strerror or error}"
