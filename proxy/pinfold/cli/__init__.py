@@ -17,11 +17,13 @@ from pinfold.cli.explain import explain
 from pinfold.cli.feed import feed
 from pinfold.cli.index import index
 from pinfold.cli.invocation import Program
+from pinfold.cli.pin import pin
 from pinfold.cli.policy import policy
 from pinfold.cli.publishers import publishers
 from pinfold.cli.quarantine import quarantine
 from pinfold.cli.serve import serve
 from pinfold.cli.terminal import PrintableLog
+from pinfold.cli.token import token
 from pinfold.cli.waiver import waiver
 
 
@@ -38,7 +40,7 @@ def program(context: click.Context) -> None:
         context.color = False
 
 
-for command in (serve, explain, quarantine, waiver, publishers, policy, audit, alerts, feed, index, doctor):
+for command in (serve, explain, quarantine, waiver, publishers, policy, audit, alerts, feed, index, pin, token, doctor):
     program.add_command(command)
 
 for command in (verify, export, checkpoint, key, rotate_key, prune):

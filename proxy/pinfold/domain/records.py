@@ -130,8 +130,8 @@ def _can_concern(target: Target, project: str) -> bool:
     return target.project in (project, None) or isinstance(target, FileTarget)
 
 
-def new_record_id(kind: Literal["Q", "W", "P"]) -> str:
-    """Return the id of a new quarantine record, waiver or publisher, such as `Q-7QK2MXA`: short to read out."""
+def new_record_id(kind: Literal["Q", "W", "P", "T"]) -> str:
+    """Return the id of a new quarantine record, waiver, publisher or token, such as `Q-7QK2MXA`: short to read out."""
     return f"{kind}-{base64.b32encode(secrets.token_bytes(5))[:7].decode()}"
 
 
