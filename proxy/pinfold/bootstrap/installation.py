@@ -21,6 +21,7 @@ from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_tree import AuditTree, latest_checkpoint
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.pins import SqlitePinStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.adapters.system_clock import SystemClock
@@ -91,6 +92,7 @@ class Installation:
     files: FileDownload
     look_back: LookBack
     outbox: SqliteOutbox
+    pins: SqlitePinStore
     alerts: SendAlerts
     checkpoints: PublishCheckpoints
 
@@ -159,7 +161,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         provenances = Provenances(stores.provenance, verifier, clock, telemetry)
         fetcher = FileFetcher(stores.blobs, telemetry)
         inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry)
-        gate = Gate(finder, stores.records, provenances, inspections, stores.advisories, clock)
+        gate = Gate(finder, stores.records, provenances, inspections, stores.advisories, stores.pins, clock)
         metadata = WheelMetadata(stores.catalog, stores.blobs, fetcher)
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
             stack.push_async_callback(closing.close)
@@ -179,6 +181,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             tokens=stores.tokens,
             token_uses=TokenUses(stores.tokens),
             outbox=stores.outbox,
+            pins=stores.pins,
             catalog=stores.catalog,
             advisories=stores.advisories,
             upstreams=upstreams,

@@ -41,6 +41,7 @@ def load_indexes(
             policy=policies.load(index.policy),
             private=index.private,
             refusals=Refusals(index.refusals),
+            pins=index.pins,
         )
         for name, index in settings.indexes.items()
     }

@@ -175,6 +175,8 @@ class IndexSettings(Table):
     """Names that only this organisation may provide, in globs over normalised names."""
     refusals: Literal["explain", "hide"] = "explain"
     """Whether a page lists refused files with the reason, or leaves them out."""
+    pins: Label | None = None
+    """The pin set that it is limited to: nothing else is served. Kept with `pinfold pin import`."""
     anonymous: bool | None = None
     """Whether anybody may read it without a token. Where nothing is said, only while nobody from outside can ask."""
 

@@ -8,15 +8,19 @@ from datetime import datetime
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import Item, Need, Unknown
+from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
+from pinfold.ports.pins import PinStore
+from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.gather_evidence import gather
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Contents, Inspections
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
@@ -42,6 +46,7 @@ class Gate:
         inspections: Inspections,
         advisories: AdvisoryStore,
         clock: Clock,
+        pins: PinStore,
     ) -> None:
         self._finder = finder
         self._records = records
@@ -49,15 +54,16 @@ class Gate:
         self._inspections = inspections
         self._advisories = advisories
         self._clock = clock
+        self._pins = pins
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
         self._ahead = InspectAhead(self._inspect_ahead)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
 
-        A judgement is kept while its listing, the records, the advisories and what is known of provenance are the same
-        and no decision has changed by itself. Raises UpstreamError and StoreError: without listing or records there is
-        no decision.
+        A judgement is kept while its listing, the records, the pins, the advisories and what is known of provenance are
+        the same and no decision has changed by itself. Raises UpstreamError and StoreError: without listing or records
+        there is no decision.
         """
         found = await self._finder.find(index, name)
         if found is None:
@@ -68,18 +74,19 @@ class Gate:
         contents = await self._inspections.known(name) if Need.INSPECTION in needs else None
         about = await self._advisories.about(name)
         now = self._clock.now()
+        pins = await pins_of(self._pins, index.pins, name)
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, records, knowledge, contents, about, now):
+        if kept is not None and _still_holds(kept, index, found, records, knowledge, contents, about, pins, now):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(judge, index, name, found, records, knowledge, contents, about, now)
+            judged = await asyncio.to_thread(judge, index, name, found, records, knowledge, contents, about, pins, now)
         else:
-            judged = judge(index, name, found, records, knowledge, contents, about, now)
+            judged = judge(index, name, found, records, knowledge, contents, about, pins, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         self._ahead.consider(judged)
@@ -203,8 +210,11 @@ def _still_holds(
         and kept.found.listing is found.listing
         and kept.found.source is found.source
         and kept.records.revision == records.revision
+            project.pins,
         and known is knowledge
         and seen is contents
         and kept.about is about
         and (kept.changes_at is None or now < kept.changes_at)
     )
+    pins: Item[ProjectPins] | None,
+        and kept.pins == pins

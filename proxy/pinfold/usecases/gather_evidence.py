@@ -77,8 +77,8 @@ def gather(
     """Return the evidence of a project's files, in their order.
 
     `records` are the store's records; only those that can concern the project are looked at per file. Without
-    `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any. Advisories are about public projects, whatever namesakes
-    there are here.
+    `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any. Advisories
+    are about public projects, whatever namesakes there are here.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)

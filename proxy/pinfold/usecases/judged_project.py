@@ -12,6 +12,7 @@ from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.names import newest_release
+from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.domain.release_lines import BEGINNING
@@ -68,6 +69,8 @@ class JudgedProject:
     """The same, matched with the files."""
     inspections: ProjectInspections | None = None
     """What is known of the content of the files, where a rule asks for it."""
+    pins: Item[ProjectPins] | None = None
+    """What the index's pin set holds of the project, where it is limited to one."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -129,6 +132,7 @@ def judge(
     knowledge: Knowledge | None,
     contents: Contents | None,
     about: Item[ProjectClaims],
+    pins: Item[ProjectPins] | None,
     at: datetime,
 ) -> JudgedProject:
     """Judge every file of a project at a moment; pure, and too long for the event loop where there are many files."""
@@ -144,7 +148,7 @@ def judge(
     def decisions(
         files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
     ) -> Iterator[tuple[Evidence, Decision]]:
-        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections):
+        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections, pins):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
             yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
 
@@ -176,6 +180,7 @@ def judge(
         about=about,
         advisories=advisories,
         inspections=inspections,
+        pins=pins,
     )
 
 

@@ -69,18 +69,22 @@ class TestReading:
 
     def test_same_rule_may_stand_twice_with_other_params_or_projects(self) -> None:
         for other in (rule("params = { days = 7 }"), rule('params = { days = 3 }\nmatch = { projects = ["a*"] }')):
-            assert [entry.rule.id for entry in parsed(AGE + other).rules[1:]] == ["minimum-age"] * 2
+            assert [entry.rule.id for entry in parsed(AGE + other).rules[2:]] == ["minimum-age"] * 2
 
 
 class TestImpliedRules:
-    def test_quarantine_records_hold_in_every_policy(self) -> None:
-        first = parsed(AGE).rules[0]
-        assert (first.rule.id, first.on_fail, first.mode) == ("quarantined", Effect.DENY, Mode.ENFORCE)
-        assert first.selector.admits("anything")
+    def test_pins_and_quarantine_records_hold_in_every_policy(self) -> None:
+        implied = parsed(AGE).rules[:2]
+        assert [(entry.rule.id, entry.on_fail, entry.mode) for entry in implied] == [
+            ("pinned", Effect.QUARANTINE, Mode.ENFORCE),
+            ("quarantined", Effect.DENY, Mode.ENFORCE),
+        ]
+        assert all(entry.selector.admits("anything") for entry in implied)
 
     def test_naming_the_rule_replaces_the_implied_one(self) -> None:
         policy = parsed(AGE + '[[rule]]\nid = "quarantined"\non_fail = "quarantine"\n')
         assert [(entry.rule.id, entry.on_fail) for entry in policy.rules] == [
+            ("pinned", Effect.QUARANTINE),
             ("minimum-age", Effect.QUARANTINE),
             ("quarantined", Effect.QUARANTINE),
         ]
@@ -265,7 +269,7 @@ on_fail = "deny"
 
     def test_it_is_the_same_on_every_machine(self) -> None:
         sdists = '[[rule]]\nid = "file-type"\nparams = { refuse = ["sdist", "other"] }\n'
-        assert parsed(sdists).digest == "b6267d2a331fca0063bcb681596bae5dfe7350a5f771c788a7075f529fa57e3f"
+        assert parsed(sdists).digest == "d6ea7d95287615dfa464463139117bb01f3fdaf7f6268e0c1668816aac078b8a"
 
     @pytest.mark.parametrize(
         ("old", "new"),
@@ -308,6 +312,14 @@ def test_data_spells_every_default_out() -> None:
     assert data["name"] == "mine"
     assert data["digest"] == parsed(AGE).digest
     assert data["rules"] == [
+        {
+            "id": "pinned",
+            "match": {"projects": ["*"], "except": []},
+            "params": {},
+            "on_fail": "quarantine",
+            "on_unknown": "quarantine",
+            "mode": "enforce",
+        },
         {
             "id": "quarantined",
             "match": {"projects": ["*"], "except": []},

@@ -305,3 +305,30 @@ def tokens(database: sqlite_utils.Database) -> None:
         ) STRICT;
         """
     )
+
+
+@ledger()
+def pins(database: sqlite_utils.Database) -> None:
+    """Create the versions of pin sets, each with all that it pins; a version is never changed, not even by mistake."""
+    database.executescript(
+        """
+        CREATE TABLE pin_set (
+            name TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            act TEXT NOT NULL CHECK (act IN ('import', 'rollback', 'remove')),
+            created_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            sources TEXT NOT NULL,
+            files INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (name, number)
+        ) STRICT;
+        CREATE TRIGGER pin_set_is_not_changed BEFORE UPDATE ON pin_set BEGIN
+            SELECT raise(ABORT, 'versions of pin sets only come on top');
+        END;
+        CREATE TRIGGER pin_set_is_not_deleted BEFORE DELETE ON pin_set BEGIN
+            SELECT raise(ABORT, 'versions of pin sets only come on top');
+        END;
+        """
+    )
