@@ -15,12 +15,11 @@ from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
 from pinfold.ports.pins import PinStore
-from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.gather_evidence import gather
-from pinfold.usecases.indexes import Index
 from pinfold.usecases.index_pins import pins_of
+from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Contents, Inspections
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
@@ -45,16 +44,16 @@ class Gate:
         provenances: Provenances,
         inspections: Inspections,
         advisories: AdvisoryStore,
-        clock: Clock,
         pins: PinStore,
+        clock: Clock,
     ) -> None:
         self._finder = finder
         self._records = records
         self._provenances = provenances
         self._inspections = inspections
         self._advisories = advisories
-        self._clock = clock
         self._pins = pins
+        self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
         self._ahead = InspectAhead(self._inspect_ahead)
 
@@ -73,8 +72,8 @@ class Gate:
         knowledge = await self._provenances.known(name) if Need.PROVENANCE in needs else None
         contents = await self._inspections.known(name) if Need.INSPECTION in needs else None
         about = await self._advisories.about(name)
-        now = self._clock.now()
         pins = await pins_of(self._pins, index.pins, name)
+        now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
         if kept is not None and _still_holds(kept, index, found, records, knowledge, contents, about, pins, now):
@@ -186,6 +185,7 @@ class Gate:
             project.provenance,
             project.advisories,
             project.inspections,
+            project.pins,
         )
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
@@ -201,6 +201,7 @@ def _still_holds(
     knowledge: Knowledge | None,
     contents: Contents | None,
     about: Item[ProjectClaims],
+    pins: Item[ProjectPins] | None,
     now: datetime,
 ) -> bool:
     known = kept.provenance.knowledge if kept.provenance else None
@@ -210,11 +211,9 @@ def _still_holds(
         and kept.found.listing is found.listing
         and kept.found.source is found.source
         and kept.records.revision == records.revision
-            project.pins,
         and known is knowledge
         and seen is contents
         and kept.about is about
+        and kept.pins == pins
         and (kept.changes_at is None or now < kept.changes_at)
     )
-    pins: Item[ProjectPins] | None,
-        and kept.pins == pins
