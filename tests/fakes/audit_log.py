@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
 from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text
-from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.audit_entry import Action, Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
-from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.audit_log import AuditQuery, Tally
 
+_REQUESTS = (Action.FILE_SERVED, Action.FILE_REFUSED, Action.FILE_BROKEN_OFF)
 _IN_ENTRY = ("action", "index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
 
 
@@ -41,6 +42,15 @@ class FakeAuditLog:
         for recorded in reversed(self.recorded):
             if _names(target, recorded.entry):
                 yield [recorded]
+
+    async def tallies(self, target: Target) -> AsyncIterator[Sequence[Tally]]:
+        self._may_fail()
+        for recorded in self.recorded:
+            entry = recorded.entry
+            if _names(target, entry) and entry.action in _REQUESTS:
+                file = (entry.index, entry.project, entry.version, entry.filename, entry.sha256)
+                unchanged = entry.details.get("unchanged") is True
+                yield [Tally(entry.action, unchanged, entry.actor, *file, 1, entry.time, entry.time)]
 
     async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
         self._may_fail()

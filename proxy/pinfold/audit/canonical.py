@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.audit_entry import Actor, Entry, Recorded
 
 MAX_TEXT = 1024
 """Characters that are kept of any one text: what clients and upstreams send must not swell the log."""
@@ -28,6 +28,7 @@ class _Leaf(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Leaf)
+_actor_decoder = msgspec.json.Decoder(Actor)
 
 
 def canonical_bytes(seq: int, entry: Entry) -> bytes:
@@ -39,9 +40,17 @@ def canonical_bytes(seq: int, entry: Entry) -> bytes:
     return _encoder.encode({"v": 1, "seq": seq, "entry": _plain(entry)})
 
 
-def canonical_verdicts(entry: Entry) -> bytes:
-    """Return the bytes of an entry's verdicts, as they are within its canonical bytes."""
-    return _encoder.encode(_plain(entry.verdicts))
+def canonical_part(part: Actor | tuple[dict[str, Any], ...]) -> bytes:
+    """Return the bytes of an entry's actor or verdicts, as they are within its canonical bytes."""
+    return _encoder.encode(_plain(part))
+
+
+def actor_from_canonical(data: bytes) -> Actor:
+    """Return the actor that canonical bytes hold; raise ValueError for anything else."""
+    try:
+        return _actor_decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an actor: {error}") from error
 
 
 def from_canonical(data: bytes) -> Recorded:

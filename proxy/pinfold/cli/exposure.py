@@ -1,8 +1,10 @@
 """`pinfold audit exposure`: who fetched it."""
 
 import csv
+import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +12,11 @@ import click
 
 from pinfold.cli.invocation import Command, Invocation
 from pinfold.cli.parameters import TargetType
-from pinfold.cli.terminal import Line, Painted, Text, moment, table
+from pinfold.cli.terminal import Line, Painted, Progress, Text, moment, say, table
 from pinfold.domain.errors import InvalidDocument
 from pinfold.domain.target import Target
-from pinfold.usecases.exposure import Client, Exposure, Fate, Request, Summary, client_document, request_document
+from pinfold.usecases.exposed_clients import Client, Fate, Summary, client_document
+from pinfold.usecases.exposure import Exposure, Request, request_document
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
@@ -54,25 +57,21 @@ def exposure(context: click.Context, targets: tuple[Target, ...], documents: tup
     if as_csv and invocation.json:
         raise click.UsageError("choose --json or --csv", context)
 
-    async def all_targets(installation: "Installation") -> dict[Target, str]:
-        named = _read(documents, installation)
-        return dict.fromkeys(targets, "") | await named.resolve(installation.audit_log)
+    async def work(installation: "Installation") -> None:
+        named = dict.fromkeys(targets, "") | await _read(documents, installation).resolve(installation.audit_log)
+        use = Exposure(installation.audit_log)
+        if as_csv:
+            await _write_csv(use.requests(named))
+            return
+        progress = Progress("audit log")
+        summary = await use.summary(named, partial(progress, "requests counted"))
+        progress.end()
+        if invocation.json:
+            await _write_json(_document(named, summary), use.requests(named))
+        else:
+            say(*_lines(named, summary))
 
-    if as_csv:
-        invocation.run(_csv(all_targets))
-        return
-
-    async def work(installation: "Installation") -> tuple[dict[Target, str], Summary, list[dict[str, Any]]]:
-        named = await all_targets(installation)
-        summary, found = Summary(named), []
-        async for request in Exposure(installation.audit_log).requests(named):
-            summary.add(request)
-            if invocation.json:
-                found.append(request_document(request))
-        return named, summary, found
-
-    named, summary, found = invocation.run(work)
-    invocation.answer(_document(named, summary, found) if invocation.json else None, _lines(named, summary))
+    invocation.run(work)
 
 
 def _read(documents: Sequence[Path], installation: "Installation") -> "Named":
@@ -91,14 +90,14 @@ def _read(documents: Sequence[Path], installation: "Installation") -> "Named":
     return whole
 
 
-def _csv(
-    all_targets: Callable[["Installation"], Awaitable[dict[Target, str]]],
-) -> Callable[["Installation"], Awaitable[None]]:
-    async def work(installation: "Installation") -> None:
-        requests = Exposure(installation.audit_log).requests(await all_targets(installation))
-        await _write_csv(requests)
-
-    return work
+async def _write_json(document: dict[str, Any], requests: AsyncIterator[Request]) -> None:
+    """Write one document, to which the requests are added as they are found: there may be more than fit into memory."""
+    click.echo(json.dumps(document, indent=2).removesuffix("\n}") + ',\n  "requests": [', nl=False)
+    between = "\n    "
+    async for request in requests:
+        click.echo(between + json.dumps(request_document(request)), nl=False)
+        between = ",\n    "
+    click.echo("\n  ]\n}")
 
 
 async def _write_csv(requests: AsyncIterator[Request]) -> None:
@@ -117,19 +116,18 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
-def _document(named: dict[Target, str], summary: Summary, found: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(named: dict[Target, str], summary: Summary) -> dict[str, Any]:
     return {
         "targets": [
             {
                 "target": str(target),
                 "named_by": place or None,
-                "requests": {fate.value: count for fate, count in summary.targets[target].items()},
+                "requests": summary.targets[target].document(),
             }
             for target, place in named.items()
         ],
         "exposed": [client_document(client) for client in summary.exposed],
         "refused": [client_document(client) for client in summary.refused],
-        "requests": found,
     }
 
 
@@ -159,7 +157,8 @@ def _lines(named: dict[Target, str], summary: Summary) -> Iterator[Line]:
 
 
 def _by_target(named: dict[Target, str], summary: Summary) -> Iterator[Line]:
-    concerned = [target for target in named if any(summary.targets[target].values())]
+    fates = summary.targets
+    concerned = [target for target in named if any(fates[target].document().values())]
     if not concerned:
         return
     yield ""
@@ -168,8 +167,8 @@ def _by_target(named: dict[Target, str], summary: Summary) -> Iterator[Line]:
         [
             [
                 str(target),
-                str(sum(count for fate, count in summary.targets[target].items() if fate.exposed)),
-                str(summary.targets[target][Fate.REFUSED]),
+                str(fates[target].count(exposed=True)),
+                str(fates[target].count(exposed=False)),
                 named[target],
             ]
             for target in concerned[:TARGETS_SHOWN]

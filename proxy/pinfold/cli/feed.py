@@ -1,13 +1,12 @@
 """`pinfold feed`: where advisories come from, and how old they are."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pinfold.cli.invocation import REFUSED, Group, Invocation
-from pinfold.cli.terminal import Painted, Text, table
+from pinfold.cli.terminal import Painted, Progress, Text, table
 from pinfold.domain.errors import FeedError, InvalidSettings
 from pinfold.domain.evidence import plain
 
@@ -55,7 +54,7 @@ async def _sync(installation: "Installation", name: str | None, *, anew: bool) -
             if not ours:
                 results.append(_result(one.name, None, "another process is refreshing it"))
                 continue
-            progress = _Progress(one.name)
+            progress = Progress(one.name)
             try:
                 refreshed = await installation.refresh_feed.refresh(one.source, progress, anew=anew)
                 results.append(_result(one.name, refreshed, None))
@@ -144,24 +143,3 @@ def _problems(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     for one in found:
         if one["failure"]:
             yield f"{one['name']}: failed at {one['failed_at'][:16].replace('T', ' ')} UTC: {one['failure']}"
-
-
-class _Progress:
-    """One line on the terminal, rewritten; nothing where nobody looks."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._shown = sys.stderr.isatty()
-        self._told = ""
-
-    def __call__(self, what: str, done: int, of: int | None) -> None:
-        share = f"{100 * done // of} %" if of else f"{done:,}"
-        told = f"{self._name}: {what} {share}"
-        if self._shown and told != self._told:
-            click.echo(f"\r{told}\x1b[K", nl=False, err=True)
-            self._told = told
-
-    def end(self) -> None:
-        """Leave the line to what follows."""
-        if self._told:
-            click.echo("\r\x1b[K", nl=False, err=True)

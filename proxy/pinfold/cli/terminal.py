@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +62,28 @@ def note(*lines: Line) -> None:
 def say_json(document: Any, *, indent: int | None = 2) -> None:
     """Print one JSON document, in ASCII, so that nothing in it means anything to a terminal."""
     click.echo(json.dumps(document, indent=indent, ensure_ascii=True))
+
+
+class Progress:
+    """One line on the terminal, rewritten; nothing where nobody looks."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._shown = sys.stderr.isatty()
+        self._told = ""
+
+    def __call__(self, what: str, done: int, of: int | None = None) -> None:
+        """Tell what is being done, how far it is, and how far it goes where that is known."""
+        share = f"{100 * done // of} %" if of else f"{done:,}"
+        told = f"{self._name}: {what} {share}"
+        if self._shown and told != self._told:
+            click.echo(f"\r{told}\x1b[K", nl=False, err=True)
+            self._told = told
+
+    def end(self) -> None:
+        """Leave the line to what follows."""
+        if self._told:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> list[Line]:

@@ -49,8 +49,6 @@ class Actor:
 
     name: str = "anonymous"
     """A token's name, an operating-system user of the command line, or `anonymous`."""
-    token: str | None = None
-    """The token's id, which tells it from others of its name, and from users."""
     address: str | None = None
     installer: str | None = None
     installer_version: str | None = None
@@ -58,6 +56,8 @@ class Actor:
     ci: bool | None = None
     """Whether the client says that it runs in CI; None where it says nothing."""
     user_agent: str | None = None
+    token: str | None = None
+    """The token's id, which tells it from others of its name, and from users."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pinfold.domain.audit_entry import Entry, Recorded
+from pinfold.domain.audit_entry import Action, Actor, Entry, Recorded
 from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import Target
 
@@ -37,6 +37,24 @@ class AuditQuery:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often, from when and until when one client asked for one file, and the same became of it."""
+
+    action: Action
+    unchanged: bool
+    """The client was told that what it has is still good."""
+    actor: Actor
+    index: str | None
+    project: str | None
+    version: str | None
+    filename: str | None
+    sha256: str | None
+    count: int
+    first: datetime
+    last: datetime
+
+
 class AuditLog(Protocol):
     """An append-only log that all processes of an installation share."""
 
@@ -55,6 +73,13 @@ class AuditLog(Protocol):
         """Yield all entries that name what a target means, newest first, in portions that fit into memory.
 
         Of a release target's project, those without a version are among them. Raises StoreError when the store fails.
+        """
+        ...
+
+    def tallies(self, target: Target) -> AsyncIterator[Sequence[Tally]]:
+        """Yield the requests for what a target means, counted, with those that were broken off counted once more.
+
+        The same client and file can come again in a later portion. Raises StoreError when the store fails.
         """
         ...
 

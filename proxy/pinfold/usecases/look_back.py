@@ -15,7 +15,8 @@ from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import ChangedDecision, EvidenceChange, LookBackStore, ServedFile
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.decision_entry import decision_entry
-from pinfold.usecases.exposure import Exposure, Summary, client_document
+from pinfold.usecases.exposed_clients import Summary, client_document
+from pinfold.usecases.exposure import Exposure
 from pinfold.usecases.indexes import Indexes
 from pinfold.usecases.judged_project import JudgedFile
 

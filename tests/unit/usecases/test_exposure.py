@@ -2,16 +2,18 @@
 
 import asyncio
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.audit_log import FakeAuditLog
 
-from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite import audit_tally, schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -19,7 +21,10 @@ from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.domain.target import Target, parse_target
 from pinfold.ports.audit_log import AuditLog
-from pinfold.usecases.exposure import Exposure, Fate, Request, Summary, request_document
+from pinfold.usecases.exposed_clients import Fate, Summary
+from pinfold.usecases.exposure import Exposure, Request, request_document
+
+T = TypeVar("T")
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
 WHEEL = "litellm-1.82.8-py3-none-any.whl"
@@ -117,8 +122,7 @@ async def test_clients_are_told_apart_by_name_and_address() -> None:
 
 
 def test_a_client_that_only_tried_is_not_exposed() -> None:
-    summary = Summary([])
-    summary.add(Request(1, REFUSED, Fate.REFUSED))
+    summary = asyncio.run(Exposure(asyncio.run(log_of(REFUSED))).summary([parse_target("litellm")]))
     assert not summary.exposed
     assert summary.count(exposed=True) == 0
 
@@ -160,6 +164,24 @@ def entries(draw: st.DrawFn) -> list[Entry]:
     return found
 
 
+@st.composite
+def real_entries(draw: st.DrawFn) -> list[Entry]:
+    """Entries as they come: what is broken off was served before, once, to the same client."""
+    found: list[Entry] = []
+    left: list[int] = []
+    for seq, drawn in enumerate(draw(entries()), start=1):
+        entry = drawn
+        if drawn.action is Action.FILE_BROKEN_OFF and left:
+            served = left.pop(draw(st.integers(0, len(left) - 1)))
+            entry = replace(found[served - 1], action=drawn.action, time=drawn.time, details={"served": served})
+        elif drawn.action is Action.FILE_BROKEN_OFF:
+            entry = replace(drawn, action=Action.FILE_SERVED, details={"unchanged": True})
+        elif drawn.action is Action.FILE_SERVED:
+            left.append(seq)
+        found.append(entry)
+    return found
+
+
 def naively(log: list[Entry], targets: list[Target]) -> dict[int, Action]:
     """Look at every entry, as the answer is defined."""
     numbered = dict(enumerate(log, start=1))
@@ -175,25 +197,58 @@ def naively(log: list[Entry], targets: list[Target]) -> dict[int, Action]:
     }
 
 
+async def with_log(kind: str, log: list[Entry], ask: Callable[[AuditLog], Awaitable[T]]) -> T:
+    if kind == "fake":
+        return await ask(await log_of(*log))
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = await Database.open(Path(folder) / "ledger.db", schema.ledger, durable=False)
+        try:
+            audit_log = SqliteAuditLog(ledger)
+            await asyncio.gather(*(audit_log.append(entry) for entry in log))
+            return await ask(audit_log)
+        finally:
+            await ledger.close()
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "fake"])
 @given(log=entries(), targets=st.lists(TARGETS, min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_exposure_is_what_a_look_at_every_entry_finds(kind: str, log: list[Entry], targets: list[Target]) -> None:
-    async def found() -> list[Request]:
-        if kind == "fake":
-            return [request async for request in Exposure(await log_of(*log)).requests(targets)]
-        with tempfile.TemporaryDirectory() as folder:
-            ledger = await Database.open(Path(folder) / "ledger.db", schema.ledger, durable=False)
-            try:
-                audit_log = SqliteAuditLog(ledger)
-                await asyncio.gather(*(audit_log.append(entry) for entry in log))
-                return [request async for request in Exposure(audit_log).requests(targets)]
-            finally:
-                await ledger.close()
+    async def ask(audit_log: AuditLog) -> list[Request]:
+        return [request async for request in Exposure(audit_log).requests(targets)]
 
-    requests = asyncio.run(found())
+    requests = asyncio.run(with_log(kind, log, ask))
     assert len(requests) == len({request.seq for request in requests})
     assert {request.seq: request.entry.action for request in requests} == naively(log, targets)
     for request in requests:
         assert request.entry.action is Action.FILE_REFUSED or request.fate.exposed
         assert (request.broken_off is not None) == (request.fate is Fate.BROKEN_OFF)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "fake"])
+@pytest.mark.parametrize("portion", [1, 3, audit_tally.PORTION])
+@given(log=real_entries(), targets=st.lists(TARGETS, min_size=1, max_size=4, unique=True))
+@settings(max_examples=20, deadline=None)
+def test_what_is_counted_in_the_store_is_what_single_requests_come_to(
+    kind: str, portion: int, log: list[Entry], targets: list[Target]
+) -> None:
+    async def ask(audit_log: AuditLog) -> tuple[list[Request], Summary]:
+        use = Exposure(audit_log)
+        return [request async for request in use.requests(targets)], await use.summary(targets)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit_tally, "PORTION", portion)
+        requests, summary = asyncio.run(with_log(kind, log, ask))
+    for fate in Fate:
+        for target in targets:
+            assert summary.targets[target][fate] == sum(
+                target in request.targets for request in requests if request.fate is fate
+            )
+        for (name, address), client in summary.clients.items():
+            theirs = [one for one in requests if (one.entry.actor.name, one.entry.actor.address) == (name, address)]
+            assert client.fates[fate] == sum(request.fate is fate for request in theirs)
+            assert client.files == {request.entry.filename for request in theirs}
+            assert (client.first, client.last) == (
+                min(one.entry.time for one in theirs),
+                max(one.entry.time for one in theirs),
+            )

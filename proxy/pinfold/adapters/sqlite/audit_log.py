@@ -10,8 +10,9 @@ from typing import TypeVar
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
-from pinfold.adapters.sqlite.audit_verdicts import cut_out
+from pinfold.adapters.sqlite.audit_parts import STORED, cut_out
+from pinfold.adapters.sqlite.audit_search import concerning, matching, naming, versions
+from pinfold.adapters.sqlite.audit_tally import TallyReader
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence
 from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
@@ -19,14 +20,14 @@ from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import Target
-from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.audit_log import AuditQuery, Tally
 
 T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
-_VALUES = ", ".join("?" * (4 + len(COLUMNS)))
-_INSERT = f"INSERT INTO audit (seq, body, verdicts, verdicts_at, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
+_VALUES = ", ".join("?" * (6 + len(COLUMNS)))
+_INSERT = f"INSERT INTO audit (seq, {STORED}, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
 
 
 def append_entry(database: sqlite_utils.Database, entry: Entry) -> int:
@@ -73,6 +74,15 @@ class SqliteAuditLog:
             # Each portion is a read of its own: a long one would keep the write-ahead log from being emptied.
             portion = numbers[first : first + PORTION]
             yield await self._read(partial(_entries, numbers=portion))
+
+    async def tallies(self, target: Target) -> AsyncIterator[Sequence[Tally]]:
+        """Yield the requests for what a target means, counted, in portions that do not take long."""
+        reader = TallyReader()
+        for one in await self._read(lambda database: naming(database, target)):
+            last: int | None = 0
+            while last is not None:
+                portion, last = await self._read(partial(reader.portion, naming=one, after=last))
+                yield portion
 
     async def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
         """Yield all entries from a moment on, in order, in portions that fit into memory."""

@@ -117,9 +117,9 @@ class LogReader:
             found = self._one("SELECT total(length(hashes)) FROM audit_tile")
             return (size or (0,))[0], int((found or (0,))[0])
 
-    def verdict_sets(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield digest and text of each set of verdicts."""
-        yield from self._database.execute("SELECT digest, text FROM audit_verdicts ORDER BY id")
+    def parts(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield digest and text of what many entries share."""
+        yield from self._database.execute("SELECT digest, text FROM audit_part ORDER BY id")
 
     def blocks(self, state: LogState, first: int, last: int, columns: str = "body, seq") -> Iterator[StoredBlock]:
         """Yield what is stored of the entries from `first` to `last`, a tile at a time.

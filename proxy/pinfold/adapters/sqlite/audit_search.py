@@ -77,34 +77,46 @@ def statement(database: sqlite_utils.Database, query: AuditQuery) -> tuple[str, 
     return sql, [*values, *spans, max(query.limit, 0)]
 
 
-def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
-    """Return the numbers of all entries that name what a target means, newest first."""
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A condition on the entries that name some files, and the index that answers it."""
+
+    index: str
+    sql: str
+    values: tuple[str | None, ...]
+
+    @property
+    def source(self) -> str:
+        """Where the entries come from, with the condition, to be followed by others."""
+        return f"audit INDEXED BY {self.index} WHERE {self.sql}"
+
+
+def naming(database: sqlite_utils.Database, target: Target) -> list[Naming]:
+    """Return conditions of which one holds for each entry that names what a target means.
+
+    PEP 440 judges which versions a specifier admits, and the index has the entries of each.
+    """
     match target:
         case ProjectTarget(project):
-            return _having(database, "project", project)
+            return [Naming("audit_project", "project = ?", (project,))]
         case FileTarget(_, filename):
-            return _having(database, "filename", filename)
+            return [Naming("audit_filename", "filename = ?", (kept_text(filename),))]
         case HashTarget(sha256):
-            return _having(database, "sha256", sha256)
-        case ReleaseTarget():
-            return _of_releases(database, target)
+            return [Naming("audit_sha256", "sha256 = ?", (sha256,))]
+        case ReleaseTarget(project):
+            return [
+                Naming("audit_release", "project = ? AND version IS ?", (project, version))
+                for version in versions(database, project)
+                if target.admits(version)
+            ]
 
 
-def _having(database: sqlite_utils.Database, column: str, text: str) -> list[int]:
-    sql = f"SELECT seq FROM audit WHERE {column} = ? ORDER BY seq DESC"  # noqa: S608 - the value is bound
-    return [seq for (seq,) in database.execute(sql, [kept_text(text)])]
-
-
-def _of_releases(database: sqlite_utils.Database, target: ReleaseTarget) -> list[int]:
-    """Return the entries of the releases that a specifier admits: PEP 440 judges versions, and the index entries."""
+def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
+    """Return the numbers of all entries that name what a target means, newest first."""
     found = [
         seq
-        for version in versions(database, target.project)
-        if target.admits(version)
-        for (seq,) in database.execute(
-            "SELECT seq FROM audit INDEXED BY audit_release WHERE project = ? AND version IS ?",
-            [target.project, version],
-        )
+        for one in naming(database, target)
+        for (seq,) in database.execute(f"SELECT seq FROM {one.source}", one.values)  # noqa: S608 - values are bound
     ]
     return sorted(found, reverse=True)
 

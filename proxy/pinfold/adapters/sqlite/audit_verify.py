@@ -73,7 +73,7 @@ class _StoreVerifier:
         if answer.ok:
             # Where hashes or entries are damaged, the tiles above them cannot fit either, which says nothing new.
             self._check_tiles()
-            self._check_verdict_sets()
+            self._check_parts()
         if self._pruned_by_entry < self._state.pruned:
             text = f"missing: {spelled(1, self._state.pruned)}, and no entry says that they were pruned"
             self._findings.add(Kind.MISSING, 1, text)
@@ -159,9 +159,9 @@ class _StoreVerifier:
             text = f"the tiles have {stored} bytes, and those of {size} entries would have {expected}"
             self._findings.add(Kind.MALFORMED, size + 1, text)
 
-    def _check_verdict_sets(self) -> None:
-        if any(sha256(text).digest() != digest for digest, text in self._reader.verdict_sets()):
-            text = "a stored set of verdicts does not fit its digest, though no entry is wrong by it"
+    def _check_parts(self) -> None:
+        if any(sha256(text).digest() != digest for digest, text in self._reader.parts()):
+            text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 
 

@@ -7,8 +7,9 @@ said, where only the first sightings could not be asked for again.
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from pinfold.adapters.sqlite.audit_schema import ledger
+from pinfold.adapters.sqlite import audit_schema
 
+ledger = audit_schema.ledger
 catalog = Migrations("catalog")
 
 

@@ -31,11 +31,13 @@ async def ledger(path: Path) -> AsyncIterator[Database]:
     await ledger.close()
 
 
-async def test_the_canonical_bytes_are_what_is_kept(ledger: Database) -> None:
+async def test_the_canonical_bytes_are_what_is_read(ledger: Database) -> None:
     log = SqliteAuditLog(ledger)
     await log.append(ENTRY)
     await log.append(ENTRY)
-    bodies = await ledger.read(lambda database: database.execute("SELECT body FROM audit ORDER BY seq").fetchall())
+    bodies = await ledger.read(
+        lambda database: database.execute("SELECT body FROM audit_entry ORDER BY seq").fetchall()
+    )
     assert bodies == [(canonical_bytes(1, ENTRY),), (canonical_bytes(2, ENTRY),)]
 
 

@@ -75,7 +75,7 @@ def cells(root: Path) -> list[tuple[str, str, int, Any]]:
     with sqlite3.connect(ledger_of(root)) as connection:
         found = [
             (table, column, row, value)
-            for table in ("audit", "audit_verdicts", "audit_tile", "audit_checkpoint", "audit_state")
+            for table in ("audit", "audit_part", "audit_tile", "audit_checkpoint", "audit_state")
             for _, column, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall()
             if (table, column) != ("audit_state", "only")
             for row, value in connection.execute(f'SELECT rowid, "{column}" FROM {table}').fetchall()
@@ -107,8 +107,10 @@ def test_every_changed_byte_is_found_and_that_of_an_entry_named(small: Path, tam
                 continue
             tried += 1
             assert not answer.ok, (table, column, row, at)
-            if column in ("body", "text", "verdicts", "verdicts_at"):
-                # The set of verdicts, in row 1, is that of all entries.
+            if table == "audit_part" and column == "text":
+                # All entries share their client and their verdicts.
+                assert told(answer)[0] == (Kind.CHANGED, 1), (column, at)
+            elif column in ("body", "client", "client_at", "verdicts", "verdicts_at"):
                 assert told(answer)[0] == (Kind.CHANGED, row), (column, at)
             elif table == "audit" and column in COLUMNS:
                 assert told(answer) == [(Kind.CHANGED, row)], (column, at)
@@ -120,7 +122,7 @@ def test_every_changed_byte_is_found_and_that_of_an_entry_named(small: Path, tam
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_column_that_is_made_up_is_found(tamper: Tampering, column: str) -> None:
-    answer = tamper(f'UPDATE audit SET "{column}" = ? WHERE seq = 2', "made up")
+    answer = tamper(f'UPDATE audit SET "{column}" = ? WHERE seq = 2', 1 if column == "unchanged" else "made up")
     assert told(answer) == [(Kind.CHANGED, 2)]
 
 

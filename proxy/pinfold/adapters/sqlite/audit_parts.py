@@ -1,0 +1,74 @@
+"""Clients and sets of verdicts recur from request to request: each is stored once, and cut out of the entries' bytes.
+
+The view `audit_entry` puts them back where they were, so that what is hashed, signed, exported and read are the
+canonical bytes, whole. Nothing has to be believed of the parts: a wrong one makes wrong bytes of every entry that it is
+put into.
+"""
+
+from hashlib import sha256
+from typing import NamedTuple
+
+import sqlite_utils
+
+from pinfold.audit.canonical import canonical_part, from_canonical
+from pinfold.domain.audit_entry import Entry
+
+SHORTEST = 40
+"""Bytes of a set of verdicts; to refer to one costs some itself."""
+_PORTION = 1_000
+
+
+class Stored(NamedTuple):
+    """What is stored of an entry's canonical bytes: less the client and, after it, the verdicts, with their places."""
+
+    body: bytes
+    client: int
+    client_at: int
+    verdicts: int | None = None
+    verdicts_at: int | None = None
+
+
+STORED = ", ".join(Stored._fields)
+
+
+def cut_out(database: sqlite_utils.Database, body: bytes, entry: Entry) -> Stored:
+    """Return what is to be stored of canonical bytes, with new parts stored in the transaction that is open."""
+    client, verdicts = canonical_part(entry.actor), canonical_part(entry.verdicts)
+    body, client_at = _without(client, body)
+    stored = Stored(body, _number(database, client), client_at)
+    if len(verdicts) < SHORTEST or verdicts not in body:
+        return stored
+    body, verdicts_at = _without(verdicts, body)
+    return stored._replace(body=body, verdicts=_number(database, verdicts), verdicts_at=verdicts_at)
+
+
+def cut_clients(database: sqlite_utils.Database) -> None:
+    """Cut the clients out of entries that were stored when only verdicts were; leave what cannot be read as it is."""
+    last = 0
+    while portion := database.execute(
+        "SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, _PORTION]
+    ).fetchall():
+        for seq, body in portion:
+            last = seq
+            try:
+                entry = from_canonical(body).entry
+            except ValueError:
+                continue
+            database.execute(
+                f"UPDATE audit SET ({STORED}) = (?, ?, ?, ?, ?), unchanged = ? WHERE seq = ?",  # noqa: S608 - our own names
+                [*cut_out(database, body, entry), entry.details.get("unchanged"), seq],
+            )
+
+
+def _without(part: bytes, body: bytes) -> tuple[bytes, int]:
+    place = body.index(part)
+    return body[:place] + body[place + len(part) :], place
+
+
+def _number(database: sqlite_utils.Database, part: bytes) -> int:
+    digest = sha256(part).digest()
+    known = database.execute("SELECT id FROM audit_part WHERE digest = ?", [digest]).fetchone()
+    if known is None:
+        sql = "INSERT INTO audit_part (digest, text) VALUES (?, ?) RETURNING id"
+        known = database.execute(sql, [digest, part]).fetchone()
+    return int(known[0])

@@ -1,0 +1,161 @@
+"""What the ledger holds of the audit log: entries, what proves them, and what many of them share.
+
+A step that was released is never changed: a later one follows it.
+"""
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from pinfold.adapters.sqlite.audit_parts import cut_clients
+
+ledger = Migrations("ledger")
+
+
+@ledger()
+def audit_log(database: sqlite_utils.Database) -> None:
+    """Create the audit log: the canonical bytes of each entry, with copies of what is searched for."""
+    database.executescript(
+        """
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY,
+            time TEXT NOT NULL,
+            action TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            address TEXT,
+            "index" TEXT,
+            project TEXT,
+            version TEXT,
+            filename TEXT,
+            sha256 TEXT,
+            decision TEXT,
+            rule TEXT,
+            reference TEXT,
+            body BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_time ON audit (time);
+        CREATE INDEX audit_action ON audit (action);
+        CREATE INDEX audit_actor ON audit (actor);
+        CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
+        CREATE INDEX audit_project ON audit (project) WHERE project IS NOT NULL;
+        CREATE INDEX audit_filename ON audit (filename) WHERE filename IS NOT NULL;
+        CREATE INDEX audit_sha256 ON audit (sha256) WHERE sha256 IS NOT NULL;
+        CREATE INDEX audit_decision ON audit (decision) WHERE decision IS NOT NULL;
+        CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
+        CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        """
+    )
+
+
+@ledger()
+def audit_questions(database: sqlite_utils.Database) -> None:
+    """Index what else entries are searched for; a release's entries are found by project and version together."""
+    database.executescript(
+        """
+        CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
+        CREATE INDEX audit_version ON audit (version) WHERE version IS NOT NULL;
+        CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
+        """
+    )
+
+
+@ledger()
+def audit_tree(database: sqlite_utils.Database) -> None:
+    """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
+
+    Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
+    verification's to check. The tree over entries that are there already is built when the key is made.
+    """
+    database.executescript(
+        """
+        CREATE TABLE audit_tile (
+            level INTEGER NOT NULL,
+            "index" INTEGER NOT NULL,
+            hashes BLOB NOT NULL,
+            PRIMARY KEY (level, "index")
+        ) STRICT;
+        CREATE TABLE audit_checkpoint (
+            size INTEGER PRIMARY KEY,
+            note BLOB NOT NULL,
+            ends_key INTEGER NOT NULL CHECK (ends_key IN (0, 1))
+        ) STRICT;
+        CREATE INDEX audit_key_changes ON audit_checkpoint (size) WHERE ends_key;
+        CREATE TABLE audit_state (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            first_key TEXT NOT NULL,
+            present_key TEXT NOT NULL,
+            pruned INTEGER NOT NULL
+        ) STRICT;
+        DROP TRIGGER audit_is_not_deleted;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce((SELECT pruned FROM audit_state), 0) BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_is_not_restored BEFORE UPDATE OF pruned ON audit_state
+        WHEN NEW.pruned < OLD.pruned BEGIN
+            SELECT raise(ABORT, 'what was pruned from the audit log does not come back');
+        END;
+        """
+    )
+
+
+@ledger()
+def audit_verdicts(database: sqlite_utils.Database) -> None:
+    """Store sets of verdicts once; `audit_entry` has the whole canonical bytes of the entries that refer to them."""
+    database.executescript(
+        """
+        CREATE TABLE audit_verdicts (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            text BLOB NOT NULL
+        ) STRICT;
+        ALTER TABLE audit ADD COLUMN verdicts INTEGER;
+        ALTER TABLE audit ADD COLUMN verdicts_at INTEGER;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference,
+                iif(verdicts IS NULL, body, CAST(
+                    substr(body, 1, verdicts_at) || coalesce(text, '') || substr(body, verdicts_at + 1)
+                AS BLOB)) AS body
+            FROM audit LEFT JOIN audit_verdicts ON id = verdicts;
+        """
+    )
+
+
+@ledger()
+def audit_parts(database: sqlite_utils.Database) -> None:
+    """Store clients once, as sets of verdicts are, and mark the entries of what a client was told is still good."""
+    database.executescript(
+        """
+        DROP TRIGGER audit_is_not_changed;
+        ALTER TABLE audit_verdicts RENAME TO audit_part;
+        ALTER TABLE audit ADD COLUMN client INTEGER;
+        ALTER TABLE audit ADD COLUMN client_at INTEGER;
+        ALTER TABLE audit ADD COLUMN unchanged INTEGER;
+        """
+    )
+    cut_clients(database)
+    database.executescript(
+        """
+        DROP VIEW audit_entry;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference, unchanged,
+                CAST(
+                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
+                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
+                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
+                AS BLOB) AS body
+            FROM audit
+                LEFT JOIN audit_part AS client ON client.id = audit.client
+                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        """
+    )

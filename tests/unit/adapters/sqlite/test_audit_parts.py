@@ -1,0 +1,97 @@
+import asyncio
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import sqlite_utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_of
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_parts import cut_clients
+from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.audit.canonical import canonical_bytes
+from pinfold.domain.audit_entry import Actor, Entry
+
+TEXT = st.text(max_size=60) | st.sampled_from(["\0", "\ud800", "é", '"verdicts":[]', "[]", str(list(VERDICTS))])
+JSON = st.recursive(
+    TEXT | st.integers() | st.booleans(), lambda inner: st.dictionaries(TEXT, inner, max_size=3), max_leaves=5
+)
+
+
+def stored(entries: list[Entry]) -> tuple[list[bytes], list[bytes], int]:
+    """Return what is read of entries, what is kept of them, and how many parts they share."""
+    with sqlite_utils.Database(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        schema.ledger.apply(database)
+        for one in entries:
+            append_entry(database, one)
+        read = [body for (body,) in database.execute("SELECT body FROM audit_entry ORDER BY seq")]
+        kept = [body for (body,) in database.execute("SELECT body FROM audit ORDER BY seq")]
+        (parts,) = database.execute("SELECT count(*) FROM audit_part").fetchone()
+        return read, kept, parts
+
+
+def test_a_client_and_a_set_of_verdicts_that_recur_are_stored_once() -> None:
+    entries = [entry(number) for number in range(50)]
+    read, kept, parts = stored(entries)
+    assert read == [canonical_bytes(seq, one) for seq, one in enumerate(entries, 1)]
+    assert parts == 2
+    assert all(b"minimum-age" not in body and b'"ci"' not in body for body in kept)
+
+
+def test_an_entry_without_verdicts_shares_its_client_alone() -> None:
+    bare = replace(entry(1), verdicts=())
+    read, _, parts = stored([bare])
+    assert (read, parts) == ([canonical_bytes(1, bare)], 1)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.dictionaries(TEXT, TEXT, max_size=3), max_size=3), st.dictionaries(TEXT, JSON, max_size=3), TEXT)
+def test_what_is_read_is_canonical_whatever_strangers_send(
+    verdicts: list[dict[str, str]], details: dict[str, object], name: str
+) -> None:
+    one = replace(entry(1), verdicts=tuple(verdicts), details=details, filename=name)
+    read, _, _ = stored([one, one])
+    assert read == [canonical_bytes(1, one), canonical_bytes(2, one)]
+
+
+def test_parts_are_shared_between_processes(tmp_path: Path) -> None:
+    async def append() -> int:
+        for number in range(3):
+            ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+            await ledger.write(lambda database, number=number: append_entry(database, entry(number)))
+            await ledger.close()
+        with sqlite3.connect(ledger_of(tmp_path)) as connection:
+            (parts,) = connection.execute("SELECT count(*) FROM audit_part").fetchone()
+        connection.close()
+        return int(parts)
+
+    assert asyncio.run(append()) == 2
+
+
+def test_entries_from_before_clients_were_cut_out_are_cut_and_read_as_they_were() -> None:
+    entries = [
+        entry(1),
+        replace(entry(2), verdicts=(), details={"unchanged": True}),
+        replace(entry(3), actor=Actor("alice", "192.0.2.1", user_agent='"actor":{"name":"ci"}')),
+    ]
+    with sqlite_utils.Database(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        schema.ledger.apply(database)
+        for one in entries:
+            append_entry(database, one)
+        before = database.execute("SELECT * FROM audit").fetchall()
+        database.execute("DROP TRIGGER audit_is_not_changed")
+        bodies = database.execute("SELECT seq, body FROM audit_entry").fetchall()
+        for seq, body in bodies:
+            older = [body, seq]
+            database.execute(
+                "UPDATE audit SET body = ?, client = NULL, client_at = NULL, verdicts = NULL, verdicts_at = NULL, "
+                "unchanged = NULL WHERE seq = ?",
+                older,
+            )
+        database.execute("INSERT INTO audit (seq, time, action, actor, body) VALUES (4, '', '', '', x'00')")
+        cut_clients(database)
+        assert database.execute("SELECT * FROM audit WHERE seq < 4").fetchall() == before
+        assert database.execute("SELECT seq, body FROM audit_entry").fetchall() == [*bodies, (4, b"\0")]
