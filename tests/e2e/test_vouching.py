@@ -219,7 +219,8 @@ async def test_nothing_of_a_project_that_nobody_uses_is_fetched_ahead(pinfold, u
 
 
 async def test_an_archive_that_cannot_be_inspected_is_held_and_not_asked_about_again(pinfold, upstream):
-    file = upstream.add_file("broken", "1.0", content=b"this is no zip archive" * 10)
+    content = b"this is no zip archive" * 10
+    file = upstream.add_file("broken", "1.0", upload_time=NOW - timedelta(days=5), content=content)
     for _ in range(2):
         answer = await pinfold.get(address(file))
         assert answer.status == 403
@@ -252,3 +253,18 @@ async def test_a_hook_that_the_release_before_had_as_well_passes_once_that_one_w
     )
     await pinfold.installation.records.add_waiver(accepted, Entry(Action.WAIVER_ADD, NOW, Actor("alice")))
     assert (await pinfold.get(address(second))).status == 200
+
+
+async def test_a_hook_that_a_busy_project_always_had_passes_at_once(pinfold, upstream):
+    """Of daily releases that all have it, the oldest that nobody needs to vouch for is found in a few steps."""
+    for day in range(1, 70):
+        age = timedelta(days=70 - day)
+        upstream.add_file("widget", f"2.{day}", upload_time=NOW - age, files=HOOK)
+    newest = upstream.add_file("widget", "2.70", upload_time=NOW - timedelta(hours=1), files=HOOK)
+    assert (await pinfold.get(address(newest))).status == 200
+    changed = {"widget_init.pth": b"import os, sys  # another line than ever before\n"}
+    new = upstream.add_file("widget", "2.71", upload_time=NOW - timedelta(minutes=1), files=changed)
+    answer = await pinfold.get(address(new))
+    assert answer.status == 403
+    assert "new-start-up-hook" in answer.reason
+    assert "unlike widget-2.70-py3-none-any.whl" in answer.reason

@@ -22,11 +22,14 @@ from pinfold.usecases.find_project import Found
 from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Contents
+from pinfold.usecases.previous_releases import PreviousReleases
 from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 
 EVERYTHING = frozenset(Need)
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
+STRIDE = 4
+"""By how much the steps grow in which an earlier release is sought to compare with: 1, 4, 16, 64 releases back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,41 @@ class JudgedProject:
             inspection = judged.evidence.inspection
             if isinstance(inspection, Unknown) or inspection.value.again_at or inspection.value.previous is None:
                 return judged.file
+            if (vouching := self._to_vouch_for(judged)) is not None:
+                return vouching
             judged = self.by_filename[inspection.value.previous]
-            if self.inspections.contents.of(judged.file) is None:
-                return judged.file
         return None
+
+    def _to_vouch_for(self, judged: JudgedFile) -> File | None:
+        """Return the earlier file to inspect next, to find one that has what seems new and waits for nothing itself.
+
+        A project that always had a start-up hook would lead from release to release, years back. So each step is
+        longer than the one before; only where that leads too far are the releases looked at one by one.
+        """
+        assert self.inspections is not None  # noqa: S101 - asked for where it is there
+        due = 1
+        for place, candidate in enumerate(self._earlier(judged.file), start=1):
+            if place < due:
+                continue
+            if self.inspections.contents.of(candidate.file) is None:
+                return candidate.file
+            if not self.awaits_inspection(candidate):
+                return None
+            due *= STRIDE
+        return None
+
+    def _earlier(self, file: File) -> Iterator[JudgedFile]:
+        """Yield of each earlier release that is let through the file that is most like one, newest first."""
+        seen: set[str | None] = set()
+        for position in self._releases.before(file):
+            judged = self.files[position]
+            if judged.file.version not in seen and _is_offered(judged):
+                seen.add(judged.file.version)
+                yield judged
+
+    @cached_property
+    def _releases(self) -> PreviousReleases:
+        return PreviousReleases([judged.file for judged in self.files])
 
     def find(self, filename: str, sha256: str) -> JudgedFile | None:
         """Return the file at an address, which stays good for the bytes that it was given out for."""

@@ -111,7 +111,7 @@ class TestWhole:
             (zipped({}), "no record"),
             (zipped({f"{number}.json": b"{" for number in range(9)}), "no record"),
             (b"<html>Sign in to the network</html>", "not a zip"),
-            (zipped({"a.json": b"\0" * (32 << 20)}), "no feed looks like that"),
+            (zipped({f"{n}.json": b"\0" * (15 << 20) for n in range(2)}), "no feed looks like that"),
             (
                 zipped(
                     {f"{n}.json": json.dumps(a_record(f"X-{n}")).encode() for n in range(9)}

@@ -47,8 +47,8 @@ class Contents(Rule):
     on_fail: ClassVar = Effect.DENY
     needs: ClassVar = frozenset({Need.INSPECTION})
 
-    vetted_days: float | None = Field(default=None, gt=0, le=3650)
-    """The age from which on news and false claims only warn: somebody would have found out. By default none does."""
+    vetted_days: float = Field(default=30, gt=0, le=3650)
+    """The age from which on news and false claims only warn: somebody would have found out."""
     ignore: Kinds = ()
     """Kinds of observations that do not count."""
     ignore_in: Annotated[Mapping[Glob, Kinds], Field(strict=False)] = Field(default_factory=dict)
@@ -73,7 +73,7 @@ class Contents(Rule):
         return Finding(Outcome.FAIL, _told(graded, inspection), changes_at, at_most=graded[0][0])
 
     def _vetted_at(self, file: File) -> datetime | None:
-        if self.vetted_days is None or file.upload_time is None:
+        if file.upload_time is None:
             return None
         try:
             return file.upload_time + timedelta(days=self.vetted_days)
