@@ -17,6 +17,7 @@ from pinfold.cli.explain import explain
 from pinfold.cli.feed import feed
 from pinfold.cli.index import index
 from pinfold.cli.invocation import Program
+from pinfold.cli.lock import lock
 from pinfold.cli.pin import pin
 from pinfold.cli.policy import policy
 from pinfold.cli.publishers import publishers
@@ -40,7 +41,22 @@ def program(context: click.Context) -> None:
         context.color = False
 
 
-for command in (serve, explain, quarantine, waiver, publishers, policy, audit, alerts, feed, index, pin, token, doctor):
+for command in (
+    serve,
+    explain,
+    quarantine,
+    waiver,
+    publishers,
+    policy,
+    audit,
+    alerts,
+    feed,
+    index,
+    pin,
+    lock,
+    token,
+    doctor,
+):
     program.add_command(command)
 
 for command in (verify, export, checkpoint, key, rotate_key, prune):

@@ -33,10 +33,10 @@ def read_pylock(document: Mapping[str, Any], source: str) -> Lock:
     return collector.lock()
 
 
-def write_pylock(pins: Iterable[Pin], address: Callable[[Pin], str]) -> tuple[str, list[str]]:
+def write_pylock(pins: Iterable[Pin], index: str, address: Callable[[Pin], str]) -> tuple[str, list[str]]:
     """Return pins that are in order as a lock, and what of them no lock can hold, with the reason.
 
-    `address` tells where installers get a file; its name has to be known.
+    `index` is the simple API that the files are of, `address` tells where installers get one; its name has to be known.
     """
     packages, left_out = [], []
     for (project, version), group in groupby(pins, key=lambda pin: (pin.project, pin.version)):
@@ -52,9 +52,10 @@ def write_pylock(pins: Iterable[Pin], address: Callable[[Pin], str]) -> tuple[st
             else:
                 sdist = PackageSdist(name=name, url=url, hashes=hashes)
         if wheels or sdist:
-            packages.append(
-                Package(name=NormalizedName(project), version=Version(version), sdist=sdist, wheels=wheels or None)
+            release = Package(
+                name=NormalizedName(project), version=Version(version), index=index, sdist=sdist, wheels=wheels or None
             )
+            packages.append(release)
     lock = Pylock(lock_version=Version("1.0"), created_by="pinfold", packages=packages)
     return tomlkit.dumps(lock.to_dict()), left_out
 

@@ -17,6 +17,7 @@ from pinfold.ports.audit_log import AuditLog, AuditQuery
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.settle import judged_for_good
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,11 @@ class Explain:
         project = explanation.project
         releases = []
         for release in explanation.releases:
-            files = [await self._judged_for_good(project, judged) for judged in release.files]
+            files = [await judged_for_good(self._gate, project, judged) for judged in release.files]
             releases.append(ExplainedRelease(release.version, tuple(files)))
         # What was learnt by that may change which release is the last good one.
         project = await self._gate.judge_project(project.index, project.name) or project
         return replace(explanation, project=project, releases=tuple(releases))
-
-    async def _judged_for_good(self, project: JudgedProject, judged: JudgedFile) -> JudgedFile:
-        if not any(verdict.finding.pending for verdict in judged.decision.verdicts):
-            return judged
-        file = judged.file
-        found = await self._judge(project.index, project.name, file.filename, file.sha256)
-        return found[1] if found else judged
 
     async def _judge(
         self, index: Index, project: str, filename: str, sha256: str

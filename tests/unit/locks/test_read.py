@@ -202,7 +202,9 @@ def one_file_a_name(pin: Pin) -> tuple[str, str | None]:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(named_pins(), min_size=1, max_size=8, unique_by=one_file_a_name).map(in_order))
 def test_what_is_written_as_a_lock_is_read_as_the_same_pins(pins: tuple[Pin, ...]) -> None:
-    text, left_out = write_pylock(pins, lambda pin: f"https://packages.example/files/{pin.filename}")
+    text, left_out = write_pylock(
+        pins, "https://packages.example/simple/", lambda pin: f"https://packages.example/files/{pin.filename}"
+    )
     assert left_out == []
     assert read_lock(text, "pylock.toml").pins == pins
 
@@ -221,7 +223,9 @@ def test_what_a_lock_cannot_hold_is_told() -> None:
         Pin("a", "1.0", C, "a-1.0-py2.7.egg"),
         Pin("b", "1.0", A),
     ]
-    text, left_out = write_pylock(in_order(odd), lambda pin: "https://packages.example/x")
+    text, left_out = write_pylock(
+        in_order(odd), "https://packages.example/simple/", lambda pin: "https://packages.example/x"
+    )
     assert [line.split(":")[0] for line in left_out] == ["a-1.0-py2.7.egg", "a-1.0.zip", "b==1.0"]
     assert len(read_lock(text, "pylock.toml").pins) == 1
 
