@@ -24,3 +24,6 @@ class FakeVerifier:
     async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:
         self.asked.append((document, filename, sha256))
         return self.result
+
+    async def bundle(self, attestations: bytes) -> bytes:
+        return attestations

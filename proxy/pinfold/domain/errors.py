@@ -69,6 +69,14 @@ class AccessDenied(PinfoldError):
         super().__init__(message)
 
 
+class InvalidIdentity(PinfoldError):
+    """What a workflow shows for itself does not hold."""
+
+
+class UnknownPublisher(PinfoldError):
+    """A workflow is what it says, and none that may publish."""
+
+
 class TooManyAttempts(PinfoldError):
     """So many credentials failed from one address that no other is looked at for a while."""
 
@@ -88,6 +96,10 @@ class InvalidUpload(PinfoldError):
 
 class UploadTooLarge(InvalidUpload):
     """An upload goes beyond a limit."""
+
+
+class UploadTooSlow(InvalidUpload):
+    """An upload stands still, or takes too long as a whole."""
 
 
 class AlreadyPublished(PinfoldError):

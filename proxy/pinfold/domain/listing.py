@@ -39,6 +39,13 @@ class Listing:
         """Return the last known entries of files that the upstream took away again."""
         return [seen.last_entry for seen in self.sightings.values() if seen.last_entry is not None]
 
+    def with_file(self, file: File) -> "Listing":
+        """Return the same as if one more file were listed, and was first seen when it was uploaded."""
+        files = (*self.project.files, file)
+        sighting = Sighting(file.upload_time or self.fetched_at, file.sha256)
+        sightings = {**self.sightings, file.filename: sighting}
+        return replace(self, project=replace(self.project, files=files), missing=False, sightings=sightings)
+
 
 def observe(previous: Listing | None, project: Project, at: datetime, *, missing: bool = False) -> Listing:
     """Return what is known of a project after its upstream's page was seen at a moment.

@@ -21,3 +21,11 @@ class ProvenanceVerifier(Protocol):
         Unknown. Whether the upstream offers a document at all is the caller's to know.
         """
         ...
+
+    async def bundle(self, attestations: bytes) -> bytes:
+        """Return the PEP 740 provenance document of attestations that came with an upload, as a JSON list.
+
+        Each is ascribed to whom its certificate names, which proves nothing before `verify` does. Raises InvalidUpload
+        for what is no such list, and for publishers that no provenance could name.
+        """
+        ...

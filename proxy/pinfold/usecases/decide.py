@@ -15,7 +15,9 @@ from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
 from pinfold.ports.pins import PinStore
+from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
+from pinfold.ports.report_store import Inspected
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.gather_evidence import gather
 from pinfold.usecases.index_pins import pins_of
@@ -119,6 +121,29 @@ class Gate:
             uninspected = await self._inspect(found[0], wanted_file, is_asked_for=wanted_file == found[1].file)
             found = await self._look(index, name, filename, sha256)
         return self._final(*found, unverified, uninspected, awaited) if found else None
+
+    async def judge_upload(
+        self, index: Index, name: str, file: File, inspected: Inspected, checked: Checked | None
+    ) -> tuple[JudgedProject, JudgedFile]:
+        """Judge a file as if it were published on an index already, with what was found out of it; nothing is kept.
+
+        What it has to be compared with is inspected first. Raises StoreError.
+        """
+        source = index.sources[0]
+        present = await self._finder.find_at(source, name)
+        found = Found(source, replace(present.stored, listing=present.listing.with_file(file)))
+        records = await self._records.current()
+        about = await self._advisories.about(name)
+        attempts = COMPARED_AT_MOST
+        while True:
+            knowledge = (await self._provenances.known(name)).adding(checked)
+            contents = (await self._inspections.known(name)).adding(inspected)
+            # Pins are set once there is something to be pinned.
+            project = judge(index, name, found, records, knowledge, contents, about, None, self._clock.now())
+            judged, attempts = project.by_filename[file.filename], attempts - 1
+            wanted = project.to_inspect(judged)
+            if not attempts or wanted in (None, file) or await self._inspect(project, wanted, is_asked_for=False):
+                return self._final(project, judged, {}, None, frozenset())
 
     async def _look(
         self, index: Index, name: str, filename: str, sha256: str

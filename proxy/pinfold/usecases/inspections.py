@@ -1,7 +1,8 @@
 """What is known of the content of a project's files, and how more is found out: each file once, for everybody."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
 
 from pinfold.domain.errors import InspectionFailed
@@ -37,6 +38,10 @@ class Contents:
         """Return the report on a file, if there is one."""
         inspected = self.inspected.get(key_of(file))
         return inspected.report if inspected is not None else None
+
+    def adding(self, inspected: Inspected) -> "Contents":
+        """Return the same with one more report."""
+        return replace(self, inspected={**self.inspected, **_by_file([inspected])})
 
 
 @dataclass(slots=True)
@@ -78,6 +83,17 @@ class Inspections:
         if failed is not None and monotonic() < until:
             return failed
         return await self._flights.run(key, lambda: self._inspect(upstream, project, file))
+
+    async def inspect_upload(self, path: Path, project: str, file: File) -> Inspected:
+        """Inspect a file that is not published yet, and remember nothing; raises InspectionFailed."""
+        began = monotonic()
+        report = await self._inspector.inspect(path, file.filename, project, file.version)
+        self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
+        return Inspected(file.sha256, self._clock.now(), report)
+
+    async def remember(self, inspected: Inspected) -> None:
+        """Remember the inspection of an upload that was accepted; raises StoreError."""
+        await self._store.remember(inspected)
 
     async def close(self) -> None:
         """End what is under way."""

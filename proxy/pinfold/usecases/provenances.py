@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
 
@@ -64,6 +64,14 @@ class Knowledge:
         if verified is not None:
             return AttestedFile(file, verified.publishers)
         return AttestedFile(file) if isinstance(file.provenance, str) else None
+
+    def adding(self, checked: Checked | None) -> "Knowledge":
+        """Return the same with what was found out of one more file."""
+        if checked is None:
+            return self
+        key, proof = (checked.filename, checked.sha256), _proof(checked.result)
+        attested = {**self.attested, key: proof} if proof is not None else self.attested
+        return replace(self, checked={**self.checked, key: checked}, attested=attested)
 
 
 @dataclass(slots=True)

@@ -7,12 +7,16 @@ from aiohttp import web
 
 from pinfold.domain.errors import (
     AccessDenied,
+    AlreadyPublished,
     FileMismatch,
     InvalidName,
+    InvalidUpload,
     NotFound,
     PinfoldError,
     StoreError,
     TooManyAttempts,
+    UploadTooLarge,
+    UploadTooSlow,
     UpstreamError,
 )
 from pinfold.usecases.file_download import Refused
@@ -54,6 +58,12 @@ def _explained(error: PinfoldError) -> web.Response:
             return problem(429, f"pinfold: {error}", headers={"Retry-After": str(error.retry_after)})
         case NotFound() | InvalidName():
             return problem(404, f"pinfold: {error}")
+        case UploadTooLarge():
+            return problem(413, f"pinfold: {error}")
+        case UploadTooSlow():
+            return problem(408, f"pinfold: {error}")
+        case InvalidUpload() | AlreadyPublished():
+            return problem(400, f"pinfold: {error}")
         case FileMismatch():
             return problem(502, f"pinfold: refused, the bytes are not what the index promised: {error}")
         case UpstreamError():

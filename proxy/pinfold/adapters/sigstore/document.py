@@ -1,6 +1,6 @@
 """PEP 740 provenance documents: read within limits, into what each bundle claims and what is to be verified."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -100,6 +100,7 @@ def _reader(type_: type[T]) -> Callable[[bytes | Raw], T]:
 
 _read_version = _reader(_Versioned)
 _read_document = _reader(_Document)
+_read_list = _reader(list[Raw])
 _read_attestation = _reader(SignedAttestation)
 _read_kind = _reader(_Kind)
 _read_github = _reader(_GitHub)
@@ -129,6 +130,34 @@ def parse_attestation(content: Raw) -> SignedAttestation:
     if (size := len(memoryview(entries[0]))) > MAX_ENTRY:
         raise Undecided(f"the transparency log entry has {size} bytes, more than the {MAX_ENTRY} that are read")
     return attestation
+
+
+def parse_uploaded(content: bytes) -> list[Raw]:
+    """Return the attestations of an upload; raises Refused for what is no list of them, and for too long a one."""
+    if len(content) > MAX_DOCUMENT:
+        raise Refused(f"the attestations have {len(content)} bytes, more than the {MAX_DOCUMENT} that are read")
+    attestations = _read_list(content)
+    if not 0 < len(attestations) <= MAX_ATTESTATIONS:
+        raise Refused(f"{len(attestations)} attestations, where there may be 1 to {MAX_ATTESTATIONS}")
+    return attestations
+
+
+def write_document(bundles: Iterable[tuple[Publisher, Sequence[Raw]]]) -> bytes:
+    """Return the document that ascribes attestations to their publishers, as PyPI writes it."""
+    written = [{"publisher": _written(publisher), "attestations": list(items)} for publisher, items in bundles]
+    return msgspec.json.encode({"version": _VERSION, "attestation_bundles": written})
+
+
+def _written(publisher: Publisher) -> dict[str, str | None]:
+    if isinstance(publisher, AccountPublisher):
+        return {"kind": publisher.kind.value, "email": publisher.email}
+    workflow = "workflow" if publisher.kind is PublisherKind.GITHUB else "workflow_filepath"
+    return {
+        "kind": publisher.kind.value,
+        "repository": publisher.repository,
+        workflow: publisher.workflow,
+        "environment": publisher.environment.name if publisher.environment else None,
+    }
 
 
 def _check_version(what: str, content: bytes | Raw) -> None:

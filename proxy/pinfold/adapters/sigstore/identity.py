@@ -35,6 +35,17 @@ _SITES = {PublisherKind.GITHUB: "https://github.com/", PublisherKind.GITLAB: "ht
 _WORKFLOWS = {PublisherKind.GITHUB: "/.github/workflows/", PublisherKind.GITLAB: "//"}
 
 
+def named_publisher(certificate: Certificate) -> Publisher:
+    """Return the publisher that a certificate names, whoever made it; raises Refused where it names none."""
+    issuer = _required(certificate, _ISSUER, "issuer")
+    kind = next((kind for kind, known in _ISSUERS.items() if known == issuer), None)
+    if kind is None:
+        raise Refused(f"the certificate vouches for an identity of {issuer}, whose publishers are not known")
+    if kind is PublisherKind.GOOGLE:
+        return _account(certificate)
+    return _workflow(certificate, WorkflowPublisher(kind, "", ""))
+
+
 def certified_publisher(certificate: Certificate, claim: Publisher) -> Publisher:
     """Return the publisher that a certificate names; raises Refused where it is another than the index claims.
 

@@ -1,20 +1,39 @@
 """The port's adapter: sigstore on a thread of its own."""
 
 import asyncio
+import base64
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography.x509 import Certificate, load_der_x509_certificate
 from msgspec import Raw
 
-from pinfold.adapters.sigstore.document import AttestationBundle, parse, parse_attestation
+from pinfold.adapters.sigstore.document import (
+    AttestationBundle,
+    SignedAttestation,
+    parse,
+    parse_attestation,
+    parse_uploaded,
+    write_document,
+)
 from pinfold.adapters.sigstore.errors import Refused, Undecided
+from pinfold.adapters.sigstore.identity import named_publisher
 from pinfold.adapters.sigstore.statement import Subject
 from pinfold.adapters.sigstore.trust_root import TrustRootFile, read_trust_root
-from pinfold.domain.errors import TrustRootError
+from pinfold.domain.errors import InvalidUpload, TrustRootError
 from pinfold.domain.evidence import Item, Known, Unknown
-from pinfold.domain.provenance import Attestation, Invalid, Predicate, Provenance, TrustRoot, Unattested, Verified
+from pinfold.domain.provenance import (
+    Attestation,
+    Invalid,
+    Predicate,
+    Provenance,
+    Publisher,
+    TrustRoot,
+    Unattested,
+    Verified,
+)
 from pinfold.ports.clock import Clock
 
 if TYPE_CHECKING:
@@ -54,6 +73,10 @@ class SigstoreVerifier:
         """Judge a provenance document for a file; see `pinfold.ports.verifier`."""
         file = Subject(filename, sha256)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._judge, document, file)
+
+    async def bundle(self, attestations: bytes) -> bytes:
+        """Make a provenance document of an upload's attestations; see `pinfold.ports.verifier`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _bundle, attestations)
 
     def close(self) -> None:
         """Let the thread end; what it is at is brought to an end first."""
@@ -101,6 +124,23 @@ class SigstoreVerifier:
         if bundle.claim is None:
             raise Undecided(f"publishers of the kind {bundle.kind!r} are not known")
         return self._load().verify(parse_attestation(content), bundle.claim, file, self._clock.now())
+
+
+def _bundle(attestations: bytes) -> bytes:
+    bundles: dict[tuple[str, ...], tuple[Publisher, list[Raw]]] = {}
+    try:
+        for content in parse_uploaded(attestations):
+            publisher = named_publisher(_certificate(parse_attestation(content)))
+            bundles.setdefault(publisher.key, (publisher, []))[1].append(content)
+    except (Refused, Undecided) as error:
+        raise InvalidUpload(f"Invalid attestations: {_line(error)}") from error
+    except Exception as error:
+        raise InvalidUpload(f"Invalid attestations: {_line(f'{type(error).__name__}: {error}')}") from error
+    return write_document(bundles.values())
+
+
+def _certificate(attestation: SignedAttestation) -> Certificate:
+    return load_der_x509_certificate(base64.b64decode(attestation.verification_material.certificate, validate=True))
 
 
 def _line(reason: object) -> str:
