@@ -22,6 +22,7 @@ from pinfold.adapters.sqlite.audit_tree import AuditTree, latest_checkpoint
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.pins import SqlitePinStore
+from pinfold.adapters.sqlite.published import SqlitePublishedStore
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.adapters.system_clock import SystemClock
@@ -29,10 +30,12 @@ from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.bootstrap.feeds import open_feeds
 from pinfold.bootstrap.outlets import open_checkpoint_sinks, open_receivers
 from pinfold.bootstrap.stores import open_stores
+from pinfold.bootstrap.trusted_publishing import open_trusted_publishing
 from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.settings import Settings
+from pinfold.usecases.announce import Announce
 from pinfold.usecases.authenticate import Authenticate
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.failed_attempts import FailedAttempts
@@ -45,11 +48,14 @@ from pinfold.usecases.look_back import LookBack
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
+from pinfold.usecases.publish import Publish
 from pinfold.usecases.publish_checkpoints import PublishCheckpoints
 from pinfold.usecases.refresh_feed import RefreshFeed
 from pinfold.usecases.send_alerts import SendAlerts
 from pinfold.usecases.serve_provenance import ServeProvenance
 from pinfold.usecases.token_uses import TokenUses
+from pinfold.usecases.tokens import Tokens
+from pinfold.usecases.trusted_publishing import TrustedPublishing
 from pinfold.usecases.watch_feeds import Feed, WatchFeeds
 from pinfold.usecases.wheel_metadata import WheelMetadata
 from pinfold.web.services import Services
@@ -72,6 +78,7 @@ class Installation:
     records: SqliteRecordStore
     tokens: SqliteTokenStore
     token_uses: TokenUses
+    trusted_publishing: TrustedPublishing
     ledger: Database
     audit_log: SqliteAuditLog
     audit_tree: AuditTree
@@ -90,6 +97,9 @@ class Installation:
     pages: ProjectPage
     names: ProjectNames
     files: FileDownload
+    published: SqlitePublishedStore
+    publish: Publish
+    announce: Announce
     look_back: LookBack
     outbox: SqliteOutbox
     pins: SqlitePinStore
@@ -125,11 +135,15 @@ class Installation:
             names=self.names,
             files=self.files,
             provenance=ServeProvenance(self.gate, self.files, self.provenances),
+            publish=self.publish,
+            upload_idle_seconds=self.settings.publishing.idle_timeout.total_seconds(),
             ready=self.ready,
             metrics=self.telemetry.render,
             authenticate=Authenticate(
                 self.tokens, self.token_uses, FailedAttempts(), self.audit_log, self.clock, self.settings.open_indexes
             ),
+            trusted_publishing=self.trusted_publishing,
+            tokens=Tokens(self.tokens, self.clock, self.indexes),
             open_indexes=self.settings.open_indexes,
             observe_request=self.telemetry.request,
             base_url=self.settings.server.base_url,
@@ -156,7 +170,10 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         inspector = InspectionProcesses()
         stack.push_async_callback(inspector.close)
 
-        finder = ProjectFinder(stores.catalog, stores.published, clock, telemetry, stores.look_back.note)
+        finder = ProjectFinder(
+            stores.catalog, stores.published, clock, telemetry, stores.look_back.note, stores.turns.take
+        )
+        announce = Announce(stores.look_back, clock)
         names = ProjectNames(stores.published, clock)
         provenances = Provenances(stores.provenance, verifier, clock, telemetry)
         fetcher = FileFetcher(stores.blobs, telemetry)
@@ -180,6 +197,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             records=stores.records,
             tokens=stores.tokens,
             token_uses=TokenUses(stores.tokens),
+            trusted_publishing=open_trusted_publishing(settings, stores.tokens, clock, stack),
             outbox=stores.outbox,
             pins=stores.pins,
             catalog=stores.catalog,
@@ -194,7 +212,20 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry),
             names=names,
             files=FileDownload(gate, fetcher, metadata, stores.audit_log, clock, telemetry),
-            refresh_feed=RefreshFeed(stores.advisories, clock, telemetry, stores.look_back.note),
+            published=stores.published,
+            publish=Publish(
+                stores.published,
+                stores.blobs,
+                gate,
+                finder,
+                inspections,
+                verifier,
+                stores.audit_log,
+                clock,
+                settings.publishing.max_file_size,
+            ),
+            refresh_feed=RefreshFeed(stores.advisories, announce, clock, telemetry),
+            announce=announce,
             look_back=LookBack(
                 gate, indexes, stores.look_back, stores.audit_log, [receiver.name for receiver in receivers], clock
             ),

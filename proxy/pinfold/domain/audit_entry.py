@@ -26,6 +26,9 @@ class Action(StrEnum):
     PIN_ROLLBACK = "pin.rollback"
     PIN_REMOVE = "pin.remove"
     POLICY_CHANGED = "policy.changed"
+    """An index is served under another policy than before."""
+    FEED_CHANGED = "feed.changed"
+    """An advisory feed holds other records than before."""
     AUDIT_KEY_CHANGED = "audit.key-changed"
     AUDIT_PRUNED = "audit.pruned"
     FILE_PUBLISHED = "file.published"
@@ -58,6 +61,10 @@ class Actor:
     user_agent: str | None = None
     token: str | None = None
     """The token's id, which tells it from others of its name, and from users."""
+
+
+SYSTEM = Actor("pinfold")
+"""Who does what Pinfold does by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from pinfold.domain.access import Token
 from pinfold.domain.audit_entry import Entry
+from pinfold.domain.provenance import WorkflowPublisher
+from pinfold.domain.trusted_publishing import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,19 @@ class TokenStore(Protocol):
 
     async def revoke(self, token_id: str, by: str, at: datetime, entry: Entry) -> None:
         """End a token; raises NotFound where none with the id stands."""
+        ...
+
+    async def exchange(
+        self, token: Token, sha256: bytes, identity: Identity, publisher: WorkflowPublisher, entry: Entry
+    ) -> None:
+        """Add a token for an identity, and remember the ids of its repository and owner.
+
+        Raises InvalidIdentity where the identity got a token before: what it was shown with may have been copied.
+        """
+        ...
+
+    async def repository(self, issuer: str, name: str) -> WorkflowPublisher | None:
+        """Return who published last from a repository of an issuer, by its name in any case; None for nobody."""
         ...
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:

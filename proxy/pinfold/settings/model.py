@@ -1,17 +1,16 @@
 """Every table and key of `pinfold.toml`, with its default; what is not here does not exist."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Field,
     FilePath,
     SecretStr,
@@ -21,6 +20,8 @@ from pydantic import (
 )
 
 from pinfold.domain.errors import InvalidSettings
+from pinfold.settings.table import Disagreement, Table
+from pinfold.settings.trusted_publishing import TrustedPublishingSettings
 from pinfold.settings.values import (
     Addresses,
     Authorities,
@@ -71,20 +72,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class Disagreement(ValueError):
-    """Values that are right by themselves do not fit together; `problems` has what is wrong by its place below."""
-
-    def __init__(self, problems: Mapping[tuple[str, str], str]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(place)}: {problem}" for place, problem in problems.items()))
-
-
-class Table(BaseModel):
-    """A table of the document: frozen, and closed to keys that would do nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ServerSettings(Table):
@@ -274,9 +261,31 @@ class Settings(Table):
     indexes: dict[IndexName, IndexSettings] = Field(default_factory=dict, validate_default=True)
     publishing: PublishingSettings = Field(default_factory=PublishingSettings)
     sigstore: SigstoreSettings = Field(default_factory=SigstoreSettings)
+    trusted_publishing: TrustedPublishingSettings = Field(default_factory=TrustedPublishingSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     feeds: dict[Label, FeedSettings] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _identities_have_an_audience(self) -> "Settings":
+        trusted = self.trusted_publishing
+        named = {name for publisher in trusted.publishers for name in publisher.indexes}
+        problems = {}
+        if unknown := ", ".join(sorted(named - self.indexes.keys())):
+            problems["trusted_publishing", "publishers"] = f"there is no index {unknown}{suggestion(unknown, self.indexes)}"
+        if trusted.publishers and not self.audience:
+            problem = (
+                "missing: name this installation, as server.base_url would, so that no other's identities count here"
+            )
+            problems["trusted_publishing", "audience"] = problem
+        if problems:
+            raise Disagreement(problems)
+        return self
+
+    @property
+    def audience(self) -> str:
+        """Whom identities of workflows have to be made for."""
+        return self.trusted_publishing.audience or urlsplit(self.server.base_url).netloc
 
     @property
     def open_indexes(self) -> frozenset[str]:

@@ -85,6 +85,13 @@ def _outside_address(url: str) -> str:
     return _web_address(url).rstrip("/") if url else ""
 
 
+def _issuer_address(url: str) -> str:
+    address = _web_address(url).rstrip("/")
+    if not address.startswith("https://") and urlsplit(address).hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("who vouches for others is asked by https")
+    return address
+
+
 def _feed_source(text: str) -> str:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         return text
@@ -127,6 +134,8 @@ WebhookAddress = Annotated[SecretStr, AfterValidator(_webhook_address)]
 """An http or https address with any path and query, which may hold a token."""
 OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
 """An http or https address without a slash at its end, for paths to follow; or nothing."""
+IssuerAddress = Annotated[str, AfterValidator(_issuer_address)]
+"""An https address without a slash at its end, as identity tokens name who made them."""
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]
 Authorities = Annotated[tuple[Annotated[str, AfterValidator(_authority)], ...], BeforeValidator(_words)]
 """Hosts, each with a port where it is not the scheme's own."""

@@ -63,7 +63,12 @@ class Authenticate:
             raise TooManyAttempts("too many attempts failed from this address", retry_after)
 
     async def fail(self, actor: Actor, why: str, token_id: str | None = None) -> NoReturn:
-        """Count, and once an address and window record, a failed attempt; then raise what it is answered with.
+        """Count a failed attempt, and raise what it is answered with."""
+        await self.count(actor, why, token_id)
+        raise AccessDenied(why)
+
+    async def count(self, actor: Actor, why: str, token_id: str | None = None) -> None:
+        """Count a failed attempt, record the first of an address and window, and raise TooManyAttempts after many.
 
         A secret has too many bits to be guessed. The limit is for the log and for whoever reads it, and a token that
         holds is let in also from an address where others fail: behind one there may be a whole office.
@@ -76,7 +81,6 @@ class Authenticate:
             )
         if failure.retry_after:
             raise TooManyAttempts(f"{why}; too many attempts failed from this address", failure.retry_after)
-        raise AccessDenied(why)
 
 
 def _ended(token: Token, now: datetime) -> str | None:

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from pinfold.web import files, health, integrity, landing, simple
-from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, READ, Need, admit
+from pinfold.web import files, health, integrity, landing, oidc, simple, upload
+from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, PUBLISH, READ, Need, admit
 from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
@@ -36,6 +36,9 @@ ROUTES: Final = (
     Route("GET", "/healthz", health.healthz, ANYBODY),
     Route("GET", "/readyz", health.readyz, ANYBODY),
     Route("GET", "/metrics", health.metrics, METRICS),
+    Route("GET", "/_/oidc/audience", oidc.audience, ANYBODY),
+    Route("POST", "/_/oidc/mint-token", oidc.mint_token, ANYBODY),
+    Route("POST", "/_/oidc/burn-token", oidc.burn_token, ANYBODY),
 )
 INDEX_ROUTES: Final = (
     Route("GET", "/simple/", simple.project_names, LIST),
@@ -45,6 +48,8 @@ INDEX_ROUTES: Final = (
     Route("GET", "/files/{project}/{sha256}/{filename}", files.at_durable_address, READ),
     Route("GET", "/packages/{path:.+}", files.at_upstream_path, READ),
     Route("GET", "/integrity/{project}/{version}/{filename}/provenance", integrity.provenance, READ),
+    Route("POST", "/legacy/", upload.upload, PUBLISH),
+    Route("POST", "/legacy", upload.upload, PUBLISH),
 )
 """Below every index; the main one stands at the root as well as under its own name."""
 PREFIXES: Final = ("", "/{index:[a-z0-9][a-z0-9-]*}")

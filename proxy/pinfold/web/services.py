@@ -10,7 +10,10 @@ from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
+from pinfold.usecases.publish import Publish
 from pinfold.usecases.serve_provenance import ServeProvenance
+from pinfold.usecases.tokens import Tokens
+from pinfold.usecases.trusted_publishing import TrustedPublishing
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,16 @@ class Services:
     names: ProjectNames
     files: FileDownload
     provenance: ServeProvenance
+    publish: Publish
+    upload_idle_seconds: float
+    """How long a client may send nothing in the middle of an upload."""
     ready: Callable[[], Awaitable[None]]
     """Raises the PinfoldError that keeps this process from deciding requests."""
     metrics: Callable[[], bytes]
     """Renders the metrics in the Prometheus text format."""
     authenticate: Authenticate
+    trusted_publishing: TrustedPublishing
+    tokens: Tokens
     open_indexes: frozenset[str]
     """Those that anybody may read."""
     observe_request: Callable[[str, str, int, float], None]

@@ -7,9 +7,9 @@ said, where only the first sightings could not be asked for again.
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from pinfold.adapters.sqlite import audit_schema
+from pinfold.adapters.sqlite import look_back_schema
 
-ledger = audit_schema.ledger
+ledger = look_back_schema.ledger
 catalog = Migrations("catalog")
 
 
@@ -157,73 +157,6 @@ def reports(database: sqlite_utils.Database) -> None:
 
 
 @ledger()
-def looking_back(database: sqlite_utils.Database) -> None:
-    """Create what looking back needs: the files that were served, what changed since, and alerts on their way.
-
-    Both of the first are kept by triggers, so that whichever process appends to the audit log cannot forget them. They
-    are a convenience: who was served what is told from the audit log alone.
-    """
-    database.executescript(
-        """
-        CREATE TABLE served_file (
-            project TEXT NOT NULL,
-            filename TEXT NOT NULL,
-            sha256 TEXT NOT NULL,
-            "index" TEXT NOT NULL,
-            version TEXT,
-            refused INTEGER NOT NULL DEFAULT 0 CHECK (refused IN (0, 1)),
-            PRIMARY KEY (project, filename, sha256, "index")
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX served_file_filename ON served_file (filename);
-        CREATE INDEX served_file_sha256 ON served_file (sha256);
-        INSERT OR IGNORE INTO served_file (project, filename, sha256, "index", version)
-            SELECT project, filename, sha256, "index", version FROM audit
-            WHERE action = 'file.served' AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
-                AND "index" IS NOT NULL;
-        CREATE TABLE evidence_change (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
-            cause TEXT NOT NULL,
-            project TEXT,
-            filename TEXT,
-            sha256 TEXT,
-            attempts INTEGER NOT NULL DEFAULT 0,
-            taken_until TEXT
-        ) STRICT;
-        CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
-        WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
-            AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
-        BEGIN
-            INSERT INTO evidence_change (cause, project, filename, sha256)
-                SELECT 'file.served while it was being refused', project, filename, sha256 FROM served_file
-                WHERE project = NEW.project AND filename = NEW.filename AND sha256 = NEW.sha256
-                    AND "index" = NEW."index" AND refused = 1;
-            INSERT INTO served_file (project, filename, sha256, "index", version)
-                VALUES (NEW.project, NEW.filename, NEW.sha256, NEW."index", NEW.version)
-                ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
-        END;
-        CREATE TRIGGER record_changes_evidence AFTER INSERT ON audit
-        WHEN NEW.action IN ('quarantine.add', 'quarantine.release', 'quarantine.reject', 'waiver.add', 'waiver.revoke',
-            'publisher.pin', 'publisher.accept', 'publisher.revoke')
-        BEGIN
-            INSERT INTO evidence_change (cause, project, filename, sha256)
-                VALUES (NEW.action || coalesce(' ' || NEW.reference, ''), NEW.project, NEW.filename, NEW.sha256);
-        END;
-        CREATE TABLE alert_delivery (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
-            receiver TEXT NOT NULL,
-            alert TEXT NOT NULL,
-            body TEXT NOT NULL,
-            attempts INTEGER NOT NULL DEFAULT 0,
-            next_at TEXT NOT NULL,
-            error TEXT,
-            dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1))
-        ) STRICT;
-        CREATE INDEX alert_delivery_due ON alert_delivery (receiver, next_at) WHERE NOT dead;
-        """
-    )
-
-
-@ledger()
 def published(database: sqlite_utils.Database) -> None:
     """Create what was published here; its own `published_revision` tells other processes that something was.
 
@@ -331,5 +264,30 @@ def pins(database: sqlite_utils.Database) -> None:
         CREATE TRIGGER pin_set_is_not_deleted BEFORE DELETE ON pin_set BEGIN
             SELECT raise(ABORT, 'versions of pin sets only come on top');
         END;
+        """
+    )
+
+
+@ledger()
+def identities(database: sqlite_utils.Database) -> None:
+    """Create what was shown for short-lived tokens, and whose repositories it was shown for."""
+    database.executescript(
+        """
+        CREATE TABLE exchanged_identity (
+            issuer TEXT NOT NULL,
+            token_id TEXT NOT NULL,
+            expires_at TEXT NOT NULL,
+            PRIMARY KEY (issuer, token_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE trusted_repository (
+            issuer TEXT NOT NULL,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            spelling TEXT NOT NULL,
+            workflow TEXT NOT NULL,
+            repository_id TEXT NOT NULL,
+            owner_id TEXT NOT NULL,
+            PRIMARY KEY (issuer, name)
+        ) STRICT, WITHOUT ROWID;
         """
     )

@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.identities import find_repository, remember_repository, use_identity
 from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.access import Role, Scope, Token
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import NotFound, StoreError
+from pinfold.domain.provenance import WorkflowPublisher
+from pinfold.domain.trusted_publishing import LIFETIME, Identity
 from pinfold.ports.tokens import KeptToken
+
+REMEMBERED = timedelta(days=1)
+"""How long a short-lived token that has ended can still be told from one that never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,23 @@ class SqliteTokenStore:
                 raise NotFound(f"no token {token_id!r} stands")
 
         await self._change(work, entry)
+
+    async def exchange(
+        self, token: Token, sha256: bytes, identity: Identity, publisher: WorkflowPublisher, entry: Entry
+    ) -> None:
+        """Add a token for an identity, and remember whose it was; raises InvalidIdentity where it got one before."""
+
+        def work(database: sqlite_utils.Database) -> None:
+            use_identity(database, identity, token.created_at)
+            remember_repository(database, identity.issuer, publisher)
+            _forget_ended(database, token.created_at)
+            _insert(database, token, sha256)
+
+        await self._change(work, entry)
+
+    async def repository(self, issuer: str, name: str) -> WorkflowPublisher | None:
+        """Return who published last from a repository; None for nobody."""
+        return await self._ledger.read(lambda database: find_repository(database, issuer, name))
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:
         """Keep when tokens were last used; nobody who verifies them has to know, so that the revision stays."""
@@ -109,6 +132,14 @@ def _insert(database: sqlite_utils.Database, token: Token, sha256: bytes) -> Non
             "created_at": rfc3339(token.created_at),
             "expires_at": token.expires_at and rfc3339(token.expires_at),
         }
+    )
+
+
+def _forget_ended(database: sqlite_utils.Database, now: datetime) -> None:
+    """Delete short-lived tokens that ended long ago, of which every publish leaves one; the audit log has them all."""
+    database.execute(
+        "DELETE FROM token WHERE expires_at < ? AND unixepoch(expires_at) - unixepoch(created_at) <= ?",
+        [rfc3339(now - REMEMBERED), LIFETIME.total_seconds()],
     )
 
 

@@ -1,0 +1,1 @@
+"""Identity tokens of CI services (OpenID Connect)."""
