@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.fakes.alerts import FakeLookBackStore
+
 from pinfold.adapters.osv.local import LocalFeed
 from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
@@ -30,6 +32,7 @@ from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.domain.evidence import Known
+from pinfold.usecases.announce import Announce
 from pinfold.usecases.refresh_feed import RefreshFeed
 
 SIZES = (1_000, 50_000, 200_000)
@@ -105,7 +108,8 @@ async def measure(path: Path, folder: Path) -> None:
     file = await Database.open(folder / "feeds.db", feeds, durable=False)
     store, feed = SqliteAdvisoryStore(file, ["osv"]), LocalFeed("osv", path)
     idle, began = peak_memory(), time.perf_counter()
-    loading = asyncio.create_task(RefreshFeed(store, SystemClock(), telemetry).refresh(feed, lambda *_: None))
+    refresh = RefreshFeed(store, Announce(FakeLookBackStore(), SystemClock()), SystemClock(), telemetry)
+    loading = asyncio.create_task(refresh.refresh(feed, lambda *_: None))
     lags = []
     while not loading.done():
         asleep = time.perf_counter()

@@ -1,10 +1,11 @@
 """Receivers of alerts, an outbox and looking back's memory, all without a store."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pinfold.domain.alert import Alert
+from pinfold.domain.audit_entry import Action, Entry
 from pinfold.ports.alerts import Delivery, NotDelivered
 from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
 
@@ -61,12 +62,14 @@ class FakeOutbox:
 
 
 class FakeLookBackStore:
-    """Keeps served files in `files`, changes in `changes`, and what was recorded in `recorded`."""
+    """Keeps served files in `files`, changes in `changes`, what was recorded in `recorded` and announced in `entries`."""
 
     def __init__(self, outbox: FakeOutbox | None = None) -> None:
         self.files: list[ServedFile] = []
         self.changes: dict[int, EvidenceChange] = {}
         self.recorded: list[tuple[list[ChangedDecision], Alert]] = []
+        self.entries: list[Entry] = []
+        self.announced: dict[tuple[str, str], str] = {}
         self.outbox = outbox or FakeOutbox()
         self._taken: dict[int, datetime] = {}
         self._last = 0
@@ -75,18 +78,41 @@ class FakeLookBackStore:
         self._last += 1
         self.changes[self._last] = EvidenceChange(self._last, cause, project, sha256=sha256, attempts=0)
 
-    async def note(self, projects: Collection[str] | None, cause: str) -> None:
+    async def note(self, projects: Collection[str] | None, cause: str, *, until: datetime | None = None) -> None:
         known = {file.project for file in self.files}
         for project in sorted(known if projects is None else known & set(projects)):
+            if until is None:
+                self._forget_intent(cause, project)
             self.add(cause, project)
+            if until is not None:
+                self._taken[self._last] = until
 
-    async def take(self, at: datetime, until: datetime) -> EvidenceChange | None:
+    async def announce(self, entry: Entry, name: str, value: str, projects: Collection[str] | None = None) -> bool:
+        last = self.announced.get((entry.action, name))
+        if last == value:
+            return False
+        self.announced[entry.action, name] = value
+        self.entries.append(replace(entry, details=entry.details | ({"before": last} if last else {})))
+        await self.note(projects, f"{entry.action} {name}")
+        return True
+
+    async def take(
+        self, at: datetime, until: datetime, policies: Mapping[str, str] | None = None
+    ) -> EvidenceChange | None:
+        mine = {(Action.POLICY_CHANGED, index): digest for index, digest in (policies or {}).items()}
+        if any(self.announced.get(key, digest) != digest for key, digest in mine.items()):
+            return None
         for number, change in sorted(self.changes.items()):
             if number not in self._taken or self._taken[number] <= at:
                 self._taken[number] = until
                 self.changes[number] = replace(change, attempts=change.attempts + 1)
                 return self.changes[number]
         return None
+
+    def _forget_intent(self, cause: str, project: str) -> None:
+        for number, change in list(self.changes.items()):
+            if (change.cause, change.project, change.attempts) == (cause, project, 0) and number in self._taken:
+                del self.changes[number]
 
     async def settle(self, number: int) -> None:
         del self.changes[number]

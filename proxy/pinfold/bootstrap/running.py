@@ -33,8 +33,11 @@ def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settin
             log.warning("a changed server.%s takes effect at the next start", " and server.".join(kept))
         return partial(_work, now)
 
-    host, port = places[0][0].getsockname()[:2]
-    supervise(places, prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
+    with ExitStack() as opened:
+        for listening in (listening for sockets in places for listening in sockets):
+            opened.enter_context(listening)
+        host, port = places[0][0].getsockname()[:2]
+        supervise(places, prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
 
 
 def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
@@ -46,6 +49,7 @@ async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -
     async with open_installation(settings) as installation:
         await installation.ready()
         background: list[asyncio.Task[None]] = []
+        await installation.announce.policies(installation.indexes)
 
         def warm_up_as_well() -> None:
             up()

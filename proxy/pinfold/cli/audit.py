@@ -124,7 +124,7 @@ def _row(one: Recorded) -> list[Text]:
         moment(entry.time),
         Painted(entry.action, _COLOURS.get(entry.action)),
         _who(entry.actor),
-        entry.details.get("target") or entry.filename or entry.project or "",
+        _what(entry),
         _why(entry),
     ]
 
@@ -134,7 +134,36 @@ def _who(actor: Actor) -> str:
     return ", ".join(part for part in (actor.name, actor.address, installer) if part)
 
 
+def _what(entry: Entry) -> str:
+    match entry.action:
+        case Action.POLICY_CHANGED:
+            return f"index {entry.index}"
+        case Action.FEED_CHANGED:
+            return f"feed {entry.details.get('feed')}"
+        case _:
+            return str(entry.details.get("target") or entry.filename or entry.project or "")
+
+
 def _why(entry: Entry) -> str:
+    match entry.action:
+        case Action.POLICY_CHANGED:
+            return f"{entry.details.get('policy')} {_short(entry.policy_digest)}{_before(entry)}"
+        case Action.FEED_CHANGED:
+            return f"{entry.details.get('records')} records, {_short(entry.details.get('snapshot'))}{_before(entry)}"
+        case _:
+            return _reason(entry)
+
+
+def _before(entry: Entry) -> str:
+    before = entry.details.get("before")
+    return f", before {_short(before)}" if before else ""
+
+
+def _short(digest: object) -> str:
+    return str(digest or "")[:12]
+
+
+def _reason(entry: Entry) -> str:
     reason = entry.details.get("reason") or next(
         (verdict.get("reason", "") for verdict in entry.verdicts if verdict.get("rule") == entry.rule), ""
     )

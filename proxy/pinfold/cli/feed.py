@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pinfold.cli.invocation import REFUSED, Group, Invocation
+from pinfold.cli.parameters import operating_system_user
 from pinfold.cli.terminal import Painted, Progress, Text, table
 from pinfold.domain.errors import FeedError, InvalidSettings
 from pinfold.domain.evidence import plain
@@ -48,7 +49,7 @@ def status(context: click.Context) -> None:
 
 
 async def _sync(installation: "Installation", name: str | None, *, anew: bool) -> list[dict[str, Any]]:
-    results = []
+    results, actor = [], operating_system_user()
     for one in _chosen(installation.feeds, name):
         with installation.turns.take(one.name) as ours:
             if not ours:
@@ -56,7 +57,7 @@ async def _sync(installation: "Installation", name: str | None, *, anew: bool) -
                 continue
             progress = Progress(one.name)
             try:
-                refreshed = await installation.refresh_feed.refresh(one.source, progress, anew=anew)
+                refreshed = await installation.refresh_feed.refresh(one.source, progress, anew=anew, actor=actor)
                 results.append(_result(one.name, refreshed, None))
             except FeedError as error:
                 results.append(_result(one.name, None, str(error)))

@@ -1,19 +1,39 @@
 """The port to what looking back needs to remember: what was served, and what changed since."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.evidence import Evidence
 
-Noticed = Callable[[Collection[str] | None, str], Awaitable[None]]
-"""Hears of projects that other things are known of than before, or with None of all, and the cause in a few words."""
+
+class Noticed(Protocol):
+    """Hears of projects that other things are known of than before, or with None of all, and the cause in a few words.
+
+    Whoever is about to make such a change says so before as well, with a moment until which to wait: should it not live
+    to say that the change is made, it is looked at then.
+    """
+
+    def __call__(
+        self, projects: Collection[str] | None, cause: str, /, *, until: datetime | None = None
+    ) -> Awaitable[None]:
+        """Take note of it; raises StoreError."""
+        ...
 
 
-async def nobody_asks(_projects: Collection[str] | None, _cause: str) -> None:
+INTENT = timedelta(seconds=15)
+"""How long somebody who is about to change what is known may take to do it."""
+
+
+async def nobody_asks(
+    _projects: Collection[str] | None,
+    _cause: str,
+    *,
+    until: datetime | None = None,
+) -> None:
     """Be told of changes, and let them pass."""
 
 
@@ -56,12 +76,29 @@ class ChangedDecision:
 class LookBackStore(Protocol):
     """Shared by all processes of an installation. Every method raises StoreError when the store fails."""
 
-    async def note(self, projects: Collection[str] | None, cause: str) -> None:
-        """Note that the evidence of some projects changed; None stands for all that files were served of."""
+    async def note(self, projects: Collection[str] | None, cause: str, *, until: datetime | None = None) -> None:
+        """Note that the evidence of some projects changed; None stands for all that files were served of.
+
+        With a moment, it is about to change, and nobody looks before; to note it once more lets everybody look.
+        """
         ...
 
-    async def take(self, at: datetime, until: datetime) -> EvidenceChange | None:
-        """Return a change to look at; until a moment it is nobody else's. Changes of records are among them."""
+    async def announce(self, entry: Entry, name: str, value: str, projects: Collection[str] | None = None) -> bool:
+        """Enter that a policy or a feed is another one than was entered last, and have served files looked at again.
+
+        `name` says whose, `value` what it is now; the entry's details are given what it was `before`. All of it is one
+        transaction. Returns False, and does nothing, where the value is what was entered last.
+        """
+        ...
+
+    async def take(
+        self, at: datetime, until: datetime, policies: Mapping[str, str] | None = None
+    ) -> EvidenceChange | None:
+        """Return a change to look at; until a moment it is nobody else's. Changes of records are among them.
+
+        Whoever says by which policies it would judge, their digests by index, is given none where another one was
+        announced since: that is for a process to look at that judges by it.
+        """
         ...
 
     async def settle(self, number: int) -> None:

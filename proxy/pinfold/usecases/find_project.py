@@ -10,7 +10,7 @@ from pinfold.domain.listing import Listing, Sighting, observe
 from pinfold.domain.project import Project
 from pinfold.ports.catalog import Catalog, Stored
 from pinfold.ports.clock import Clock
-from pinfold.ports.look_back import Noticed, nobody_asks
+from pinfold.ports.look_back import INTENT, Noticed, nobody_asks
 from pinfold.ports.published import PublishedStore
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
@@ -135,7 +135,6 @@ class ProjectFinder:
         return Found(source, stored, stale=True)
 
     async def _refresh(self, source: Source, project: str, stored: Stored | None) -> Stored:
-        before = stored.listing if stored else None
         answer = await source.upstream.project(project, stored.validators if stored else None)
         now = self._clock.now()
         key = (source.name, project)
@@ -149,15 +148,24 @@ class ProjectFinder:
                 raise UpstreamError(f"{source.name} answered 304 for {project}, which was asked for unconditionally")
             case Page(page, validators, max_age):
                 fresh_until = now + _freshness(source, max_age)
-                stored = await self._catalog.update(*key, _Observation(page, now, validators, fresh_until))
+                stored = await self._update(key, stored, _Observation(page, now, validators, fresh_until))
             case Missing():
                 fresh_until = now + min(MISSING_FRESHNESS, source.freshness)
                 gone = _Observation(Project(project), now, Validators(), fresh_until, missing=True)
                 # What never was is remembered in memory alone: whoever asks for made-up names must not fill the disk.
-                stored = gone(None) if stored is None else await self._catalog.update(*key, gone)
+                stored = gone(None) if stored is None else await self._update(key, stored, gone)
         self._keep(key, stored)
-        if before is not None and (cause := _taken_back(before, stored.listing)):
-            await self._noticed([project], cause)
+        return stored
+
+    async def _update(self, key: tuple[str, str], stored: Stored | None, seen: "_Observation") -> Stored:
+        """Keep what was seen; should the upstream have taken back its word, what was served is judged again."""
+        cause = _taken_back(stored.listing.project, seen.project) if stored else None
+        if cause is None:
+            return await self._catalog.update(*key, seen)
+        await self._noticed([key[1]], cause, until=seen.at + INTENT)
+        stored = await self._catalog.update(*key, seen)
+        self._keep(key, stored)
+        await self._noticed([key[1]], cause)
         return stored
 
     def _keep(self, key: tuple[str, str], stored: Stored) -> None:
@@ -179,18 +187,16 @@ class _Observation:
         return Stored(listing, self.validators, self.fresh_until)
 
 
-def _taken_back(before: Listing, after: Listing) -> str | None:
+def _taken_back(before: Project, after: Project) -> str | None:
     """Return what of its word an upstream took back, if anything; that a project has new files takes back nothing."""
-    if before is after:
-        return None
-    if before.project.status != after.project.status:
+    if before.status != after.status:
         return "the upstream changed the project's status"
-    now = {file.filename: file for file in after.project.files}
-    if any(file.filename not in now for file in before.project.files):
+    now = {file.filename: file for file in after.files}
+    if any(file.filename not in now for file in before.files):
         return "the upstream took a file away"
-    if any(file.sha256 != now[file.filename].sha256 for file in before.project.files):
+    if any(file.sha256 != now[file.filename].sha256 for file in before.files):
         return "the upstream changed a file"
-    if any(file != now[file.filename] for file in before.project.files):
+    if any(file != now[file.filename] for file in before.files):
         return "the upstream changed what it says of a file"
     return None
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pinfold.domain.alert import Alert, new_alert_id
-from pinfold.domain.audit_entry import Action, Actor
+from pinfold.domain.audit_entry import SYSTEM, Action
 from pinfold.domain.errors import PinfoldError
 from pinfold.domain.target import HashTarget
 from pinfold.ports.audit_log import AuditLog
@@ -30,7 +30,6 @@ MOST_ATTEMPTS = 10
 MOST_CLIENTS = 200
 MOST_FILES = 500
 """What an alert tells in full; the audit log has the rest."""
-SYSTEM = Actor("pinfold")
 
 
 class LookBack:
@@ -51,18 +50,11 @@ class LookBack:
     ) -> None:
         self._gate = gate
         self._indexes = indexes
+        self._policies = {name: index.policy.digest for name, index in indexes.items()}
         self._store = store
         self._exposure = Exposure(audit_log)
         self._receivers = tuple(receivers)
         self._clock = clock
-
-    async def evidence_changed(self, projects: Collection[str] | None, cause: str) -> None:
-        """Have what was served of some projects judged again, or, with None, all that ever was served.
-
-        For whoever learns of other evidence than records, whose changes are noted by themselves: feeds, listings,
-        provenance. It costs one write; any process, also one that serves nothing, may say so. Raises StoreError.
-        """
-        await self._store.note(projects, cause)
 
     async def run(self) -> None:
         """Look at every change as it comes, until cancelled."""
@@ -79,7 +71,7 @@ class LookBack:
     async def look_once(self) -> bool:
         """Look at one change, if there is any; tell whether there was. Raises what keeps files from being judged."""
         now = self._clock.now()
-        change = await self._store.take(now, now + LEASE)
+        change = await self._store.take(now, now + LEASE, self._policies)
         if change is None:
             return False
         if change.attempts > MOST_ATTEMPTS:

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from pinfold.advisories.osv_record import Record, read_record
 from pinfold.domain.advisory import Snapshot
+from pinfold.domain.audit_entry import SYSTEM, Actor
 from pinfold.domain.errors import FeedError, InvalidAdvisory
 from pinfold.ports.advisories import AdvisoryStore, ChangeList, FeedSource, FeedState, Progress
 from pinfold.ports.clock import Clock
-from pinfold.ports.look_back import Noticed, nobody_asks
 from pinfold.ports.telemetry import Telemetry
+from pinfold.usecases.announce import Announce
 
 log = logging.getLogger(__name__)
 
@@ -44,28 +45,30 @@ class Refreshed:
 class RefreshFeed:
     """Refreshes feeds; what cannot be taken over leaves the present snapshot in force."""
 
-    def __init__(
-        self, store: AdvisoryStore, clock: Clock, telemetry: Telemetry, noticed: Noticed = nobody_asks
-    ) -> None:
+    def __init__(self, store: AdvisoryStore, announce: Announce, clock: Clock, telemetry: Telemetry) -> None:
         self._store = store
-        self._noticed = noticed
+        self._announce = announce
         self._clock = clock
         self._telemetry = telemetry
 
-    async def refresh(self, source: FeedSource, progress: Progress, *, anew: bool = False) -> Refreshed:
+    async def refresh(
+        self, source: FeedSource, progress: Progress, *, anew: bool = False, actor: Actor = SYSTEM
+    ) -> Refreshed:
         """Bring a feed up to date; raises FeedError and StoreError, having noted the failure.
 
         What is read anew is compared with nothing that was there before.
         """
         state = await self._store.state(source.name)
+        if state.snapshot is not None:
+            # Whoever put it in force may not have lived to say so.
+            await self._announce.feed(state.snapshot)
         try:
             refreshed = await self._refresh(source, FeedState() if anew else state, progress)
         except FeedError as error:
             await self._store.save(source.name, replace(state, failed_at=self._clock.now(), failure=str(error)))
             raise
         self._telemetry.feed(refreshed.snapshot, self._clock.now())
-        if refreshed.changed:
-            await self._noticed(refreshed.projects, f"advisory feed {source.name}")
+        await self._announce.feed(refreshed.snapshot, refreshed.projects, actor)
         return refreshed
 
     async def _refresh(self, source: FeedSource, state: FeedState, progress: Progress) -> Refreshed:

@@ -17,7 +17,7 @@ import pytest
 from tests.unit.cli.conftest import Run
 
 from pinfold.bootstrap import open_installation
-from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.audit_entry import SYSTEM, Action, Actor, Entry
 from pinfold.settings import Settings
 
 Answer = Callable[..., Any]
@@ -136,6 +136,22 @@ def test_entries_are_told_in_a_line_each(log: str, run: Run) -> None:
         "file.refused  ci, 192.0.2.7, pip 26.3  litellm-1.82.8.tar.gz  minimum-age: uploaded 3 h ago"
     )
     assert run("audit", "search", log, "--project", "absent").stdout == "Nothing in the audit log matches.\n"
+
+
+def test_policies_and_feeds_are_told_by_what_they_are_and_were(run: Run, folder: Path) -> None:
+    policy = Entry(
+        Action.POLICY_CHANGED,
+        NOW,
+        SYSTEM,
+        index="main",
+        policy_digest="b" * 64,
+        details={"policy": "strict", "before": "a" * 64},
+    )
+    feed = Entry(Action.FEED_CHANGED, NOW, SYSTEM, details={"feed": "osv", "snapshot": "c" * 64, "records": 7})
+    write(folder / "pinfold-data", policy, feed)
+    _, of_policy, of_feed = run("audit", "tail").stdout.splitlines()
+    assert of_policy.endswith("policy.changed  pinfold  index main  strict bbbbbbbbbbbb, before aaaaaaaaaaaa")
+    assert of_feed.endswith("feed.changed    pinfold  feed osv    7 records, cccccccccccc")
 
 
 def test_tail_shows_the_newest_in_their_order(log: str, answer: Answer) -> None:

@@ -8,10 +8,11 @@ from tests.fakes.clock import FakeClock
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.published import SqlitePublishedStore
-from pinfold.domain.errors import UpstreamError
+from pinfold.domain.errors import StoreError, UpstreamError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File, Project
 from pinfold.policy.engine import Policy
+from pinfold.ports.look_back import INTENT
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
 from pinfold.usecases import find_project
 from pinfold.usecases.find_project import MISSING_FRESHNESS, RETRY_AFTER, ProjectFinder
@@ -210,3 +211,56 @@ async def test_many_at_once_cost_one_question(finder):
     upstream.go.set()
     assert len({id(found.listing) for found in await asyncio.gather(*waiting)}) == 1
     assert len(upstream.asked) == 1
+
+
+class Heard:
+    """Hears what is noticed, with what the catalog held at that moment."""
+
+    def __init__(self, catalog):
+        self.catalog = catalog
+        self.told = []
+
+    async def __call__(self, projects, cause, /, *, until=None):
+        held = [len(stored.listing.project.files) for stored in self.catalog.stored.values()]
+        self.told.append((projects, cause, until, held))
+
+
+@pytest.fixture
+async def heard(catalog, published, clock, telemetry):
+    heard = Heard(catalog)
+    heard.finder = ProjectFinder(catalog, published, clock, telemetry, heard)
+    yield heard
+    await heard.finder.close()
+
+
+@pytest.mark.parametrize("gone", [Page(Project("six"), Validators(), None), Missing()])
+async def test_a_word_that_is_taken_back_is_noted_before_and_after_it_is_kept(heard, clock, gone):
+    upstream = Upstream()
+    await heard.finder.find(index(upstream), "six")
+    assert heard.told == []
+    clock.advance(timedelta(minutes=11))
+    upstream.answer = gone
+    await heard.finder.find(index(upstream), "six")
+    cause = "the upstream took a file away"
+    assert heard.told == [(["six"], cause, clock.now() + INTENT, [1]), (["six"], cause, None, [0])]
+
+
+async def test_what_could_not_be_kept_was_noted_all_the_same(heard, clock, catalog):
+    upstream = Upstream()
+    await heard.finder.find(index(upstream), "six")
+    clock.advance(timedelta(minutes=11))
+    upstream.answer = Missing()
+    catalog.failure = StoreError("the process was killed")
+    with pytest.raises(StoreError):
+        await heard.finder.find(index(upstream), "six")
+    assert [until for _, _, until, _ in heard.told] == [clock.now() + INTENT]
+
+
+async def test_more_files_take_nothing_back(heard, clock):
+    upstream = Upstream()
+    await heard.finder.find(index(upstream), "six")
+    clock.advance(timedelta(minutes=11))
+    more = File("six-1.1.tar.gz", "https://files.example/six-1.1.tar.gz", "b" * 64, FileKind.SDIST, "1.1")
+    upstream.answer = Page(Project("six", (FILE, more)), Validators(), None)
+    await heard.finder.find(index(upstream), "six")
+    assert heard.told == []

@@ -15,8 +15,10 @@ from tests.fakes.evidence import a_file, evidence_of
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.decision import Decision, Effect, Finding, Outcome, Verdict
 from pinfold.domain.errors import UpstreamError
+from pinfold.policy.engine import Policy
 from pinfold.ports.look_back import ServedFile
 from pinfold.usecases import look_back
+from pinfold.usecases.announce import Announce
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile
@@ -26,6 +28,7 @@ FILE = a_file()
 SERVED = ServedFile("main", "litellm", FILE.version, FILE.filename, FILE.sha256)
 HELD = Verdict("quarantined", Finding(Outcome.FAIL, "steals keys"), Effect.QUARANTINE)
 REFUSE, ALLOW = Decision(Effect.QUARANTINE, (HELD,), "p" * 64), Decision(Effect.ALLOW, (), "p" * 64)
+POLICY = Policy("baseline", "p" * 64, ())
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Bench:
         self.gate.decisions[FILE.filename] = REFUSE
 
     def look_back(self) -> LookBack:
-        indexes = {"main": Index("main", (), cast("Any", None))}
+        indexes = {"main": Index("main", (), POLICY)}
         return LookBack(cast("Gate", self.gate), indexes, self.store, self.log, ["log", "soc"], self.clock)
 
     async def look(self) -> int:
@@ -166,10 +169,14 @@ async def test_two_processes_that_look_at_the_same_file_tell_of_it_once(bench: B
     assert len(bench.store.recorded) == 1
 
 
-async def test_whoever_learns_of_other_evidence_can_say_so(bench: Bench) -> None:
-    await bench.look_back().evidence_changed(["litellm", "never-served"], "an advisory")
-    await bench.look_back().evidence_changed(None, "another policy")
-    assert [change.cause for change in bench.store.changes.values()] == ["an advisory", "another policy"]
+async def test_who_judges_by_a_policy_that_is_replaced_leaves_changes_to_others(bench: Bench) -> None:
+    announce = Announce(bench.store, bench.clock)
+    await announce.policies({"main": Index("main", (), Policy("strict", "q" * 64, ()))})
+    assert len(bench.store.changes) == 1
+    assert await bench.look() == 0
+    await announce.policies({"main": Index("main", (), POLICY)})
+    assert await bench.look() == 2
+    assert len(bench.store.recorded) == 1
 
 
 async def test_it_goes_on_after_failures(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.fakes.alerts import FakeLookBackStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.osv import FakeOsv, a_record, zipped
 
@@ -25,7 +26,9 @@ from pinfold.adapters.upstream.transport import Transport
 from pinfold.domain.errors import FeedError
 from pinfold.domain.evidence import NO_FEED, Known
 from pinfold.ports.advisories import FeedSource
+from pinfold.ports.look_back import ServedFile
 from pinfold.usecases import refresh_feed
+from pinfold.usecases.announce import Announce
 from pinfold.usecases.refresh_feed import Refreshed, RefreshFeed
 
 FAST = {"retries": 0, "idle_timeout": 1.0, "connect_timeout": 1.0, "trust_env": False}
@@ -39,6 +42,7 @@ class Site:
     clock: FakeClock
     refresher: RefreshFeed
     incoming: Path
+    announced: FakeLookBackStore
 
     async def refresh(self, source: FeedSource | None = None, *, anew: bool = False) -> Refreshed:
         return await self.refresher.refresh(source or self.source, lambda *_: None, anew=anew)
@@ -61,7 +65,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         source = RemoteFeed("osv", Transport(UpstreamOptions("osv", osv.source, **FAST)), incoming)
         stack.push_async_callback(source.aclose)
         store, clock = SqliteAdvisoryStore(file, ["osv"]), FakeClock()
-        yield Site(osv, store, source, clock, RefreshFeed(store, clock, PrometheusTelemetry()), incoming)
+        announced = FakeLookBackStore()
+        refresher = RefreshFeed(store, Announce(announced, clock), clock, PrometheusTelemetry())
+        yield Site(osv, store, source, clock, refresher, incoming, announced)
 
 
 class TestWhole:
@@ -302,18 +308,21 @@ async def test_local_zip_is_read_again_only_when_it_is_another(site: Site, tmp_p
 
 
 class TestNotice:
-    async def test_whoever_looks_back_hears_of_the_projects_whose_records_changed(self, site: Site) -> None:
-        heard: list[tuple[Collection[str] | None, str]] = []
-
-        async def noticed(projects: Collection[str] | None, cause: str) -> None:
-            heard.append((projects, cause))
-
-        site.refresher = RefreshFeed(site.store, site.clock, PrometheusTelemetry(), noticed)
+    async def test_a_feed_that_changed_is_announced_with_the_projects_whose_records_did(self, site: Site) -> None:
+        site.announced.files = [ServedFile("main", "litellm", "1", "litellm-1.tar.gz", "a" * 64)]
         await site.refresh()
         site.osv.put(a_record("MAL-2026-3"))
         await site.refresh()
         await site.refresh()
-        assert heard == [(None, "advisory feed osv"), ({"litellm"}, "advisory feed osv")]
+        assert [entry.details["records"] for entry in site.announced.entries] == [2, 3]
+        assert [change.project for change in site.announced.changes.values()] == ["litellm", "litellm"]
+
+    async def test_what_was_put_in_force_and_not_announced_is_made_up_for(self, site: Site) -> None:
+        await site.refresh()
+        site.announced.announced.clear()
+        refreshed = await site.refresh()
+        assert not refreshed.changed
+        assert [entry.details["snapshot"] for entry in site.announced.entries] == [refreshed.snapshot.sha256] * 2
 
     async def test_a_withdrawn_record_does_not_say_any_more_what_it_was_about(self, site: Site) -> None:
         await site.refresh()

@@ -1,6 +1,8 @@
 """What looking back needs to remember, in the ledger's file: both halves of each change are one transaction."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlite_utils
@@ -11,16 +13,19 @@ from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.evidence import KeptEvidence
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.alert import Alert
+from pinfold.domain.audit_entry import Entry
 from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
 
-_IS_NOTED = """
-    SELECT 1 FROM evidence_change AS noted
-    WHERE noted.taken_until IS NULL AND noted.project = wanted.project AND noted.cause = :cause
-        AND noted.filename IS NULL AND noted.sha256 IS NULL
+_SERVED = "SELECT DISTINCT project FROM served_file"
+_NOTE = """
+    INSERT INTO evidence_change (cause, project, taken_until)
+    SELECT :cause, project, :until FROM wanted WHERE NOT EXISTS (
+        SELECT 1 FROM evidence_change AS noted
+        WHERE noted.project = wanted.project AND noted.cause = :cause AND noted.taken_until IS :until
+            AND noted.filename IS NULL AND noted.sha256 IS NULL
+    )
 """
-_NOTE = (
-    f"INSERT INTO evidence_change (cause, project) SELECT :cause, project FROM wanted WHERE NOT EXISTS ({_IS_NOTED})"  # noqa: S608 - no value is in it
-)
+_INTENDED = "DELETE FROM evidence_change WHERE project = ? AND cause = ? AND taken_until IS NOT NULL AND attempts = 0"
 
 
 class SqliteLookBackStore:
@@ -30,26 +35,46 @@ class SqliteLookBackStore:
         self._ledger = ledger
         self._evidence = KeptEvidence(ledger)
 
-    async def note(self, projects: Collection[str] | None, cause: str) -> None:
+    async def note(self, projects: Collection[str] | None, cause: str, *, until: datetime | None = None) -> None:
         """Note that the evidence of some projects changed; None stands for all that files were served of."""
-        cause = kept_text(cause)
+        cause, wanted = kept_text(cause), None if projects is None else sorted(projects)
+        # What nobody was served has nothing to look back at, and costs the other processes nothing to find out.
+        if await self._ledger.read(lambda database: _any_served(database, wanted)):
+            await self._ledger.write(lambda database: _note(database, wanted, cause, until))
 
-        def work(database: sqlite_utils.Database) -> None:
-            if projects is None:
-                wanted = "WITH wanted AS (SELECT DISTINCT project FROM served_file) "
-                database.execute(wanted + _NOTE, {"cause": cause})
-            for project in sorted(projects or ()):
-                # What nobody was served has nothing to look back at.
-                wanted = "WITH wanted AS (SELECT project FROM served_file WHERE project = :project LIMIT 1) "
-                database.execute(wanted + _NOTE, {"cause": cause, "project": project})
+    async def announce(self, entry: Entry, name: str, value: str, projects: Collection[str] | None = None) -> bool:
+        """Enter that a policy or a feed is another one than was entered last, and have served files looked at again."""
+        present = "SELECT value FROM announced WHERE action = ? AND name = ?"
+        last = await self._ledger.read(lambda database: database.execute(present, [entry.action, name]).fetchone())
+        if last == (value,):
+            return False
 
-        await self._ledger.write(work)
+        def work(database: sqlite_utils.Database) -> bool:
+            last = database.execute(present, [entry.action, name]).fetchone()
+            if last == (value,):
+                return False
+            database.execute("REPLACE INTO announced VALUES (?, ?, ?)", [entry.action, name, value])
+            append_entry(database, replace(entry, details=entry.details | ({"before": last[0]} if last else {})))
+            if entry.index is None:
+                # Those of an index are noted with the entry itself.
+                _note(database, None if projects is None else sorted(projects), f"{entry.action} {name}", None)
+            return True
 
-    async def take(self, at: datetime, until: datetime) -> EvidenceChange | None:
+        return await self._ledger.write(work)
+
+    async def take(
+        self, at: datetime, until: datetime, policies: Mapping[str, str] | None = None
+    ) -> EvidenceChange | None:
         """Return a change to look at; until a moment it is nobody else's."""
-        due = "SELECT min(number) FROM evidence_change WHERE taken_until IS NULL OR taken_until <= ?"
+        due = """
+            SELECT min(number) FROM evidence_change WHERE (taken_until IS NULL OR taken_until <= ?) AND NOT EXISTS (
+                SELECT 1 FROM announced JOIN json_each(?) AS mine ON name = mine.key
+                WHERE action = 'policy.changed' AND announced.value <> mine.value
+            )
+        """
+        values = [rfc3339(at), json.dumps(dict(policies or {}))]
         # Nearly always there is none, which costs the other processes nothing to find out.
-        (number,) = await self._ledger.read(lambda database: database.execute(due, [rfc3339(at)]).fetchone())
+        (number,) = await self._ledger.read(lambda database: database.execute(due, values).fetchone())
         if number is None:
             return None
 
@@ -57,7 +82,7 @@ class SqliteLookBackStore:
             row = database.execute(
                 f"UPDATE evidence_change SET taken_until = ?, attempts = attempts + 1 WHERE number = ({due}) "  # noqa: S608 - made of constants
                 "RETURNING number, cause, project, filename, sha256, attempts",
-                [rfc3339(until), rfc3339(at)],
+                [rfc3339(until), *values],
             ).fetchone()
             return None if row is None else EvidenceChange(*row)
 
@@ -97,6 +122,23 @@ class SqliteLookBackStore:
             return True
 
         return await self._ledger.write(work)
+
+
+def _any_served(database: sqlite_utils.Database, projects: list[str] | None) -> bool:
+    wanted = "" if projects is None else "WHERE project IN (SELECT value FROM json_each(?))"
+    values = [] if projects is None else [json.dumps(projects)]
+    return database.execute(f"SELECT 1 FROM served_file {wanted} LIMIT 1", values).fetchone() is not None  # noqa: S608 - values are bound
+
+
+def _note(database: sqlite_utils.Database, projects: list[str] | None, cause: str, until: datetime | None) -> None:
+    values = {"cause": cause, "until": until and rfc3339(until)}
+    if projects is None:
+        database.execute(f"WITH wanted AS ({_SERVED}) {_NOTE}", values)
+    for project in projects or ():
+        if until is None:
+            database.execute(_INTENDED, [project, cause])
+        wanted = f"WITH wanted AS ({_SERVED} WHERE project = :project)"
+        database.execute(f"{wanted} {_NOTE}", values | {"project": project})
 
 
 def _is_as_before(database: sqlite_utils.Database, file: ServedFile) -> bool:

@@ -151,3 +151,71 @@ async def test_a_file_that_was_on_its_way_when_it_was_refused_stands_as_served_a
     assert again is not None
     assert again.cause == "file.served while it was being refused"
     assert await store.served(again) == [FILE]
+
+
+async def changes(ledger: Database) -> list[tuple[str, str | None, bool]]:
+    rows = await ledger.read(
+        lambda database: database.execute(
+            "SELECT cause, project, taken_until IS NULL FROM evidence_change ORDER BY number"
+        ).fetchall()
+    )
+    return [(cause, project, bool(free)) for cause, project, free in rows]
+
+
+async def test_what_is_about_to_change_is_looked_at_though_nobody_says_that_it_did(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.note(["litellm", "never-served"], "a file vanished", until=LATER)
+    assert await store.take(NOON, LATER) is None
+    change = await store.take(LATER, LATER + timedelta(minutes=1))
+    assert change is not None
+    assert (change.cause, change.project) == ("a file vanished", "litellm")
+
+
+async def test_what_did_change_as_it_was_about_to_is_looked_at_once(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.note(["litellm"], "a file vanished", until=LATER)
+    await store.note(["litellm"], "a file vanished")
+    assert await changes(ledger) == [("a file vanished", "litellm", True)]
+
+
+def of_policy(digest: str, index: str = "main") -> Entry:
+    return Entry(Action.POLICY_CHANGED, NOON, Actor("pinfold"), index=index, policy_digest=digest)
+
+
+async def test_several_workers_announce_a_policy_once_and_all_served_in_its_index_is_looked_at(
+    ledger: Database,
+) -> None:
+    other = replace(SERVED, project="idna", index="strict")
+    await serve(ledger, SERVED, replace(SERVED, filename="litellm-1.82.9.tar.gz"), other)
+    for digest in ("p", "p", "q"):
+        stores = [SqliteLookBackStore(ledger) for _ in range(4)]
+        await asyncio.gather(*(store.announce(of_policy(digest), "main", digest) for store in stores))
+    entries = await SqliteAuditLog(ledger).search(AuditQuery(action=Action.POLICY_CHANGED, newest_first=False))
+    assert [(one.entry.policy_digest, one.entry.details) for one in entries] == [("p", {}), ("q", {"before": "p"})]
+    assert await changes(ledger) == [("policy.changed in index main", "litellm", True)] * 2
+
+
+async def test_a_feed_is_announced_with_the_projects_that_it_concerns(ledger: Database) -> None:
+    await serve(ledger, SERVED, replace(SERVED, project="idna"))
+    store = SqliteLookBackStore(ledger)
+    entry = Entry(Action.FEED_CHANGED, NOON, Actor("pinfold"), details={"feed": "osv"})
+    assert await store.announce(entry, "osv", "a", ["idna", "never-served"])
+    assert not await store.announce(entry, "osv", "a")
+    assert await store.announce(entry, "osv", "b")
+    cause = "feed.changed osv"
+    assert await changes(ledger) == [(cause, "idna", True), (cause, "litellm", True)]
+
+
+async def test_changes_wait_for_a_process_that_judges_by_the_policies_announced_last(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.announce(of_policy("q"), "main", "q")
+    assert await store.take(NOON, LATER, {"main": "p", "strict": "s"}) is None
+    assert await store.take(NOON, LATER, {"main": "q", "strict": "s"}) is not None
+
+
+async def test_another_pin_set_concerns_all_that_was_served(ledger: Database) -> None:
+    await serve(ledger, SERVED, Entry(Action.PIN_IMPORT, NOON, Actor("alice"), reference="release-7"))
+    assert await changes(ledger) == [("pin.import release-7", "litellm", True)]

@@ -1,0 +1,99 @@
+"""What the ledger holds to look back from changes: files that were served, what changed, and who is to hear of it.
+
+A step that was released is never changed: a later one follows it.
+"""
+
+import sqlite_utils
+
+from pinfold.adapters.sqlite import audit_schema
+
+ledger = audit_schema.ledger
+
+
+@ledger()
+def looking_back(database: sqlite_utils.Database) -> None:
+    """Create what looking back needs: the files that were served, what changed since, and alerts on their way.
+
+    Both of the first are kept by triggers, so that whichever process appends to the audit log cannot forget them. They
+    are a convenience: who was served what is told from the audit log alone.
+    """
+    database.executescript(
+        """
+        CREATE TABLE served_file (
+            project TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            "index" TEXT NOT NULL,
+            version TEXT,
+            refused INTEGER NOT NULL DEFAULT 0 CHECK (refused IN (0, 1)),
+            PRIMARY KEY (project, filename, sha256, "index")
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX served_file_filename ON served_file (filename);
+        CREATE INDEX served_file_sha256 ON served_file (sha256);
+        INSERT OR IGNORE INTO served_file (project, filename, sha256, "index", version)
+            SELECT project, filename, sha256, "index", version FROM audit
+            WHERE action = 'file.served' AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
+                AND "index" IS NOT NULL;
+        CREATE TABLE evidence_change (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            cause TEXT NOT NULL,
+            project TEXT,
+            filename TEXT,
+            sha256 TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            taken_until TEXT
+        ) STRICT;
+        CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
+        WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
+            AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
+        BEGIN
+            INSERT INTO evidence_change (cause, project, filename, sha256)
+                SELECT 'file.served while it was being refused', project, filename, sha256 FROM served_file
+                WHERE project = NEW.project AND filename = NEW.filename AND sha256 = NEW.sha256
+                    AND "index" = NEW."index" AND refused = 1;
+            INSERT INTO served_file (project, filename, sha256, "index", version)
+                VALUES (NEW.project, NEW.filename, NEW.sha256, NEW."index", NEW.version)
+                ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
+        END;
+        CREATE TRIGGER record_changes_evidence AFTER INSERT ON audit
+        WHEN NEW.action IN ('quarantine.add', 'quarantine.release', 'quarantine.reject', 'waiver.add', 'waiver.revoke',
+            'publisher.pin', 'publisher.accept', 'publisher.revoke')
+        BEGIN
+            INSERT INTO evidence_change (cause, project, filename, sha256)
+                VALUES (NEW.action || coalesce(' ' || NEW.reference, ''), NEW.project, NEW.filename, NEW.sha256);
+        END;
+        CREATE TABLE alert_delivery (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            receiver TEXT NOT NULL,
+            alert TEXT NOT NULL,
+            body TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_at TEXT NOT NULL,
+            error TEXT,
+            dead INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1))
+        ) STRICT;
+        CREATE INDEX alert_delivery_due ON alert_delivery (receiver, next_at) WHERE NOT dead;
+        """
+    )
+
+
+@ledger()
+def announcements(database: sqlite_utils.Database) -> None:
+    """Create what the log last said of policies and feeds; another policy or pin set concerns all that was served."""
+    database.executescript(
+        """
+        CREATE TABLE announced (
+            action TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (action, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER policy_changes_decisions AFTER INSERT ON audit
+        WHEN NEW.action IN ('policy.changed', 'pin.import', 'pin.rollback', 'pin.remove')
+        BEGIN
+            INSERT INTO evidence_change (cause, project)
+                SELECT DISTINCT NEW.action || coalesce(' in index ' || NEW."index", ' ' || NEW.reference, ''), project
+                FROM served_file WHERE NEW."index" IS NULL OR "index" = NEW."index";
+        END;
+        """
+    )
