@@ -48,7 +48,9 @@ def spellings(file):
     """Every way that comes to mind of asking for one file, its metadata included."""
     name, sha = file.filename, file.sha256
     folders = ["/files/bait/" + sha, file.path.rpartition("/")[0]]
-    for prefix, folder in itertools.product(["", "/main", "/second"], folders):
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    prefixes = ["", "/main", "/second", f"/as-of/{now}", f"/second/as-of/{now}", "/as-of/2020-01-01"]
+    for prefix, folder in itertools.product(prefixes, folders):
         plain = f"{prefix}{folder}/{name}"
         yield from (plain, plain + ".metadata", plain + "?x=1", plain + "#x", plain + ";x", plain + "/", plain + "/.")
         yield from (f"{prefix}{folder}//{name}", f"{prefix}/{folder}/{name}", f"{prefix}{folder}/./{name}")
@@ -160,17 +162,28 @@ async def test_every_route_is_thought_of_here(pinfold):
         "/healthz",
         "/readyz",
         "/metrics",
+        "/_/oidc/audience",
+        "/_/oidc/mint-token",
+        "/_/oidc/burn-token",
         *(
             prefix + path
             for prefix in ("", "/{index}")
             for path in (
-                "/simple/",
-                "/simple",
-                "/simple/{project}/",
-                "/simple/{project}",
-                "/files/{project}/{sha256}/{filename}",
-                "/packages/{path}",
+                *(
+                    moment + path
+                    for moment in ("", "/as-of/{as_of}")
+                    for path in (
+                        "/simple/",
+                        "/simple",
+                        "/simple/{project}/",
+                        "/simple/{project}",
+                        "/files/{project}/{sha256}/{filename}",
+                        "/packages/{path}",
+                    )
+                ),
                 "/integrity/{project}/{version}/{filename}/provenance",
+                "/legacy/",
+                "/legacy",
             )
         ),
     }

@@ -49,6 +49,8 @@ def require(request: web.Request, allowed: bool, act: str) -> None:  # noqa: FBT
     raise AccessDenied(f"token {token.id} ({token.role} for {token.scope}) may not {act}")
 
 
+_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "Via")
+
 ANYBODY: Final = None
 """No need at all, not even that a credential holds."""
 
@@ -141,10 +143,11 @@ def _projects(request: web.Request) -> list[str]:
 
 
 def _is_local(request: web.Request) -> bool:
-    """Tell whether a request comes from this machine, and not only through a front on it."""
+    """Tell whether a request comes from this machine, and not only through a front on it that nobody told of."""
     address = actor_of(request, request.app[SERVICES].trusted_proxies).address
-    forwarded = request.remote == address and ("X-Forwarded-For" in request.headers or "Forwarded" in request.headers)
+    if address == request.remote and any(header in request.headers for header in _FORWARDED):
+        return False
     try:
-        return not forwarded and ipaddress.ip_address(address or "").is_loopback
+        return ipaddress.ip_address(address or "").is_loopback
     except ValueError:
         return False
