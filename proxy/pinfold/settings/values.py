@@ -17,7 +17,10 @@ _SEPARATORS = re.compile(r"[-_.]+")
 MAX_LABEL_LENGTH = 64
 
 RESERVED_INDEX_NAMES = frozenset(
-    ("simple", "files", "packages", "integrity", "legacy", "api", "console", "static", "healthz", "readyz", "metrics")
+    (
+        *("simple", "files", "packages", "integrity", "legacy", "as-of", "api", "console", "static"),
+        *("healthz", "readyz", "metrics"),
+    )
 )
 """First segments of Pinfold's own addresses, where `/<index>/simple/` could not be told from them."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -34,6 +35,8 @@ class Ask:
     method: str = "GET"
     part: str | None = None
     """The range of bytes, or `metadata`; None for the whole file."""
+    as_of: datetime | None = None
+    """The moment whose state of the index is asked for; None for the present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,10 @@ class FileDownload:
         if found is None:
             raise NotFound(f"index {index.name} knows no file {address.filename} of {address.project} with this hash")
         project, judged = found
+        if ask.as_of is not None:
+            if not judged.stood_at(ask.as_of):
+                raise NotFound(f"index {index.name} had no file {address.filename} at {ask.as_of:%Y-%m-%d %H:%M} UTC")
+            project = project.as_of(ask.as_of)
         deciding = judged.decision.deciding
         self._telemetry.decided(index.name, deciding.rule if deciding else "-", judged.decision.effect.label)
         if judged.refused:
@@ -192,5 +199,6 @@ class FileDownload:
             details={
                 **({"part": ask.part} if ask.part else {}),
                 **({"method": ask.method} if ask.method != "GET" else {}),
+                **({"as_of": ask.as_of.isoformat()} if ask.as_of else {}),
             },
         )

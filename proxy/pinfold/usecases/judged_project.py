@@ -1,5 +1,6 @@
 """A project with every file judged for one index at one moment: what a page tells, and where a file's way begins."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,6 +48,22 @@ class JudgedFile:
         """Whether clients are kept from the file."""
         return self.decision.refused
 
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """From when to when the upstream had the file, as far as that is known.
+
+        Where it states no upload time the file was there when it was first seen here, and nobody can tell of before.
+        """
+        sighting = self.evidence.sighting
+        if isinstance(sighting, Unknown):
+            return self.file.upload_time, None
+        return self.file.upload_time or sighting.value.first_seen, sighting.value.vanished_at
+
+    def stood_at(self, moment: datetime) -> bool:
+        """Tell whether the upstream had the file at a moment."""
+        since, until = self.span
+        return since is not None and since <= moment and (until is None or moment < until)
+
     def reference(self) -> str:
         """Return the short reference of this decision on this evidence."""
         return reference(self.decision, self.evidence.digest())
@@ -85,6 +102,19 @@ class JudgedProject:
     def last_good(self) -> str | None:
         """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
         return _newest_allowed(self.files)
+
+    def state_at(self, moment: datetime) -> int:
+        """Return a number that two moments share where the project stood alike at both."""
+        return bisect_right(self._moments, moment)
+
+    def as_of(self, moment: datetime) -> "JudgedProject":
+        """Return the project with only the files that were there at a moment, judged as of now."""
+        return replace(self, files=tuple(judged for judged in self.files if judged.stood_at(moment)))
+
+    @cached_property
+    def _moments(self) -> list[datetime]:
+        spans = (judged.span for judged in self.files)
+        return sorted(moment for span in spans for moment in span if moment is not None)
 
     def refusal_of(self, judged: JudgedFile) -> str:
         """Return the line that tells a client why a file is refused."""

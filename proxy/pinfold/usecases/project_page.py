@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from packaging.version import Version
@@ -71,27 +71,38 @@ class ProjectPage:
         self._blobs = blobs
         self._clock = clock
         self._telemetry = telemetry
-        self._memory: Lru[tuple[str, str, Representation, Encoding, str | None], _Kept] = Lru(BYTES_IN_MEMORY)
+        self._memory: Lru[tuple[str, str, Representation, Encoding, str | None, int | None], _Kept] = Lru(
+            BYTES_IN_MEMORY
+        )
 
     async def get(
-        self, index: Index, name: str, representation: Representation, encoding: Encoding, root: str | None = None
+        self,
+        index: Index,
+        name: str,
+        representation: Representation,
+        encoding: Encoding,
+        root: str | None = None,
+        as_of: datetime | None = None,
     ) -> PageAnswer | None:
-        """Return a project's page, or None where no upstream has the project.
+        """Return a project's page, or None where no upstream has the project, or had a file of it at the moment.
 
-        `root` is the index's outside address, without which the page says nothing of provenance.
+        `root` is the index's outside address, without which the page says nothing of provenance. As of a moment, files
+        that were uploaded later are left out, and those that are left are judged as of now.
         """
         project = await self._gate.judge_project(index, name)
         if project is None:
             return None
         metadata = await self._metadata.known(name)
         now = self._clock.now()
-        key = (index.name, name, representation, encoding, root)
+        key = (index.name, name, representation, encoding, root, project.state_at(as_of) if as_of else None)
         kept = self._memory.get(key)
         hit = kept is not None and kept.files is project.files and kept.metadata is metadata and now < kept.until
         self._telemetry.looked_up("rendering", hit=hit)
         if kept is None or not hit:
-            listed = await self._listed(project, metadata, root)
-            if not listed.files and project.found.listing.missing:
+            listed = await self._listed(project.as_of(as_of) if as_of else project, metadata, root)
+            if as_of is not None:
+                listed = _only_what_is_listed(listed)
+            if not listed.files and (as_of is not None or project.found.listing.missing):
                 return None
             page = await asyncio.to_thread(_render, listed, representation, encoding)
             until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
@@ -126,6 +137,12 @@ class ProjectPage:
             tracks=upstream.tracks,
             alternate_locations=upstream.alternate_locations,
         )
+
+
+def _only_what_is_listed(project: ListedProject) -> ListedProject:
+    """Return a page without the versions that came later."""
+    listed = {file.file.version for file in project.files}
+    return replace(project, versions=tuple(version for version in project.versions if version in listed))
 
 
 def _list_file(

@@ -12,7 +12,20 @@ from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
 
 RESERVED = frozenset(
-    {"simple", "files", "packages", "integrity", "legacy", "api", "console", "healthz", "readyz", "metrics", "_"}
+    {
+        "simple",
+        "files",
+        "packages",
+        "integrity",
+        "legacy",
+        "as-of",
+        "api",
+        "console",
+        "healthz",
+        "readyz",
+        "metrics",
+        "_",
+    }
 )
 """First path segments that can be no index's name."""
 
@@ -40,13 +53,18 @@ ROUTES: Final = (
     Route("POST", "/_/oidc/mint-token", oidc.mint_token, ANYBODY),
     Route("POST", "/_/oidc/burn-token", oidc.burn_token, ANYBODY),
 )
-INDEX_ROUTES: Final = (
+READING: Final = (
     Route("GET", "/simple/", simple.project_names, LIST),
     Route("GET", "/simple", _with_slash, ANYBODY),
     Route("GET", "/simple/{project}/", simple.project_page, READ),
     Route("GET", "/simple/{project}", simple.project_page, READ),
     Route("GET", "/files/{project}/{sha256}/{filename}", files.at_durable_address, READ),
     Route("GET", "/packages/{path:.+}", files.at_upstream_path, READ),
+)
+AS_OF: Final = "/as-of/{as_of}"
+INDEX_ROUTES: Final = (
+    *READING,
+    *(route._replace(path=AS_OF + route.path) for route in READING),
     Route("GET", "/integrity/{project}/{version}/{filename}/provenance", integrity.provenance, READ),
     Route("POST", "/legacy/", upload.upload, PUBLISH),
     Route("POST", "/legacy", upload.upload, PUBLISH),

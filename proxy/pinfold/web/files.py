@@ -16,6 +16,7 @@ from pinfold.usecases.file_content import Content
 from pinfold.usecases.file_download import Address, Ask, FileDownload, Granted
 from pinfold.usecases.indexes import Index
 from pinfold.web.actor import actor_of
+from pinfold.web.as_of import as_of
 from pinfold.web.problem import problem
 from pinfold.web.ranges import Unsatisfiable, asks_for_range, resolve_range
 from pinfold.web.services import SERVICES
@@ -58,6 +59,7 @@ async def _serve(request: web.Request, index: Index, address: Address, *, metada
         actor_of(request, services.trusted_proxies),
         request.method,
         "metadata" if metadata else request.headers["Range"][:60] if ranged else None,
+        as_of(request),
     )
     granted = await services.files.ask(index, address, ask)
     if metadata:

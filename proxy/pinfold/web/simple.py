@@ -9,6 +9,7 @@ from pinfold.domain.names import normalise
 from pinfold.index.negotiate import Encoding, Representation, choose, choose_encoding
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_page import PageAnswer
+from pinfold.web.as_of import as_of
 from pinfold.web.origin import root_of
 from pinfold.web.problem import problem
 from pinfold.web.services import SERVICES
@@ -47,7 +48,10 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     if representation is None:
         return _not_acceptable()
     encoding = choose_encoding(request.headers.get("Accept-Encoding"))
-    answer = await request.app[SERVICES].pages.get(index, name, representation, encoding, root_of(request))
+    moment = as_of(request)
+    answer = await request.app[SERVICES].pages.get(index, name, representation, encoding, root_of(request), moment)
+    if answer is None and moment is not None:
+        return problem(404, f"pinfold: index {index.name} had no file of {name} at {moment:%Y-%m-%d %H:%M} UTC")
     if answer is None:
         return problem(404, f"pinfold: no upstream of index {index.name} has a project {name}{_why_not(index, name)}")
     headers = _page_headers(answer, representation, encoding)
@@ -57,8 +61,9 @@ async def project_page(request: web.Request) -> web.StreamResponse:
 
 
 async def project_names(request: web.Request) -> web.StreamResponse:
-    """Serve the list of all projects."""
+    """Serve the list of all projects, which is the present one also as of a moment."""
     index = index_of(request)
+    as_of(request)
     representation = choose(request.headers.get("Accept"))
     if representation is None:
         return _not_acceptable()
