@@ -9,8 +9,8 @@ import pytest
 from tests.e2e.in_process import in_process
 from tests.e2e.publisher import Publisher
 from tests.fakes.sigstore import Break, GitHubIdentity, LocalSigstore
-from tests.fakes.upstream import FakeUpstream, build_sdist, build_wheel
 from tests.fakes.uploads import body_of, fields_of
+from tests.fakes.upstream import FakeUpstream, build_sdist, build_wheel
 
 from pinfold.domain.access import Role
 from pinfold.ports.audit_log import AuditQuery

@@ -9,7 +9,7 @@ CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
 def fields_of(filename: str, content: bytes, **changes: str | None) -> dict[str, str]:
     """Return what twine says of a file besides its bytes; None takes a field away."""
-    name, version = (filename.removesuffix(".tar.gz").split("-") + [""])[:2]
+    name, version = ([*filename.removesuffix(".tar.gz").split("-"), ""])[:2]
     fields = {
         ":action": "file_upload",
         "protocol_version": "1",

@@ -18,6 +18,7 @@ from pinfold.cli.feed import feed
 from pinfold.cli.index import index
 from pinfold.cli.invocation import Program
 from pinfold.cli.lock import lock
+from pinfold.cli.package import package
 from pinfold.cli.pin import pin
 from pinfold.cli.policy import policy
 from pinfold.cli.publishers import publishers
@@ -52,6 +53,7 @@ for command in (
     alerts,
     feed,
     index,
+    package,
     pin,
     lock,
     token,

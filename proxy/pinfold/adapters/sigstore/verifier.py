@@ -1,25 +1,15 @@
 """The port's adapter: sigstore on a thread of its own."""
 
 import asyncio
-import base64
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.x509 import Certificate, load_der_x509_certificate
 from msgspec import Raw
 
-from pinfold.adapters.sigstore.document import (
-    AttestationBundle,
-    SignedAttestation,
-    parse,
-    parse_attestation,
-    parse_uploaded,
-    write_document,
-)
+from pinfold.adapters.sigstore.document import AttestationBundle, parse, parse_attestation
 from pinfold.adapters.sigstore.errors import Refused, Undecided
-from pinfold.adapters.sigstore.identity import named_publisher
 from pinfold.adapters.sigstore.statement import Subject
 from pinfold.adapters.sigstore.trust_root import TrustRootFile, read_trust_root
 from pinfold.domain.errors import InvalidUpload, TrustRootError
@@ -29,7 +19,6 @@ from pinfold.domain.provenance import (
     Invalid,
     Predicate,
     Provenance,
-    Publisher,
     TrustRoot,
     Unattested,
     Verified,
@@ -127,20 +116,13 @@ class SigstoreVerifier:
 
 
 def _bundle(attestations: bytes) -> bytes:
-    bundles: dict[tuple[str, ...], tuple[Publisher, list[Raw]]] = {}
+    from pinfold.adapters.sigstore.bundling import bundle
+
     try:
-        for content in parse_uploaded(attestations):
-            publisher = named_publisher(_certificate(parse_attestation(content)))
-            bundles.setdefault(publisher.key, (publisher, []))[1].append(content)
-    except (Refused, Undecided) as error:
+        return bundle(attestations)
+    # A panic of the Rust code beneath is no Exception.
+    except BaseException as error:
         raise InvalidUpload(f"Invalid attestations: {_line(error)}") from error
-    except Exception as error:
-        raise InvalidUpload(f"Invalid attestations: {_line(f'{type(error).__name__}: {error}')}") from error
-    return write_document(bundles.values())
-
-
-def _certificate(attestation: SignedAttestation) -> Certificate:
-    return load_der_x509_certificate(base64.b64decode(attestation.verification_material.certificate, validate=True))
 
 
 def _line(reason: object) -> str:
