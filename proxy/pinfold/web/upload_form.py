@@ -7,7 +7,14 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from typing import Final
 
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+from aiohttp import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    BodyPartReader,
+    MultipartReader,
+    hdrs,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pinfold.domain.errors import InvalidUpload, UploadTooLarge, UploadTooSlow
@@ -35,6 +42,16 @@ _FIELDS: Final = {
     **dict.fromkeys(_DIGESTS.values(), LARGEST_FIELD),
 }
 """The fields that are read, with the most bytes of each. What else there is to know, the file itself tells."""
+
+_UNREADABLE: Final = (
+    ValueError,
+    AssertionError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+)
+"""What aiohttp makes of forms that break off, contradict themselves or are none."""
 
 
 class UploadForm:
@@ -68,8 +85,7 @@ class UploadForm:
         try:
             async with _patience(LONGEST_SECONDS):
                 await self._read_parts(await request.multipart())
-        # What aiohttp makes of forms that break off, contradict themselves or are none.
-        except (ValueError, AssertionError, HttpProcessingError, web.RequestPayloadError) as error:
+        except _UNREADABLE as error:
             raise InvalidUpload(f"The form cannot be read: {type(error).__name__}") from error
         if self._fields.get(":action") != "file_upload":
             raise InvalidUpload("Invalid value for :action: this address takes file_upload")
