@@ -90,11 +90,16 @@ class Evidence:
 
     def canonical(self) -> bytes:
         """Return the evidence in canonical JSON: equal evidence, equal bytes, on every machine."""
-        return json.dumps(plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+        return canonical_json(plain(self))
 
     def digest(self) -> str:
         """Return the sha256 of the canonical JSON."""
         return hashlib.sha256(self.canonical()).hexdigest()
+
+
+def canonical_json(document: object) -> bytes:
+    """Return plain data as the one JSON that it has here."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def plain(value: object) -> object:

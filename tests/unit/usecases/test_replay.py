@@ -184,8 +184,8 @@ async def test_evidence_that_was_tampered_with_is_an_error_and_no_answer(
     assert len((await ReplayPolicy(log, log, records).run(THREE_DAYS, BEGINNING)).changes) == 2
     await ledger.write(
         lambda database: database.execute(
-            "UPDATE evidence SET body = (SELECT body FROM evidence WHERE digest != ?) WHERE digest = ?",
-            [other.digest(), other.digest()],
+            "UPDATE evidence SET parts = (SELECT parts FROM evidence WHERE digest != ?) WHERE digest = ?",
+            [bytes.fromhex(other.digest())] * 2,
         )
     )
     with pytest.raises(StoreError, match="another digest"):

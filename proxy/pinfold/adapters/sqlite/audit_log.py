@@ -14,7 +14,7 @@ from pinfold.adapters.sqlite.audit_parts import STORED, cut_out
 from pinfold.adapters.sqlite.audit_search import concerning, matching, naming, versions
 from pinfold.adapters.sqlite.audit_tally import TallyReader
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.evidence import KeptEvidence
+from pinfold.adapters.sqlite.evidence import KeptEvidence, keep
 from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
@@ -26,14 +26,16 @@ T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
-_VALUES = ", ".join("?" * (6 + len(COLUMNS)))
-_INSERT = f"INSERT INTO audit (seq, {STORED}, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
+_VALUES = ", ".join("?" * (7 + len(COLUMNS)))
+_INSERT = f"INSERT INTO audit (seq, {STORED}, evidence, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
 
 
-def append_entry(database: sqlite_utils.Database, entry: Entry) -> int:
-    """Append an entry in the transaction that is open, and return its number."""
+def append_entry(database: sqlite_utils.Database, entry: Entry, evidence: Evidence | None = None) -> int:
+    """Append an entry in the transaction that is open, and return its number; keep the evidence that it refers to."""
     (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
-    database.execute(_INSERT, [seq, *cut_out(database, canonical_bytes(seq, entry), entry), *column_values(entry)])
+    kept = keep(database, entry.evidence_digest, evidence) if evidence and entry.evidence_digest else None
+    stored = cut_out(database, canonical_bytes(seq, entry), entry)
+    database.execute(_INSERT, [seq, *stored, kept, *column_values(entry)])
     return int(seq)
 
 
@@ -46,18 +48,7 @@ class SqliteAuditLog:
 
     async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
         """Append an entry and return its number, once it is durable, and with it the evidence that it refers to."""
-        digest = entry.evidence_digest
-        if evidence is None or digest is None:
-            return await self._ledger.write(lambda database: append_entry(database, entry))
-        keep = self._evidence.keeping(digest, evidence)
-
-        def work(database: sqlite_utils.Database) -> int:
-            keep(database)
-            return append_entry(database, entry)
-
-        seq = await self._ledger.write(work)
-        self._evidence.kept(digest)
-        return seq
+        return await self._ledger.write(lambda database: append_entry(database, entry, evidence))
 
     async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
         """Return what is kept of some digests; raises StoreError where it is damaged."""

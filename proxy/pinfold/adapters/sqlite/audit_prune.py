@@ -14,6 +14,7 @@ from pinfold.adapters.filesystem.errors import store_errors
 from pinfold.adapters.sqlite.audit_export import export_jsonl
 from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.audit_reader import LogReader
+from pinfold.adapters.sqlite.audit_sweep import sweep
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.checkpoint import LogKeys
 from pinfold.audit.findings import Verification
@@ -61,10 +62,10 @@ def archive(reader: LogReader, key: Verifier, last: int, path: Path) -> Archive:
 
 
 async def prune(ledger: Database, archived: Archive, entry: Entry) -> None:
-    """Delete the entries of a verified archive, after an entry that says so; each batch is a transaction of its own.
+    """Delete the entries of a verified archive, after an entry that says so, and what they alone referred to.
 
-    Where it is interrupted the log stays proven, and the next pruning goes on. Raises StoreError where the archive does
-    not hold what was logged.
+    Each batch is a transaction of its own: where it is interrupted the log stays proven, and the next pruning goes on.
+    Raises StoreError where the archive does not hold what was logged.
     """
     if not archived.verification.ok or archived.verification.last != archived.last:
         raise StoreError(f"{archived.path} does not verify, so nothing was pruned")
@@ -78,6 +79,7 @@ async def prune(ledger: Database, archived: Archive, entry: Entry) -> None:
     await ledger.write(lambda database: append_entry(database, entry))
     for through in _batches(archived):
         await ledger.write(partial(_delete, through=through))
+    await sweep(ledger)
 
 
 def _batches(archived: Archive) -> Iterator[int]:

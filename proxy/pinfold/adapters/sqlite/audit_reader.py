@@ -1,10 +1,12 @@
 """Reads the audit log with all that proves it, beside the processes that append to it; every method blocks."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,6 +123,21 @@ class LogReader:
         """Yield digest and text of what many entries share."""
         yield from self._database.execute("SELECT digest, text FROM audit_part ORDER BY id")
 
+    def evidence(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        """Yield number, digest and parts of each piece of evidence, without parts that are gone or damaged."""
+        for number, digest, parts in self._database.execute("SELECT id, digest, parts FROM evidence ORDER BY id"):
+            try:
+                wanted = [int(part) for part in json.loads(parts)]
+            except (ValueError, TypeError):
+                wanted = []
+            found = (self._one("SELECT digest, body FROM evidence_part WHERE id = ?", part) for part in wanted)
+            yield number, digest, [row[1] for row in found if row and sha256(row[1]).digest() == row[0]]
+
+    def first_with(self, evidence: int) -> int:
+        """Return the lowest number of the entries that refer to a piece of evidence; 0 where none does."""
+        row = self._one("SELECT min(seq) FROM audit WHERE evidence = ?", evidence)
+        return row[0] or 0 if row else 0
+
     def blocks(self, state: LogState, first: int, last: int, columns: str = "body, seq") -> Iterator[StoredBlock]:
         """Yield what is stored of the entries from `first` to `last`, a tile at a time.
 
@@ -167,6 +184,6 @@ class LogReader:
         tables = {"audit_tile", "audit_checkpoint", "audit_state"}
         return tables <= set(self._database.table_names())
 
-    def _one(self, sql: str, *values: str) -> tuple[Any, ...] | None:
+    def _one(self, sql: str, *values: str | int) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._database.execute(sql, values).fetchone()
         return row

@@ -7,6 +7,7 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from pinfold.adapters.sqlite.audit_parts import cut_clients
+from pinfold.adapters.sqlite.evidence import divide_evidence
 
 ledger = Migrations("ledger")
 
@@ -105,6 +106,19 @@ def audit_tree(database: sqlite_utils.Database) -> None:
 
 
 @ledger()
+def evidence(database: sqlite_utils.Database) -> None:
+    """Create the evidence that decisions were made on: each piece once, under the digest that entries refer to."""
+    database.executescript(
+        """
+        CREATE TABLE evidence (
+            digest TEXT NOT NULL PRIMARY KEY,
+            body BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
+
+
+@ledger()
 def audit_verdicts(database: sqlite_utils.Database) -> None:
     """Store sets of verdicts once; `audit_entry` has the whole canonical bytes of the entries that refer to them."""
     database.executescript(
@@ -146,6 +160,53 @@ def audit_parts(database: sqlite_utils.Database) -> None:
         CREATE VIEW audit_entry AS
             SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
                 reference, unchanged,
+                CAST(
+                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
+                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
+                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
+                AS BLOB) AS body
+            FROM audit
+                LEFT JOIN audit_part AS client ON client.id = audit.client
+                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        """
+    )
+
+
+@ledger()
+def evidence_parts(database: sqlite_utils.Database) -> None:
+    """Store what pieces of evidence have in common once, and let entries refer to theirs by number."""
+    database.executescript(
+        """
+        ALTER TABLE evidence RENAME TO whole_evidence;
+        CREATE TABLE evidence (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            parts TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE evidence_part (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            body BLOB NOT NULL
+        ) STRICT;
+        ALTER TABLE audit ADD COLUMN evidence INTEGER;
+        DROP TRIGGER audit_is_not_changed;
+        """
+    )
+    divide_evidence(database)
+    database.executescript(
+        """
+        DROP TABLE whole_evidence;
+        DROP VIEW audit_entry;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference, unchanged,
+                iif(
+                    audit.evidence IS NULL, NULL,
+                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
+                ) AS evidence,
                 CAST(
                     substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
                     substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||

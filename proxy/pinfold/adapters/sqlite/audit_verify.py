@@ -6,6 +6,7 @@ from typing import Any
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
+from pinfold.adapters.sqlite.evidence import whole
 from pinfold.audit.canonical import from_canonical
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
 from pinfold.audit.findings import Findings, Kind, Verification, spelled
@@ -66,7 +67,8 @@ class _StoreVerifier:
         for checkpoint in kept:
             self._expect_kept(checkpoint)
         self._check_pruned_part()
-        for block in self._reader.blocks(self._state, self._state.pruned + 1, self._state.size, f"body, seq, {QUOTED}"):
+        columns = f"body, seq, evidence, {QUOTED}"
+        for block in self._reader.blocks(self._state, self._state.pruned + 1, self._state.size, columns):
             self._take(block)
         self._check_strays()
         answer = self._log.finish()
@@ -74,6 +76,7 @@ class _StoreVerifier:
             # Where hashes or entries are damaged, the tiles above them cannot fit either, which says nothing new.
             self._check_tiles()
             self._check_parts()
+            self._check_evidence()
         if self._pruned_by_entry < self._state.pruned:
             text = f"missing: {spelled(1, self._state.pruned)}, and no entry says that they were pruned"
             self._findings.add(Kind.MISSING, 1, text)
@@ -86,11 +89,11 @@ class _StoreVerifier:
         self._tiles.add(block.tile)
         self._log.leaves(block.first, block.hashes)
         hashes = split_hashes(block.hashes)
-        for body, seq, *columns in block.rows:
+        for body, seq, evidence, *columns in block.rows:
             self._log.entry(body)
             place = seq - block.first
             if place < len(hashes) and leaf_hash(body) == hashes[place]:
-                self._check_columns(body, seq, columns)
+                self._check_columns(body, seq, evidence, columns)
 
     def _open(self, stored: StoredCheckpoint) -> Checkpoint | None:
         try:
@@ -103,7 +106,7 @@ class _StoreVerifier:
             return None
         return checkpoint
 
-    def _check_columns(self, body: bytes, seq: int, columns: Sequence[Any]) -> None:
+    def _check_columns(self, body: bytes, seq: int, evidence: bytes | None, columns: Sequence[Any]) -> None:
         try:
             entry = from_canonical(body).entry
         except ValueError:
@@ -112,6 +115,9 @@ class _StoreVerifier:
         wrong = [name for name, one, other in zip(COLUMNS, columns, column_values(entry), strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
+            self._findings.add(Kind.CHANGED, seq, text)
+        if evidence is not None and evidence.hex() != entry.evidence_digest:
+            text = f"entry {seq} is as it was logged, but other evidence is kept for it"
             self._findings.add(Kind.CHANGED, seq, text)
         if entry.action == Action.AUDIT_PRUNED:
             self._pruned_by_entry = max(self._pruned_by_entry, _pruned_through(entry, seq))
@@ -163,6 +169,21 @@ class _StoreVerifier:
         if any(sha256(text).digest() != digest for digest, text in self._reader.parts()):
             text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
+
+    def _check_evidence(self) -> None:
+        for number, digest, parts in self._reader.evidence():
+            if not _makes(parts, digest):
+                seq = self._reader.first_with(number)
+                text = f"the evidence {digest.hex()[:12]} is not what "
+                text += f"entry {seq} was decided on" if seq else "it was, though no entry refers to it"
+                self._findings.add(Kind.CHANGED, seq or self._state.size + 1, text)
+
+
+def _makes(parts: Iterable[bytes], digest: bytes) -> bool:
+    try:
+        return sha256(whole(parts)).digest() == digest
+    except ValueError:
+        return False
 
 
 class _UpperTiles:

@@ -1,17 +1,22 @@
-"""Evidence in the ledger's file: canonical JSON, compressed, under its own digest."""
+"""Evidence in the ledger's file, in parts: what a feed's snapshot or a release line's past adds to it recurs.
+
+A part is some fields of the evidence, as compressed JSON. Nothing has to be believed of parts: together they have to
+make the canonical JSON whose digest entries refer to.
+"""
 
 import hashlib
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.database import Database
+from pinfold.audit.canonical import from_canonical
 from pinfold.domain.errors import StoreError
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, canonical_json, plain
 from pinfold.domain.restore import restore_evidence
-from pinfold.usecases.lru import Lru
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -20,9 +25,27 @@ else:
 
 _LEVEL = 3
 _LARGEST = 64 << 20
-"""Bytes of one piece of evidence, unpacked; what claims to be larger is damaged."""
-REMEMBERED = 100_000
-"""Digests that a process remembers to have written."""
+"""Bytes of one part, unpacked; what claims to be larger is damaged."""
+SHORTEST = 100
+"""Bytes of a field that is a part of its own; shorter ones are one part together."""
+_PORTION = 1_000
+
+
+def keep(database: sqlite_utils.Database, digest: str, evidence: Evidence) -> int:
+    """Keep some evidence, unless it is kept, in the transaction that is open; return its number."""
+    known = database.execute("SELECT id FROM evidence WHERE digest = ?", [bytes.fromhex(digest)]).fetchone()
+    return int(known[0]) if known else _keep(database, digest, plain(evidence))
+
+
+def whole(rows: Iterable[bytes]) -> bytes:
+    """Return the canonical JSON that the parts of some evidence make; raise ValueError where they are no parts."""
+    document: dict[str, Any] = {}
+    for body in rows:
+        try:
+            document |= json.loads(zstd.ZstdDecompressor().decompress(body, _LARGEST))
+        except (zstd.ZstdError, TypeError) as error:
+            raise ValueError(f"a part cannot be read: {error}") from error
+    return canonical_json(document)
 
 
 class KeptEvidence:
@@ -30,40 +53,81 @@ class KeptEvidence:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._written: Lru[str, str] = Lru(REMEMBERED)
-
-    def keeping(self, digest: str, evidence: Evidence) -> Work[None]:
-        """Return what keeps some evidence, to be done in the transaction of the entry that refers to it."""
-        if self._written.get(digest) is not None:
-            return lambda _: None
-        packed = zstd.compress(evidence.canonical(), _LEVEL)
-
-        def work(database: sqlite_utils.Database) -> None:
-            database.execute("INSERT OR IGNORE INTO evidence (digest, body) VALUES (?, ?)", [digest, packed])
-
-        return work
-
-    def kept(self, digest: str) -> None:
-        """Remember that some evidence is durable."""
-        self._written.put(digest, digest, 1)
 
     async def of(self, digests: Collection[str]) -> dict[str, Evidence]:
         """Return what is kept of some digests; raises StoreError where it is damaged."""
-        wanted = json.dumps(list(digests))
+        wanted = [bytes.fromhex(digest) for digest in digests]
+        marks = ", ".join("?" * len(wanted))
         rows = await self._ledger.read(
             lambda database: database.execute(
-                "SELECT digest, body FROM evidence WHERE digest IN (SELECT value FROM json_each(?))", [wanted]
+                "SELECT evidence.digest, body FROM evidence JOIN json_each(parts) AS part "  # noqa: S608 - values are bound
+                f"LEFT JOIN evidence_part ON evidence_part.id = part.value WHERE evidence.digest IN ({marks})",
+                wanted,
             ).fetchall()
         )
-        return {digest: self._unpacked(digest, body) for digest, body in rows}
+        parts: dict[str, list[bytes]] = {}
+        for digest, body in rows:
+            parts.setdefault(digest.hex(), []).append(body)
+        return {digest: self._restored(digest, bodies) for digest, bodies in parts.items()}
 
-    def _unpacked(self, digest: str, body: bytes) -> Evidence:
+    def _restored(self, digest: str, parts: list[bytes]) -> Evidence:
         try:
-            canonical = zstd.ZstdDecompressor().decompress(body, _LARGEST)
+            canonical = whole(parts)
             if hashlib.sha256(canonical).hexdigest() != digest:
                 raise ValueError("it has another digest")
             return restore_evidence(json.loads(canonical))
-        except (zstd.ZstdError, ValueError) as error:
+        except ValueError as error:
             raise StoreError(
                 f"{self._ledger.path} has damaged evidence {digest[:12]}: {error}; restore it from a backup"
             ) from error
+
+
+def divide_evidence(database: sqlite_utils.Database) -> None:
+    """Divide evidence that was kept whole, and let entries refer to it; leave out what cannot be read."""
+    for digest, body in database.execute("SELECT digest, body FROM whole_evidence").fetchall():
+        try:
+            document = json.loads(zstd.ZstdDecompressor().decompress(body, _LARGEST))
+        except (zstd.ZstdError, ValueError):
+            continue
+        _keep(database, digest, document)
+    last = 0
+    while portion := database.execute(
+        "SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, _PORTION]
+    ).fetchall():
+        for seq, body in portion:
+            last = seq
+            try:
+                digest = bytes.fromhex(from_canonical(body).entry.evidence_digest or "")
+            except ValueError:
+                continue
+            database.execute(
+                "UPDATE audit SET evidence = (SELECT id FROM evidence WHERE digest = ?) WHERE seq = ?", [digest, seq]
+            )
+
+
+def _keep(database: sqlite_utils.Database, digest: str, document: Any) -> int:
+    parts = [_part(database, part) for part in _divided(document)]
+    sql = "INSERT INTO evidence (digest, parts) VALUES (?, ?) RETURNING id"
+    (number,) = database.execute(sql, [bytes.fromhex(digest), canonical_json(parts).decode()]).fetchone()
+    return int(number)
+
+
+def _divided(document: dict[str, Any]) -> Iterator[bytes]:
+    short = {}
+    for name, value in document.items():
+        part = canonical_json({name: value})
+        if len(part) < SHORTEST:
+            short[name] = value
+        else:
+            yield part
+    yield canonical_json(short)
+
+
+def _part(database: sqlite_utils.Database, part: bytes) -> int:
+    body = zstd.compress(part, _LEVEL)
+    digest = hashlib.sha256(body).digest()
+    known = database.execute("SELECT id FROM evidence_part WHERE digest = ?", [digest]).fetchone()
+    if known is None:
+        sql = "INSERT INTO evidence_part (digest, body) VALUES (?, ?) RETURNING id"
+        known = database.execute(sql, [digest, body]).fetchone()
+    return int(known[0])

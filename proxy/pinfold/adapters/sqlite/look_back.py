@@ -10,7 +10,6 @@ import sqlite_utils
 from pinfold.adapters.sqlite.alerts import put
 from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.evidence import KeptEvidence
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Entry
@@ -33,7 +32,6 @@ class SqliteLookBackStore:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._evidence = KeptEvidence(ledger)
 
     async def note(self, projects: Collection[str] | None, cause: str, *, until: datetime | None = None) -> None:
         """Note that the evidence of some projects changed; None stands for all that files were served of."""
@@ -109,15 +107,13 @@ class SqliteLookBackStore:
 
     async def record(self, changed: Sequence[ChangedDecision], alert: Alert, receivers: Collection[str]) -> bool:
         """Enter changed decisions in the audit log and the alert in the outbox, in one transaction."""
-        keeps = [self._evidence.keeping(one.entry.evidence_digest or "", one.evidence) for one in changed]
 
         def work(database: sqlite_utils.Database) -> bool:
             if not all(_is_as_before(database, one.file) for one in changed):
                 return False
-            for one, keep in zip(changed, keeps, strict=True):
+            for one in changed:
                 _turn(database, one.file)
-                keep(database)
-                append_entry(database, one.entry)
+                append_entry(database, one.entry, one.evidence)
             put(database, alert, receivers)
             return True
 

@@ -124,19 +124,6 @@ def publishers(database: sqlite_utils.Database) -> None:
     )
 
 
-@ledger()
-def evidence(database: sqlite_utils.Database) -> None:
-    """Create the evidence that decisions were made on: each piece once, under the digest that entries refer to."""
-    database.executescript(
-        """
-        CREATE TABLE evidence (
-            digest TEXT NOT NULL PRIMARY KEY,
-            body BLOB NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        """
-    )
-
-
 @catalog()
 def reports(database: sqlite_utils.Database) -> None:
     """Create the reports on archives; `id` grows with each of them, replaced or new."""

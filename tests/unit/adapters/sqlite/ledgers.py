@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlite_utils
+from tests.fakes.evidence import evidence_of
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
@@ -20,6 +21,7 @@ from pinfold.domain.audit_entry import Action, Actor, Entry
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
 
+EVIDENCE = evidence_of()
 VERDICTS = ({"rule": "minimum-age", "outcome": "pass", "effect": "allow"},)
 
 
@@ -31,6 +33,7 @@ def entry(number: int) -> Entry:
         project="six",
         version=f"1.{number}",
         verdicts=VERDICTS,
+        evidence_digest=EVIDENCE.digest(),
     )
 
 
@@ -51,7 +54,7 @@ def log_entries(root: Path, *groups: int) -> None:
         ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
         log, number = SqliteAuditLog(ledger), 0
         for group in groups:
-            await asyncio.gather(*(log.append(entry(number + n)) for n in range(1, group + 1)))
+            await asyncio.gather(*(log.append(entry(number + n), EVIDENCE) for n in range(1, group + 1)))
             number += group
         await ledger.close()
 

@@ -70,12 +70,15 @@ def test_verifying_changes_nothing(large: Path, tamper_large: Tampering) -> None
     assert tamper_large("SELECT 1").ok
 
 
+TABLES = ("audit", "audit_part", "audit_tile", "audit_checkpoint", "audit_state", "evidence", "evidence_part")
+
+
 def cells(root: Path) -> list[tuple[str, str, int, Any]]:
     """Every value in the store that is not null: table, column, row and value."""
     with sqlite3.connect(ledger_of(root)) as connection:
         found = [
             (table, column, row, value)
-            for table in ("audit", "audit_part", "audit_tile", "audit_checkpoint", "audit_state")
+            for table in TABLES
             for _, column, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall()
             if (table, column) != ("audit_state", "only")
             for row, value in connection.execute(f'SELECT rowid, "{column}" FROM {table}').fetchall()
@@ -110,7 +113,9 @@ def test_every_changed_byte_is_found_and_that_of_an_entry_named(small: Path, tam
             if table == "audit_part" and column == "text":
                 # All entries share their client and their verdicts.
                 assert told(answer)[0] == (Kind.CHANGED, 1), (column, at)
-            elif column in ("body", "client", "client_at", "verdicts", "verdicts_at"):
+            elif table in ("evidence", "evidence_part"):
+                assert told(answer)[0] == (Kind.CHANGED, 1), (table, column, at)
+            elif column in ("body", "evidence", "client", "client_at", "verdicts", "verdicts_at"):
                 assert told(answer)[0] == (Kind.CHANGED, row), (column, at)
             elif table == "audit" and column in COLUMNS:
                 assert told(answer) == [(Kind.CHANGED, row)], (column, at)
