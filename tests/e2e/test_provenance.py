@@ -1,13 +1,16 @@
 """Provenance at work: what real pip gets, and what it is told, when attestations are missing, forged or another's."""
 
+import hashlib
 import json
+import re
 import time
+import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e.clients import Pip
 from tests.e2e.server import PinfoldServer
-from tests.fakes.sigstore import Break, GitHubIdentity, LocalSigstore
+from tests.fakes.sigstore import Break, GitHubIdentity, LocalSigstore, tuf
 
 WIDGETS = GitHubIdentity("example/widget", "publish.yml")
 THIEF = GitHubIdentity("thief/widget", "publish.yml", repository_id="666", owner_id="666")
@@ -184,3 +187,47 @@ def test_what_is_verified_once_is_not_fetched_again(server, release, upstream, t
     server.start()
     assert Pip(tmp_path / "third").install(server.simple(), "widget").installed == {"widget": "1.0"}
     assert len(upstream.requests_for(file.provenance_path)) == 1
+
+
+def test_a_trust_root_that_is_refreshed_comes_into_force_while_the_server_runs(upstream, sigstore, release, tmp_path):
+    """The packaged root knows nothing of the local sigstore; a TUF repository hands out the one that does, and later
+    a newer one, and then lets its metadata expire."""
+    remote = tuf.TufRepository(tmp_path / "remote")
+    release("1.0")
+    (tmp_path / "pinned.toml").write_text(POLICY)
+    with tuf.served(remote.folder) as url:
+        config = (
+            f'[upstreams.pypi]\nurl = "{upstream.url}"\nfreshness = "0s"\n'
+            f'[sigstore]\nrefresh = "1s"\ntuf_url = "{url}"\ntuf_root = "{remote.root_path}"\n'
+            f'[indexes.pinned]\npolicy = "{tmp_path / "pinned.toml"}"\n'
+        )
+        with PinfoldServer(tmp_path / "pinfold", config) as server:
+            assert "quarantined by provenance: its provenance is not valid" in refused(
+                Pip(tmp_path / "before"), server, "widget==1.0", "pinned"
+            )
+            remote.publish(sigstore.trusted_root_path.read_bytes())
+            in_force(server, sigstore.trusted_root_path.read_bytes())
+            after = Pip(tmp_path / "after").install(server.simple("pinned"), "widget==1.0")
+            assert after.installed == {"widget": "1.0"}, str(after)
+            doctor = server.run("doctor")
+            assert re.search(r"ok +trust root +.*/trust/trusted_root.json, sha256 .*, confirmed ", doctor), doctor
+            remote.publish(b"{}", lasts=-timedelta(days=1))
+            deadline = time.monotonic() + 20
+            while "ExpiredMetadataError" not in (doctor := server.run("doctor")) and time.monotonic() < deadline:
+                time.sleep(0.5)
+            assert re.search(r"warn +trust root +.*since then: .*ExpiredMetadataError", doctor), doctor
+            kept = Pip(tmp_path / "kept").install(server.simple("pinned"), "widget==1.0")
+            assert kept.installed == {"widget": "1.0"}, str(kept)
+            explained = json.loads(server.run("explain", "widget==1.0", "--index", "pinned", "--json"))
+            (file,) = explained["releases"][0]["files"]
+            root = hashlib.sha256(sigstore.trusted_root_path.read_bytes()).hexdigest()
+            assert file["evidence"]["trust_root"]["sha256"] == root
+
+
+def in_force(server, root):
+    """Wait until a trust root is what provenance is verified with."""
+    expected = f'pinfold_trust_root_info{{sha256="{hashlib.sha256(root).hexdigest()}"}} 1.0'
+    deadline = time.monotonic() + 30
+    while expected not in (metrics := urllib.request.urlopen(f"{server.url}/metrics", timeout=10).read().decode()):
+        assert time.monotonic() < deadline, metrics
+        time.sleep(0.1)

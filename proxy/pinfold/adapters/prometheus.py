@@ -52,6 +52,18 @@ class PrometheusTelemetry:
             registry=registry,
         )
 
+        self._trust_root = Gauge(
+            "pinfold_trust_root_info", "What provenance is verified with", ["sha256"], registry=registry
+        )
+        self._trust_root_age = Gauge(
+            "pinfold_trust_root_age_seconds", "Since the trust root's file was written", registry=registry
+        )
+        self._trust_root_checked = Gauge(
+            "pinfold_trust_root_checked_timestamp_seconds",
+            "When the source of the trust root last confirmed it, where it is refreshed",
+            registry=registry,
+        )
+
     def decided(self, index: str, rule: str, effect: str) -> None:
         """Count a file's decision."""
         self._decisions.labels(index, rule, effect).inc()
@@ -78,12 +90,14 @@ class PrometheusTelemetry:
 
     def trust_root(self, root: TrustRoot) -> None:
         """Tell the trust root from now on, with its age as of each reading."""
-        info = Gauge("pinfold_trust_root_info", "What provenance is verified with", ["sha256"], registry=self._registry)
-        info.labels(root.sha256).set(1)
-        age = Gauge(
-            "pinfold_trust_root_age_seconds", "Since the trust root's file was written", registry=self._registry
-        )
-        age.set_function(lambda: root.age(datetime.now(UTC)).total_seconds())
+        self._trust_root.clear()
+        self._trust_root.labels(root.sha256).set(1)
+        self._trust_root_age.set_function(lambda: root.age(datetime.now(UTC)).total_seconds())
+
+    def trust_root_checked(self, checked_at: datetime | None) -> None:
+        """Tell when the trust root was last confirmed: its age is for the reader to compute."""
+        if checked_at is not None:
+            self._trust_root_checked.set(checked_at.timestamp())
 
     def feed(self, snapshot: Snapshot, checked_at: datetime | None) -> None:
         """Tell what a feed holds, and when that was last confirmed: its age is for the reader to compute."""

@@ -1,6 +1,6 @@
 """The only wiring: from settings to adapters to use cases to a running server.
 
-`stores`, `upstreams`, `feeds` and `outlets` each open one kind of adapter, `installation` connects them to the
+`stores`, `upstreams`, `feeds`, `trust` and `outlets` each open one kind of adapter, `installation` connects them to the
 use cases, and `running` serves requests with the result.
 """
 

@@ -14,6 +14,7 @@ from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.adapters.filesystem.turns import Turns
 from pinfold.adapters.inspection.processes import InspectionProcesses
 from pinfold.adapters.prometheus import PrometheusTelemetry
+from pinfold.adapters.sigstore.tuf_repository import TufRepository
 from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.alerts import SqliteOutbox
@@ -30,6 +31,7 @@ from pinfold.adapters.upstream.client import HttpUpstream
 from pinfold.bootstrap.feeds import open_feeds
 from pinfold.bootstrap.outlets import open_checkpoint_sinks, open_receivers
 from pinfold.bootstrap.stores import open_stores
+from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
 from pinfold.bootstrap.trusted_publishing import open_trusted_publishing
 from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
 from pinfold.domain.errors import TrustRootError
@@ -51,6 +53,7 @@ from pinfold.usecases.provenances import Provenances
 from pinfold.usecases.publish import Publish
 from pinfold.usecases.publish_checkpoints import PublishCheckpoints
 from pinfold.usecases.refresh_feed import RefreshFeed
+from pinfold.usecases.refresh_trust_root import RefreshTrustRoot
 from pinfold.usecases.send_alerts import SendAlerts
 from pinfold.usecases.serve_provenance import ServeProvenance
 from pinfold.usecases.token_uses import TokenUses
@@ -85,6 +88,7 @@ class Installation:
     catalog: SqliteCatalog
     blobs: FileBlobs
     verifier: SigstoreVerifier
+    trust_repository: TufRepository | None
     provenances: Provenances
     advisories: SqliteAdvisoryStore
     feeds: tuple[Feed, ...]
@@ -110,9 +114,13 @@ class Installation:
         """Raise the error that keeps requests from being decided, if there is one."""
         await self.records.current()
 
+    @property
+    def _verifies(self) -> bool:
+        return any(Need.PROVENANCE in index.policy.needs for index in self.indexes.values())
+
     async def warm_up(self) -> None:
         """Load what takes long, where a policy will need it, so that no request has to wait for it."""
-        if not any(Need.PROVENANCE in index.policy.needs for index in self.indexes.values()):
+        if not self._verifies:
             return
         try:
             root = await self.verifier.load()
@@ -121,6 +129,14 @@ class Installation:
         else:
             self.telemetry.trust_root(root)
             log.info("provenance is verified with the trust root %s, sha256 %s", root.path, root.sha256)
+
+    def refresh_trust_root(self) -> list[RefreshTrustRoot]:
+        """Return what keeps the trust root up to date while a server runs: nothing where that is not wanted."""
+        repository, interval = self.trust_repository, self.settings.sigstore.refresh
+        if repository is None or interval is None or not self._verifies:
+            return []
+        renew, take = self.verifier.renew, self.turns.take
+        return [RefreshTrustRoot(repository, interval, renew, take, self.clock, self.telemetry)]
 
     def watch_feeds(self) -> WatchFeeds:
         """Return what keeps the advisory feeds up to date while a server runs."""
@@ -165,7 +181,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         indexes = load_indexes(settings, policies, upstreams, stores)
         receivers = open_receivers(settings, clock, stack)
         feeds = open_feeds(settings, stores.data, stack)
-        verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
+        trust_repository = connect_trust_repository(settings, stores.data, clock)
+        verifier = make_verifier(settings, trust_repository, clock)
         stack.push_async_callback(asyncio.to_thread, verifier.close)
         inspector = InspectionProcesses()
         stack.push_async_callback(inspector.close)
@@ -206,6 +223,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             indexes=indexes,
             feeds=feeds,
             verifier=verifier,
+            trust_repository=trust_repository,
             provenances=provenances,
             finder=finder,
             gate=gate,

@@ -65,6 +65,7 @@ async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -
                 installation.token_uses,
             )
         ]
+        watching += [asyncio.create_task(refresh.run()) for refresh in installation.refresh_trust_root()]
         try:
             await serve(installation.services(), sockets, settings.server.drain.total_seconds(), warm_up_as_well)
         finally:

@@ -13,17 +13,19 @@ from pathlib import Path
 
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
-from pinfold.adapters.sigstore.verifier import SigstoreVerifier
+from pinfold.adapters.sigstore.tuf_repository import TufRepository
 from pinfold.adapters.sqlite.audit_tree import latest_checkpoint
 from pinfold.adapters.sqlite.integrity import find_damage
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.audit.checkpoint import read_checkpoint
 from pinfold.bootstrap import Installation, open_installation
+from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
 from pinfold.cli.terminal import moment
 from pinfold.domain.duration import short_duration
 from pinfold.domain.errors import InvalidPolicy, PinfoldError, StoreError, TrustRootError, UpstreamError
 from pinfold.domain.evidence import Need
 from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.clock import Clock
 from pinfold.ports.upstream import Page, Upstream
 from pinfold.settings import Settings
 from pinfold.settings.sources import find_config, read_environment
@@ -108,19 +110,36 @@ async def check_trust_root(settings: Settings) -> list[Check]:
     if not any(Need.PROVENANCE in policy.needs for policy in policies):
         return []
     clock = SystemClock()
-    verifier = SigstoreVerifier(settings.sigstore.trusted_root, clock)
+    repository = connect_trust_repository(settings, DataDirectory(settings.data.absolute()), clock)
+    verifier = make_verifier(settings, repository, clock)
     try:
         root = await verifier.load()
     except TrustRootError as error:
         return [Check("trust root", State.FAIL, str(error), "correct trusted_root of [sigstore], or leave it out")]
     finally:
         await asyncio.to_thread(verifier.close)
-    age = root.age(clock.now())
-    found = f"{root.path}, sha256 {root.sha256[:12]}, {short_duration(age)} old"
-    if age > OLD_ROOT:
-        advice = "renew it, or upgrade sigstore: keys that came into use since are not known, and their files refused"
+    found = f"{root.path}, sha256 {root.sha256[:12]}, {short_duration(root.age(clock.now()))} old"
+    if repository is not None:
+        return [await _check_refreshed(found, repository, clock)]
+    if root.age(clock.now()) > OLD_ROOT:
+        advice = "let it be refreshed, by [sigstore] refresh, or renew it: keys that came into use since are not known"
         return [Check("trust root", State.WARN, found, advice)]
     return [Check("trust root", State.OK, found)]
+
+
+async def _check_refreshed(found: str, repository: TufRepository, clock: Clock) -> Check:
+    """Tell when the source of the trust root last confirmed it, and why not since."""
+    subject, advice = "trust root", f"see that {repository.address} can be reached; the last good root stays in force"
+    try:
+        state = await repository.state()
+    except TrustRootError as error:
+        return Check(subject, State.WARN, f"{found}; {error}", "see that the data directory can be read")
+    if state.checked_at is None:
+        return Check(subject, State.WARN, f"{found}, never refreshed: {state.failure or 'a server does it'}", advice)
+    found = f"{found}, confirmed {short_duration(clock.now() - state.checked_at)} ago"
+    if state.failure:
+        return Check(subject, State.WARN, f"{found}; since then: {state.failure}", advice)
+    return Check(subject, State.OK, found)
 
 
 async def check_installation(settings: Settings) -> list[Check]:

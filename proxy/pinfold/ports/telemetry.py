@@ -34,6 +34,10 @@ class Telemetry(Protocol):
         """Tell what provenance is verified with."""
         ...
 
+    def trust_root_checked(self, checked_at: datetime | None) -> None:
+        """Tell when the source of the trust root last confirmed it."""
+        ...
+
     def feed(self, snapshot: Snapshot, checked_at: datetime | None) -> None:
         """Tell an advisory feed's snapshot, and when its source last confirmed it."""
         ...

@@ -10,7 +10,7 @@ class ProvenanceVerifier(Protocol):
     """Tells what a provenance document proves of a file that need not be at hand."""
 
     async def trust_root(self) -> TrustRoot:
-        """Tell what is verified with, now and for as long as this process runs; raises TrustRootError."""
+        """Tell what is verified with, until it is renewed; raises TrustRootError."""
         ...
 
     async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:

@@ -182,6 +182,20 @@ class SigstoreSettings(Table):
 
     trusted_root: Annotated[FilePath | None, BeforeValidator(_none_if_empty)] = None
     """A trust root in sigstore's JSON; without one, the root that sigstore's package ships."""
+    refresh: Annotated[PositiveDuration | None, BeforeValidator(_none_if_empty)] = None
+    """How often the trust root is refreshed, from a TUF repository; never, where nothing is said."""
+    tuf_url: WebAddress | None = None
+    """The repository; without one, that of sigstore's public instance."""
+    tuf_root: FilePath | None = None
+    """TUF's root metadata, which trust in another repository begins with."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "SigstoreSettings":
+        if self.refresh is not None and self.trusted_root is not None:
+            raise ValueError("set trusted_root or refresh, not both")
+        if (self.tuf_url is None) != (self.tuf_root is None):
+            raise ValueError("another repository is a tuf_url with a tuf_root, which its metadata is verified with")
+        return self
 
 
 class FeedSettings(Table):

@@ -149,12 +149,7 @@ class Provenances:
             await flights.close()
 
     async def _look(self, project: str) -> Knowledge:
-        began = monotonic()
-        try:
-            root: Item[TrustRoot] = Known(await self._verifier.trust_root())
-        except TrustRootError as error:
-            log.error("provenance cannot be verified: %s", error)
-            root = Unknown("the trust root cannot be read, so that nothing can be verified")
+        began, root = monotonic(), await self._trust_root()
         revision = await self._store.revision(project)
         kept = self._memory.get(project)
         if kept is not None and (kept.knowledge.revision, kept.knowledge.trust_root) == (revision, root):
@@ -165,6 +160,13 @@ class Provenances:
         if present is None or present.knowledge.revision <= revision:
             self._memory.put(project, _Kept(knowledge, began + TRUSTED_SECONDS), 1 + len(knowledge.checked))
         return knowledge
+
+    async def _trust_root(self) -> Item[TrustRoot]:
+        try:
+            return Known(await self._verifier.trust_root())
+        except TrustRootError as error:
+            log.error("provenance cannot be verified: %s", error)
+            return Unknown("the trust root cannot be read, so that nothing can be verified")
 
     def _is_due(self, knowledge: Knowledge, file: File) -> bool:
         """Tell whether a file has provenance that was not verified yet, or that proved nothing a while ago."""
@@ -195,6 +197,8 @@ class Provenances:
         if content is None:
             return self._fail(project, file, "its provenance is not where the index says that it is")
         result = await self._verifier.verify(content, file.filename, file.sha256)
+        if await self._trust_root() != knowledge.trust_root:
+            return self._fail(project, file, "the trust root was renewed while its provenance was verified")
         digest, now = hashlib.sha256(content).hexdigest(), self._clock.now()
         checked = Checked(file.filename, file.sha256, digest, knowledge.trust_root.value.sha256, now, result)
         await self._store.remember(project, checked, content)

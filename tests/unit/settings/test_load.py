@@ -362,3 +362,24 @@ def test_a_webhook_that_is_wrong_is_told_without_its_secrets(text: str, problem:
     (told,) = problems(text)
     assert told.startswith(f"pinfold.toml: {problem}")
     assert "TOKEN" not in told
+
+
+def test_the_trust_root_is_refreshed_only_where_that_is_asked_for() -> None:
+    assert load_settings(None, {}).sigstore.refresh is None
+    write("[sigstore]\nrefresh = '1d'\ntuf_url = 'https://tuf.example'\ntuf_root = 'pinfold.toml'")
+    sigstore = load_settings(None, {}).sigstore
+    assert (sigstore.refresh, sigstore.tuf_url) == (timedelta(days=1), "https://tuf.example/")
+    assert load_settings(None, {"PINFOLD_SIGSTORE__REFRESH": ""}).sigstore.refresh is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("refresh = '1d'\ntrusted_root = 'pinfold.toml'", "set trusted_root or refresh, not both"),
+        ("tuf_url = 'https://tuf.example'", "another repository is a tuf_url with a tuf_root"),
+        ("tuf_root = 'pinfold.toml'", "another repository is a tuf_url with a tuf_root"),
+    ],
+)
+def test_ways_to_a_trust_root_that_contradict_each_other_are_told(keys: str, problem: str) -> None:
+    (told,) = problems(f"[sigstore]\n{keys}")
+    assert told.startswith(f"pinfold.toml: sigstore: {problem}")

@@ -51,6 +51,11 @@ class DataDirectory:
         return self.root / "feeds.db"
 
     @property
+    def trust(self) -> Path:
+        """The trust root that provenance is verified with, where it is refreshed."""
+        return self.root / "trust"
+
+    @property
     def keys(self) -> Path:
         """The private keys that sign the audit log."""
         return self.root / "keys"

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from pinfold.domain.errors import TrustRootError
 from pinfold.domain.provenance import TrustRoot
 
-# Sigstore ships the root of its public instance with the package, under the address it is updated from.
-_PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
+PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
+"""Where sigstore hands out the root of its public instance; its package ships it under this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def read_trust_root(path: Path | None) -> TrustRootFile:
     Sigstore's own way to its packaged root leads through a cache that everything a user runs can write to, and that
     is not verified offline. The package's file is as trustworthy as the package.
     """
-    path = path or _packaged()
+    path = path or packaged("trusted_root.json")
     try:
         content = path.read_bytes()
         modified = path.stat().st_mtime
@@ -36,9 +36,10 @@ def read_trust_root(path: Path | None) -> TrustRootFile:
     return TrustRootFile(hashlib.sha256(content).hexdigest(), datetime.fromtimestamp(modified, UTC), path)
 
 
-def _packaged() -> Path:
+def packaged(name: str) -> Path:
+    """Return where sigstore's package has a file about its public instance; raises TrustRootError."""
     # Finding a package does not import it, which would take half a second here.
     spec = importlib.util.find_spec("sigstore")
     if spec is None or spec.origin is None:
         raise TrustRootError("sigstore is not installed: provenance cannot be verified")
-    return Path(spec.origin).parent / "_store" / quote(_PUBLIC_INSTANCE, safe="") / "trusted_root.json"
+    return Path(spec.origin).parent / "_store" / quote(PUBLIC_INSTANCE, safe="") / name

@@ -38,9 +38,13 @@ class SigstoreVerifier:
     would only take turns. Sigstore is imported on that thread, when it is first needed.
     """
 
-    def __init__(self, trusted_root: Path | None, clock: Clock) -> None:
-        """Take the trust root from a file, or for None from sigstore's package; it is read when first needed."""
+    def __init__(self, trusted_root: Path | None, clock: Clock, *, refreshed: Path | None = None) -> None:
+        """Take the trust root from a file, or for None from sigstore's package; it is read when first needed.
+
+        What is `refreshed` comes before both, once it is there.
+        """
         self._trusted_root = trusted_root
+        self._refreshed = refreshed
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sigstore")
         self._identified: TrustRootFile | None = None
@@ -58,6 +62,10 @@ class SigstoreVerifier:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
         return self._identify()
 
+    async def renew(self) -> TrustRootFile:
+        """Go over to the trust root that is in its place now, and tell it; stays as it is and raises TrustRootError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._renew)
+
     async def verify(self, document: bytes, filename: str, sha256: str) -> Item[Provenance]:
         """Judge a provenance document for a file; see `pinfold.ports.verifier`."""
         file = Subject(filename, sha256)
@@ -72,10 +80,24 @@ class SigstoreVerifier:
         self._thread.shutdown()
 
     def _identify(self) -> TrustRootFile:
-        # Once: what is verified later is verified with this root, or not at all.
+        # Once: until it is renewed, what is verified later is verified with this root, or not at all.
         if self._identified is None:
-            self._identified = read_trust_root(self._trusted_root)
+            self._identified = self._read()
         return self._identified
+
+    def _read(self) -> TrustRootFile:
+        if self._refreshed is not None and self._refreshed.exists():
+            return read_trust_root(self._refreshed)
+        return read_trust_root(self._trusted_root)
+
+    def _renew(self) -> TrustRootFile:
+        root = self._read()
+        if self._loaded is None or root.sha256 != self._identify().sha256:
+            from pinfold.adapters.sigstore.attestation import AttestationVerifier
+
+            self._loaded = AttestationVerifier(root)
+            self._identified = root
+        return self._identify()
 
     def _load(self) -> "AttestationVerifier":
         if self._loaded is None:
