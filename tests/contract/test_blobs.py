@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,39 @@ async def test_the_same_bytes_may_come_twice_at_once(blobs: Blobs) -> None:
     path = await blobs.find(SHA256)
     assert path is not None
     assert path.read_bytes() == CONTENT
+
+
+async def test_a_claimed_blob_is_followed_while_it_arrives(blobs: Blobs) -> None:
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        await writer.write(CONTENT[:5])
+        async with blobs.claim(SHA256) as other:
+            assert other is None, "the same blob was claimed twice"
+        async with blobs.arrival(SHA256) as arrival:
+            assert arrival is not None
+            assert (await arrival.size(), arrival.path.read_bytes()) == (5, CONTENT[:5])
+            await writer.write(CONTENT[5:])
+            assert await arrival.size() == len(CONTENT)
+            await writer.commit(SHA256)
+    assert await blobs.find(SHA256) is not None
+
+
+async def test_an_arrival_ends_with_its_claim_and_leaves_room_for_another(blobs: Blobs) -> None:
+    async with AsyncExitStack() as following:
+        async with blobs.claim(SHA256) as writer:
+            assert writer is not None
+            arrival = await following.enter_async_context(blobs.arrival(SHA256))
+            assert arrival is not None
+            await writer.write(CONTENT[:5])
+        assert await arrival.size() is None
+    assert await blobs.find(SHA256) is None
+    async with blobs.arrival(SHA256) as nothing:
+        assert nothing is None
+    async with blobs.claim(SHA256) as again:
+        assert again is not None
+        await again.write(CONTENT)
+        await again.commit(SHA256)
+    assert await blobs.find(SHA256) is not None
 
 
 async def test_many_blobs_may_come_at_once(blobs: Blobs) -> None:

@@ -2,20 +2,24 @@
 
 import http.client
 import os
+import random
 import signal
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.e2e.server import PinfoldServer
+from tests.fakes.upstream import Fault
 
 PROJECT = "six"
+MIB = 1024 * 1024
 
 
 def configure(url: str, policy: str = "") -> str:
@@ -133,3 +137,46 @@ def test_workers_do_not_outlive_their_supervisor(server):
 def test_a_port_that_is_taken_is_refused_even_where_it_would_be_shared(server, upstream):
     port = server.url.rpartition(":")[2]
     server.run("serve", "--port", port, "--workers", "2", status=2)
+
+
+@pytest.fixture
+def two_workers(upstream, tmp_path) -> Iterator[PinfoldServer]:
+    policy = tmp_path / "open.toml"
+    policy.write_text("[[rule]]\nid = 'hash-changed'\n")
+    with PinfoldServer(tmp_path / "pinfold", configure(upstream.url, str(policy)), "--workers", "2") as server:
+        yield server
+
+
+def fetch_at_once(url: str, clients: int = 16) -> list[bytes]:
+    def fetch(_: int) -> bytes:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.read()
+
+    with ThreadPoolExecutor(clients) as at_once:
+        return list(at_once.map(fetch, range(clients)))
+
+
+def test_the_upstream_is_asked_once_for_a_large_file_whichever_worker_is(upstream, two_workers):
+    content = random.Random(1).randbytes(4 * MIB)
+    file = upstream.add_file("big", "1.0", content=content)
+    upstream.befall(file, Fault(drip=(MIB // 4, 0.1)))
+    received = fetch_at_once(f"{two_workers.url}/files/big/{file.sha256}/{file.filename}")
+    assert all(one == content for one in received)
+    assert len(upstream.requests_for(file)) == 1
+
+
+def test_the_upstream_is_asked_once_for_a_new_page_whichever_worker_is(upstream, two_workers):
+    upstream.add_file("many", "1.0")
+    upstream.befall(upstream.page_path("many"), Fault(delay=0.5))
+    assert len(set(fetch_at_once(f"{two_workers.simple()}many/"))) == 1
+    assert len(upstream.requests_for(upstream.page_path("many"))) == 1
+
+
+def test_a_worker_that_breaks_off_leaves_nothing_that_keeps_others_from_fetching(upstream, two_workers):
+    content = random.Random(2).randbytes(2 * MIB)
+    file = upstream.add_file("big", "1.0", content=content)
+    upstream.befall(file, Fault(content=bytes(len(content)), times=1))
+    url = f"{two_workers.url}/files/big/{file.sha256}/{file.filename}"
+    with pytest.raises((urllib.error.HTTPError, http.client.IncompleteRead)):
+        fetch_at_once(url, clients=1)
+    assert fetch_at_once(url) == [content] * 16

@@ -1,7 +1,7 @@
 """Blobs in a temporary folder, without durability or other processes."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +16,7 @@ class FakeBlobs:
         self.failure: StoreError | None = None
         self._folder = folder
         self._kept: dict[str, Path] = {}
+        self._claimed: dict[str, Path] = {}
 
     def put(self, content: bytes) -> str:
         """Keep a blob and return its hash."""
@@ -41,6 +42,22 @@ class FakeBlobs:
         finally:
             writer.path.unlink()
 
+    @asynccontextmanager
+    async def claim(self, sha256: str) -> AsyncIterator["FakeBlobWriter | None"]:
+        if sha256 in self._claimed:
+            yield None
+            return
+        async with self.writer() as writer:
+            self._claimed[sha256] = writer.path
+            try:
+                yield writer
+            finally:
+                del self._claimed[sha256]
+
+    @asynccontextmanager
+    async def arrival(self, sha256: str) -> AsyncIterator["FakeArrival | None"]:
+        yield FakeArrival(self._claimed, sha256) if sha256 in self._claimed else None
+
     async def verify(self, sha256: str) -> bool:
         self.may_fail()
         if sha256 not in self._kept:
@@ -58,6 +75,18 @@ class FakeBlobs:
     def may_fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+class FakeArrival:
+    """A blob that somebody brings in."""
+
+    def __init__(self, claimed: Mapping[str, Path], sha256: str) -> None:
+        self.path = claimed[sha256]
+        self._claimed = claimed
+        self._sha256 = sha256
+
+    async def size(self) -> int | None:
+        return self.path.stat().st_size if self._claimed.get(self._sha256) == self.path else None
 
 
 class FakeBlobWriter:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from pinfold.adapters.json_lines import JsonLines
@@ -48,8 +49,8 @@ def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
 async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
     async with open_installation(settings) as installation:
         await installation.ready()
-        background: list[asyncio.Task[None]] = []
         await installation.announce.policies(installation.indexes)
+        background: list[asyncio.Task[None]] = []
 
         def warm_up_as_well() -> None:
             up()

@@ -22,6 +22,19 @@ class BlobWriter(Protocol):
         ...
 
 
+class Arrival(Protocol):
+    """A blob that somebody brings in, perhaps in another process; once ended, it is found or did not come."""
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are until the arrival has ended, for readers that open them once and follow."""
+        ...
+
+    async def size(self) -> int | None:
+        """Return how many bytes are here, or None once the arrival has ended."""
+        ...
+
+
 class Blobs(Protocol):
     """A content-addressed store. Every method raises StoreError when the store fails."""
 
@@ -35,6 +48,14 @@ class Blobs(Protocol):
 
     def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
         """Begin a blob; leaving the context without a commit throws its bytes away."""
+        ...
+
+    def claim(self, sha256: str) -> AbstractAsyncContextManager[BlobWriter | None]:
+        """Begin a blob by its hash as `writer` does, or return None where it has been begun and not ended yet."""
+        ...
+
+    def arrival(self, sha256: str) -> AbstractAsyncContextManager[Arrival | None]:
+        """Follow a blob that somebody claimed, or return None where nobody has, or no longer."""
         ...
 
     async def verify(self, sha256: str) -> bool:

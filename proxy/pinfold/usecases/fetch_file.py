@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pinfold.domain.errors import FileMismatch, NotFound, PinfoldError, UpstreamError
 from pinfold.domain.project import File
-from pinfold.ports.blobs import Blobs
+from pinfold.ports.blobs import Blobs, BlobWriter
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
 from pinfold.usecases.file_content import Fill, Stored
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 BLOBS_REMEMBERED = 200_000
 MAX_FILE_SIZE = 16 * 1024**3
 """An upstream that does not state a size may not fill the disk for ever."""
+LOOK_EVERY = 0.02
+"""Seconds between two looks at what another process brings in."""
 
 
 class FileFetcher:
@@ -85,7 +87,7 @@ class FileFetcher:
 
     async def _run(self, fill: Fill, upstream: Upstream, file: File) -> None:
         try:
-            await self._copy(fill, upstream, file)
+            await self._bring(fill, upstream, file)
         except PinfoldError as error:
             log.warning("fetching %s failed: %s", file.filename, error)
             fill.fail(error)
@@ -93,9 +95,20 @@ class FileFetcher:
             fill.fail(UpstreamError(f"fetching {file.filename} was broken off: {type(error).__name__}"))
             raise
 
-    async def _copy(self, fill: Fill, upstream: Upstream, file: File) -> None:
+    async def _bring(self, fill: Fill, upstream: Upstream, file: File) -> None:
+        """Fill from the upstream, or from what another process is bringing in."""
+        while not fill.is_whole:
+            async with self._blobs.claim(file.sha256) as writer:
+                if writer is not None:
+                    await self._copy(fill, writer, upstream, file)
+            if writer is None:
+                await self._follow(fill, file)
+        # Its hash was computed on the way in; the next request need not read it all again.
+        self._intact.put(file.sha256, await fill.whole(), weight=1)
+
+    async def _copy(self, fill: Fill, writer: BlobWriter, upstream: Upstream, file: File) -> None:
         most = file.size if file.size is not None else MAX_FILE_SIZE
-        async with self._blobs.writer() as writer, upstream.download(file) as download:
+        async with upstream.download(file) as download:
             if file.size is not None and download.length not in (None, file.size):
                 raise FileMismatch(
                     f"{upstream.name} announces {download.length} bytes for {file.filename}; its page says {file.size}"
@@ -110,7 +123,24 @@ class FileFetcher:
                     )
                 await writer.write(chunk)
                 fill.advance(len(chunk))
-            fill.finish(await writer.commit(file.sha256))
+        fill.finish(await writer.commit(file.sha256))
+
+    async def _follow(self, fill: Fill, file: File) -> None:
+        """Fill from what another process is bringing in, if it does; where nothing of it came, nothing is done."""
+        written = 0
+        async with self._blobs.arrival(file.sha256) as arrival:
+            if arrival is not None:
+                fill.begin(arrival.path, file.size)
+                while (size := await arrival.size()) is not None:
+                    fill.advance(size - written)
+                    written = size
+                    await asyncio.sleep(LOOK_EVERY)
+        path = await self._blobs.find(file.sha256)
+        if path is not None:
+            fill.advance(await asyncio.to_thread(_size, path) - written)
+            fill.finish(path)
+        elif written:
+            raise UpstreamError(f"fetching {file.filename} was broken off in another process")
 
 
 def _size(path: Path) -> int:

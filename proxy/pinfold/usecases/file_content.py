@@ -1,6 +1,7 @@
 """A file's bytes on disk: all of them, or those of a file that is still arriving."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -58,6 +59,7 @@ class Fill:
 
     def open(self) -> BinaryIO:
         """Open what has arrived, for reading while more arrives; blocking. Wait for `started` before."""
+        deadline = time.monotonic() + STANDING_STILL
         while True:
             path = self._path
             if path is None:
@@ -65,9 +67,14 @@ class Fill:
             try:
                 return path.open("rb")
             except FileNotFoundError:
+                # The fill ended meanwhile, and the bytes have their final name: at once, or once it is heard of that
+                # another process ended it.
                 if path == self._path:
-                    raise
-                # The fill ended meanwhile, and the bytes have their final name.
+                    if self._error is not None:
+                        raise self._error from None
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
 
     async def started(self) -> None:
         """Wait until something may be shown; raise what went wrong."""

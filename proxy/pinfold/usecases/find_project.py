@@ -1,6 +1,7 @@
 """Which upstream has a project, and what it says of it: fresh, or stale while the upstream fails."""
 
 import asyncio
+import hashlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,9 @@ from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import INTENT, Noticed, nobody_asks
 from pinfold.ports.published import PublishedStore
 from pinfold.ports.telemetry import Telemetry
+from pinfold.ports.turns import TakeTurn, alone
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
+from pinfold.usecases.in_turn import in_turn
 from pinfold.usecases.indexes import Index, Source
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import SingleFlight
@@ -24,6 +27,8 @@ MISSING_FRESHNESS = timedelta(minutes=1)
 """How long an unknown project is not asked for again: short, since somebody may be about to publish it."""
 PATIENCE = timedelta(seconds=5)
 """How long a client waits for a refresh before it gets the stale page that is at hand."""
+FIRST_LOOK = timedelta(seconds=30)
+"""How long a process waits for another one that asks for the same project for the first time."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
 FILES_IN_MEMORY = 100_000
@@ -58,10 +63,12 @@ class ProjectFinder:
         clock: Clock,
         telemetry: Telemetry,
         noticed: Noticed = nobody_asks,
+        turn: TakeTurn = alone,
     ) -> None:
         self._catalog = catalog
         self._published = published
         self._noticed = noticed
+        self._turn = turn
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[tuple[str, str], Stored] = Lru(FILES_IN_MEMORY)
@@ -103,9 +110,9 @@ class ProjectFinder:
             return Found(source, stored)
         if stored is not None and now < self._left_alone.get(source.name, now):
             return self._stale(source, stored)
-        refresh = self._refreshes.start(key, lambda: self._refresh(source, project, stored))
         if stored is None:
-            return Found(source, await asyncio.shield(refresh))
+            return Found(source, await self._refreshes.run(key, lambda: self._first_look(source, project)))
+        refresh = self._refreshes.start(key, lambda: self._refresh(source, project, stored))
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 return Found(source, await asyncio.shield(refresh))
@@ -133,6 +140,16 @@ class ProjectFinder:
     def _stale(self, source: Source, stored: Stored) -> Found:
         self._telemetry.stale_page(source.name)
         return Found(source, stored, stale=True)
+
+    async def _first_look(self, source: Source, project: str) -> Stored:
+        """Ask for a project that nothing is known of, unless another process has just asked."""
+        name = hashlib.sha256(f"{source.name}/{project}".encode()).hexdigest()
+        async with in_turn(self._turn, f"page-{name}", FIRST_LOOK):
+            stored = await self._catalog.load(source.name, project)
+            if stored is None or self._clock.now() >= stored.fresh_until:
+                return await self._refresh(source, project, stored)
+            self._keep((source.name, project), stored)
+            return stored
 
     async def _refresh(self, source: Source, project: str, stored: Stored | None) -> Stored:
         answer = await source.upstream.project(project, stored.validators if stored else None)

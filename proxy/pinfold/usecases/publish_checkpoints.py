@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from pinfold.domain.errors import PinfoldError
 from pinfold.ports.checkpoints import CheckpointSink
+from pinfold.ports.turns import TakeTurn
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class PublishCheckpoints:
         latest: Callable[[], Awaitable[bytes]],
         sinks: Sequence[CheckpointSink],
         interval: timedelta,
-        turn: Callable[[str], AbstractContextManager[bool]],
+        turn: TakeTurn,
     ) -> None:
         self._latest = latest
         self._sinks = sinks

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from pinfold.domain.errors import PinfoldError
 from pinfold.ports.advisories import AdvisoryStore, FeedSource, FeedState
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
+from pinfold.ports.turns import TakeTurn
 from pinfold.usecases.refresh_feed import Refreshed, RefreshFeed
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,6 @@ class Feed:
         return max(STALE_AFTER, STALE_INTERVALS * self.interval)
 
 
-Turn = Callable[[str], AbstractContextManager[bool]]
-"""Tries to take a feed's turn, without waiting, and tells whether that worked; no two processes have it at once."""
-
-
 class WatchFeeds:
     """Looks after all feeds until it is cancelled."""
 
@@ -54,7 +50,7 @@ class WatchFeeds:
         feeds: Sequence[Feed],
         refresh: RefreshFeed,
         store: AdvisoryStore,
-        turn: Turn,
+        turn: TakeTurn,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:

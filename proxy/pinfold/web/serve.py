@@ -22,7 +22,8 @@ LONGEST_LINE = 8190
 
 
 STRAGGLERS = 1.0
-"""Seconds in which connections that were accepted last may bring their requests, before idle ones are closed."""
+"""Seconds for which idle connections stay open once no new ones are accepted."""
+PAUSE = 0.01
 
 
 async def serve(services: Services, sockets: Sockets, drain_seconds: float, up: Callable[[], None]) -> None:
@@ -53,11 +54,20 @@ async def serve(services: Services, sockets: Sockets, drain_seconds: float, up: 
         up()
         await stopping.wait()
         log.info("stopping: requests under way have %g s to finish", drain_seconds)
-        for site in runner.sites:
-            await site.stop()
-        deadline = loop.time() + STRAGGLERS
-        # Nothing tells when the last connection has ended.
-        while runner.server is not None and runner.server.connections and loop.time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await _stop_accepting(runner, sockets)
     finally:
         await runner.cleanup()
+
+
+async def _stop_accepting(runner: web.AppRunner, sockets: Sockets) -> None:
+    """Accept no more connections, and give those that were accepted last the time to bring their requests."""
+    for listening in sockets:
+        asyncio.get_running_loop().remove_reader(listening)
+    # Connections on their way from asyncio to aiohttp would be dropped with the site.
+    await asyncio.sleep(PAUSE)
+    for site in runner.sites:
+        await site.stop()
+    for _ in range(int(STRAGGLERS / PAUSE)):
+        if runner.server is None or not runner.server.connections:
+            break
+        await asyncio.sleep(PAUSE)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pinfold.adapters.filesystem.errors import store_errors
-from pinfold.adapters.filesystem.incoming_file import IncomingFile, sweep
-from pinfold.domain.errors import NotFound, StoreError
+from pinfold.adapters.filesystem.incoming_file import FollowedFile, IncomingFile, sweep
+from pinfold.domain.errors import FileMismatch, NotFound, StoreError
 
 T = TypeVar("T")
 
@@ -50,8 +50,30 @@ class FileBlobs:
             await _in_thread(self._threads, self._incoming, file.open)
             yield FileBlobWriter(file, self._place, self._threads)
         finally:
-            # Shielded: what is cancelled while it waits for a thread would never run.
-            await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
+            await self._discard(file)
+
+    @asynccontextmanager
+    async def claim(self, sha256: str) -> AsyncIterator["FileBlobWriter | None"]:
+        """Begin a blob by its hash as `writer` does, or return None where it has been begun and not ended yet."""
+        file = IncomingFile(self._incoming, _checked(sha256))
+        try:
+            ours = await _in_thread(self._threads, self._incoming, file.open)
+            yield FileBlobWriter(file, self._place, self._threads) if ours else None
+        finally:
+            await self._discard(file)
+
+    @asynccontextmanager
+    async def arrival(self, sha256: str) -> AsyncIterator["FileArrival | None"]:
+        """Follow a blob that somebody claimed, or return None where nobody has, or no longer."""
+        path = self._incoming / _checked(sha256)
+        followed = await _in_thread(self._threads, path, lambda: FollowedFile.open(path))
+        if followed is None:
+            yield None
+            return
+        try:
+            yield FileArrival(followed, self._threads)
+        finally:
+            followed.close()
 
     async def verify(self, sha256: str) -> bool:
         """Read a blob and tell whether it still has its hash; where it has not, it is set aside as `<hash>.damaged`.
@@ -73,6 +95,10 @@ class FileBlobs:
     async def close(self) -> None:
         """Finish what was begun, and refuse what comes later."""
         await asyncio.to_thread(self._threads.shutdown)
+
+    async def _discard(self, file: IncomingFile) -> None:
+        # Shielded: what is cancelled while it waits for a thread would never run.
+        await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
 
     def _place(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256[2:4] / sha256
@@ -120,6 +146,29 @@ class FileBlobWriter:
         target = self._place(sha256)
         await _in_thread(self._threads, self.path, lambda: self._file.commit(sha256, target))
         return target
+
+
+class FileArrival:
+    """A blob that somebody brings into the folder."""
+
+    def __init__(self, file: FollowedFile, threads: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._threads = threads
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are until the arrival has ended, for readers that open them once and follow."""
+        return self._file.path
+
+    async def size(self) -> int | None:
+        """Return how many bytes are here, or None once the arrival has ended."""
+        return await _in_thread(self._threads, self.path, self._file.size)
+
+
+def _checked(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise FileMismatch(f"{sha256!r} is no sha256, and no file has it")
+    return sha256
 
 
 async def _in_thread(threads: ThreadPoolExecutor, path: Path, work: Callable[[], T]) -> T:

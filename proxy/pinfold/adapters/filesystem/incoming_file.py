@@ -1,4 +1,4 @@
-"""A file on its way into the blob store."""
+"""A file on its way into the blob store, seen by who writes it and by who follows."""
 
 import fcntl
 import hashlib
@@ -17,21 +17,29 @@ class IncomingFile:
 
     A request that is cancelled leaves its last step running in a thread, so that `discard` may come during another
     step, or before it: the lock orders them, and a step that comes too late fails.
+
+    A file with a name of its own is written by one process at a time.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        self.path = folder if name is None else folder / name
         self._folder = folder
+        self._name = name
         self._descriptor = -1
         self._discarded = False
         self._hash = hashlib.sha256()
         self._lock = Lock()
 
-    def open(self) -> None:
-        """Create the file, locked for as long as it is open: whoever finds it unlocked knows that its process died."""
+    def open(self) -> bool:
+        """Create the file, locked for as long as it is open: whoever finds it unlocked knows that its process died.
+
+        Returns False where somebody writes a file of this name.
+        """
         with self._lock:
             while self._descriptor < 0 and not self._discarded:
-                self._create()
+                if not self._create() and self._name is not None:
+                    return False
+        return True
 
     def write(self, chunk: bytes) -> None:
         """Append bytes and hash them."""
@@ -69,18 +77,60 @@ class IncomingFile:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
-    def _create(self) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
-        # A sweep may meet the file before it is locked, and then removes it.
-        with suppress(BlockingIOError):
+    def _create(self) -> bool:
+        """Try to create and lock the file; return False where somebody else has it locked."""
+        if self._name is None:
+            descriptor, name = tempfile.mkstemp(dir=self._folder)
+        else:
+            name = str(self.path)
+            descriptor = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:
-                self._descriptor, self.path = descriptor, Path(name)
-                return
+        except BlockingIOError:
+            # Without a name of its own, it was met by a sweep, which removes it.
+            os.close(descriptor)
+            return False
+        found = os.fstat(descriptor)
+        if found.st_nlink and not found.st_size:
+            self._descriptor, self.path = descriptor, Path(name)
+            return True
+        # What a process that died left is not written to: it may be a second name of a blob.
+        if found.st_nlink:
+            Path(name).unlink(missing_ok=True)
         os.close(descriptor)
+        return True
 
     def _second_name(self) -> Path:
         return self.path.with_name(f"{self.path.name}.link")
+
+
+class FollowedFile:
+    """An incoming file that somebody else writes; its methods block."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, path: Path) -> "FollowedFile | None":
+        """Return the file, or None where there is none."""
+        try:
+            return cls(path, os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return None
+
+    def size(self) -> int | None:
+        """Return how many bytes are written, or None once it is discarded or its process died."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.fstat(self._descriptor).st_size
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        return None
+
+    def close(self) -> None:
+        """Follow no longer."""
+        os.close(self._descriptor)
 
 
 def sweep(folder: Path) -> None:

@@ -20,13 +20,26 @@ class Turns:
         """Try to take a turn, without waiting, and tell whether that worked; raises StoreError."""
         path = self._folder / f"{name}.turn"
         with store_errors(path):
-            file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            file = _locked(path)
+        if file is None:
+            yield False
+            return
         try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield True
         finally:
+            path.unlink(missing_ok=True)
             os.close(file)
+
+
+def _locked(path: Path) -> int | None:
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        if os.fstat(file).st_nlink:
+            return file
+        # Whoever had the turn removed the file before this process had it locked.
+        os.close(file)

@@ -198,6 +198,41 @@ async def test_a_sweep_removes_what_the_dead_left_and_nothing_of_the_living(
     assert await blobs.find(SHA256) is not None
 
 
+async def test_a_claim_survives_a_sweep_and_takes_over_from_the_dead(blobs: FileBlobs, data: DataDirectory) -> None:
+    (data.incoming / SHA256).write_bytes(b"PK, and then its process died")
+    async with blobs.arrival(SHA256) as arrival:
+        assert arrival is not None
+        assert await arrival.size() is None
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        await blobs.sweep()
+        await writer.write(CONTENT)
+        await writer.commit(SHA256)
+    path = await blobs.find(SHA256)
+    assert path is not None
+    assert path.read_bytes() == CONTENT
+
+
+async def test_a_claim_never_writes_into_the_blob_whose_second_name_the_dead_left(
+    blobs: FileBlobs, data: DataDirectory
+) -> None:
+    (data.incoming / SHA256).hardlink_to(path := await keep(blobs, CONTENT))
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        await writer.write(b"something else")
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["", "..", "../ledger.db", "A" * 64])
+async def test_only_a_hash_can_be_claimed(blobs: FileBlobs, name: str) -> None:
+    with pytest.raises(FileMismatch):
+        async with blobs.claim(name):
+            pass
+    with pytest.raises(FileMismatch):
+        async with blobs.arrival(name):
+            pass
+
+
 async def test_a_sweep_goes_past_what_is_no_file(blobs: FileBlobs, data: DataDirectory, tmp_path: Path) -> None:
     (data.incoming / "folder").mkdir()
     os.mkfifo(data.incoming / "pipe")

@@ -1,0 +1,50 @@
+"""Waiting for a turn among processes."""
+
+import asyncio
+from datetime import timedelta
+
+from pinfold.adapters.filesystem.turns import Turns
+from pinfold.usecases.in_turn import in_turn
+
+LONG = timedelta(minutes=1)
+
+
+async def test_one_after_the_other_has_the_turn_and_nothing_is_left_behind(tmp_path):
+    here, elsewhere, order = Turns(tmp_path), Turns(tmp_path), []
+
+    async def work(turns, name):
+        async with in_turn(turns.take, "page", LONG):
+            order.append(f"{name} begins")
+            await asyncio.sleep(0.05)
+            order.append(f"{name} ends")
+
+    await asyncio.gather(work(here, "one"), work(elsewhere, "other"))
+    assert order == ["one begins", "one ends", "other begins", "other ends"]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_another_turn_is_not_waited_for(tmp_path):
+    turns = Turns(tmp_path)
+    async with in_turn(turns.take, "page", LONG), in_turn(turns.take, "other page", LONG):
+        pass
+
+
+async def test_patience_ends(tmp_path):
+    turns = Turns(tmp_path)
+    with turns.take("page") as ours:
+        assert ours
+        async with asyncio.timeout(10), in_turn(turns.take, "page", timedelta(seconds=0.1)):
+            pass
+    with turns.take("page") as again:
+        assert again, "whoever lost patience took the turn away from its owner"
+
+
+async def test_a_turn_is_given_up_by_whoever_fails(tmp_path):
+    turns = Turns(tmp_path)
+    try:
+        async with in_turn(turns.take, "page", LONG):
+            raise ValueError
+    except ValueError:
+        pass
+    with turns.take("page") as ours:
+        assert ours
