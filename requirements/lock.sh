@@ -25,6 +25,7 @@ client() {
 client pip-oldest "pip==23.2.1"
 client pip-newest "pip"
 client uv "uv"
+client twine "twine"
 client poetry "poetry"
 # Its `locked` extra names the versions it was tested with; beside the newest of all it does not start.
 client pdm "pdm[locked]"
