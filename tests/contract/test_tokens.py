@@ -17,8 +17,10 @@ from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.domain.access import Role, Scope, Token
 from pinfold.domain.audit_entry import Action, Actor, Entry
-from pinfold.domain.errors import NotFound, StoreError
+from pinfold.domain.errors import InvalidIdentity, NotFound, StoreError
+from pinfold.domain.provenance import PublisherKind, WorkflowPublisher
 from pinfold.domain.token_text import read_token, write_token
+from pinfold.domain.trusted_publishing import LIFETIME, Identity
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.ports.tokens import KeptToken, TokenStore
 
@@ -126,6 +128,69 @@ async def test_the_last_use_is_kept_and_never_set_back(held: Held) -> None:
         await held.store.note_uses({"T-AAAAAAA": NOON + timedelta(minutes=minutes), "T-CCCCCCC": NOON})
     assert [token.last_used_at for token in await held.store.history()] == [NOON + timedelta(minutes=5)]
     assert await held.audited() == [CREATED]
+
+
+ISSUER = "https://ci.example"
+SHOWN = Identity(ISSUER, "jti-1", NOON + timedelta(minutes=5), {})
+WORKFLOW = WorkflowPublisher(PublisherKind.GITHUB, "Acme/Widget", "publish.yml", None, "1001", "77")
+SHORT = replace(TOKEN, id="T-SHORT11", expires_at=NOON + LIFETIME)
+MINTED = Entry(Action.TOKEN_MINT, NOON, Actor("GitHub"), reference="T-SHORT11")
+
+
+async def test_a_token_is_had_for_an_identity(held: Held) -> None:
+    await held.store.exchange(SHORT, HASH, SHOWN, WORKFLOW, MINTED)
+    assert await held.store.current() == {"T-SHORT11": KeptToken(SHORT, HASH)}
+    assert await held.audited() == [MINTED]
+
+
+async def test_an_identity_is_exchanged_once(held: Held) -> None:
+    await held.store.exchange(SHORT, HASH, SHOWN, WORKFLOW, MINTED)
+    with pytest.raises(InvalidIdentity):
+        await held.store.exchange(replace(SHORT, id="T-SHORT22"), HASH, SHOWN, WORKFLOW, MINTED)
+    with pytest.raises(InvalidIdentity):
+        await held.other.exchange(replace(SHORT, id="T-SHORT33"), HASH, SHOWN, WORKFLOW, MINTED)
+    assert list(await held.store.current()) == ["T-SHORT11"]
+    assert await held.audited() == [MINTED]
+    await held.store.exchange(replace(SHORT, id="T-SHORT44"), HASH, replace(SHOWN, issuer="x"), WORKFLOW, MINTED)
+
+
+async def test_of_two_who_show_the_same_identity_at_once_one_gets_a_token(held: Held) -> None:
+    both = (
+        store.exchange(replace(SHORT, id=token_id), HASH, SHOWN, WORKFLOW, MINTED)
+        for store, token_id in ((held.store, "T-SHORT11"), (held.other, "T-SHORT22"))
+    )
+    results = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["InvalidIdentity", "NoneType"]
+    assert len(await held.store.history()) == 1
+
+
+async def test_whose_a_repository_was_is_remembered_by_its_name_in_any_case(held: Held) -> None:
+    assert await held.store.repository(ISSUER, "acme/widget") is None
+    await held.store.exchange(SHORT, HASH, SHOWN, WORKFLOW, MINTED)
+    for spelling in ("acme/widget", "ACME/WIDGET"):
+        assert await held.store.repository(ISSUER, spelling) == WORKFLOW
+    assert await held.store.repository("https://other.example", "acme/widget") is None
+    assert await held.store.repository(ISSUER, "acme/gadget") is None
+
+
+async def test_what_is_refused_changes_nothing_about_whose_it_was(held: Held) -> None:
+    await held.store.exchange(SHORT, HASH, SHOWN, WORKFLOW, MINTED)
+    other = replace(WORKFLOW, owner_id="666")
+    with pytest.raises(InvalidIdentity):
+        await held.store.exchange(replace(SHORT, id="T-SHORT22"), HASH, SHOWN, other, MINTED)
+    assert await held.store.repository(ISSUER, "acme/widget") == WORKFLOW
+
+
+async def test_short_lived_tokens_are_forgotten_some_time_after_they_ended(held: Held) -> None:
+    await held.store.add(replace(TOKEN, expires_at=NOON + timedelta(hours=1)), HASH, CREATED)
+    await held.store.exchange(SHORT, HASH, SHOWN, WORKFLOW, MINTED)
+    for number, days in enumerate((1, 3), start=2):
+        at = NOON + timedelta(days=days)
+        token = replace(SHORT, id=f"T-SHORT{number}", created_at=at, expires_at=at + LIFETIME)
+        shown = replace(SHOWN, token_id=f"jti-{number}", expires_at=at + LIFETIME)
+        await held.store.exchange(token, HASH, shown, WORKFLOW, MINTED)
+        left = [token.id for token in await held.store.history()]
+        assert left == (["T-AAAAAAA", "T-SHORT11", "T-SHORT2"] if days == 1 else ["T-AAAAAAA", "T-SHORT3"])
 
 
 async def test_of_a_text_nothing_is_stored_but_its_hash(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pinfold.domain.access import Token
 from pinfold.domain.audit_entry import Entry
-from pinfold.domain.errors import NotFound, StoreError
+from pinfold.domain.errors import InvalidIdentity, NotFound, StoreError
+from pinfold.domain.provenance import WorkflowPublisher
+from pinfold.domain.trusted_publishing import LIFETIME, Identity
 from pinfold.ports.tokens import KeptToken
 
 
@@ -17,6 +19,8 @@ class FakeTokenStore:
         self.audited: list[Entry] = []
         self.failure: StoreError | None = None
         self._tokens: dict[str, KeptToken] = {}
+        self._exchanged: set[tuple[str, str]] = set()
+        self._repositories: dict[tuple[str, str], WorkflowPublisher] = {}
 
     async def current(self) -> Mapping[str, KeptToken]:
         self._may_fail()
@@ -36,6 +40,24 @@ class FakeTokenStore:
             raise NotFound(f"no token {token_id} stands")
         self._tokens[token_id] = replace(kept, token=replace(kept.token, revoked_at=at, revoked_by=by))
         self.audited.append(entry)
+
+    async def exchange(
+        self, token: Token, sha256: bytes, identity: Identity, publisher: WorkflowPublisher, entry: Entry
+    ) -> None:
+        self._may_fail()
+        if (identity.issuer, identity.token_id) in self._exchanged:
+            raise InvalidIdentity("it was exchanged before")
+        await self.add(token, sha256, entry)
+        self._exchanged.add((identity.issuer, identity.token_id))
+        self._repositories[identity.issuer, publisher.repository.lower()] = replace(publisher, environment=None)
+        long_ago = token.created_at - timedelta(days=1)
+        for old in [kept.token for kept in self._tokens.values()]:
+            if old.expires_at and old.expires_at < long_ago and old.expires_at - old.created_at <= LIFETIME:
+                del self._tokens[old.id]
+
+    async def repository(self, issuer: str, name: str) -> WorkflowPublisher | None:
+        self._may_fail()
+        return self._repositories.get((issuer, name.lower()))
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:
         self._may_fail()

@@ -85,9 +85,8 @@ def publisher_of(kind: PublisherKind, identity: Identity) -> WorkflowPublisher:
         )
         ids = _text(claims, "project_id"), _text(claims, "namespace_id")
     publisher = WorkflowPublisher(kind, repository, workflow, None, *ids)
-    environment = claims.get("environment")
-    if isinstance(environment, str) and environment:
-        return replace(publisher, environment=Environment(environment, certified=True))
+    if claims.get("environment"):
+        return replace(publisher, environment=Environment(_text(claims, "environment"), certified=True))
     return publisher
 
 
