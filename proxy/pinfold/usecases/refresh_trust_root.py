@@ -10,7 +10,7 @@ from pinfold.domain.provenance import TrustRoot
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.trust_root_source import TrustRootSource
-from pinfold.usecases.watch_feeds import Turn
+from pinfold.ports.turns import TakeTurn
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class RefreshTrustRoot:
         source: TrustRootSource,
         interval: timedelta,
         renew: Renew,
-        turn: Turn,
+        turn: TakeTurn,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
