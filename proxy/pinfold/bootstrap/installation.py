@@ -192,9 +192,9 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         )
         announce = Announce(stores.look_back, clock)
         names = ProjectNames(stores.published, clock)
-        provenances = Provenances(stores.provenance, verifier, clock, telemetry)
+        provenances = Provenances(stores.provenance, verifier, clock, telemetry, stores.look_back.note)
         fetcher = FileFetcher(stores.blobs, telemetry)
-        inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry)
+        inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry, stores.look_back.note)
         gate = Gate(finder, stores.records, provenances, inspections, stores.advisories, stores.pins, clock)
         metadata = WheelMetadata(stores.catalog, stores.blobs, fetcher)
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):

@@ -12,6 +12,7 @@ from pinfold.domain.project import File
 from pinfold.inspection import INSPECTOR
 from pinfold.ports.clock import Clock
 from pinfold.ports.inspector import Inspector
+from pinfold.ports.look_back import Noticed, nobody_asks
 from pinfold.ports.report_store import Inspected, ReportStore
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
@@ -54,9 +55,16 @@ class Inspections:
     """Has files inspected, each once, and remembers what came of it in all processes."""
 
     def __init__(
-        self, store: ReportStore, inspector: Inspector, fetcher: FileFetcher, clock: Clock, telemetry: Telemetry
+        self,
+        store: ReportStore,
+        inspector: Inspector,
+        fetcher: FileFetcher,
+        clock: Clock,
+        telemetry: Telemetry,
+        noticed: Noticed = nobody_asks,
     ) -> None:
         self._store = store
+        self._noticed = noticed
         self._inspector = inspector
         self._fetcher = fetcher
         self._clock = clock
@@ -131,6 +139,9 @@ class Inspections:
         self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
         await self._store.remember(Inspected(file.sha256, self._clock.now(), report))
         await self._look(project)
+        if report.observations or report.grave_traits:
+            # Whoever asked is told by what follows; others may have been served the file under another policy.
+            await self._noticed([project], "a file was inspected")
         return None
 
 

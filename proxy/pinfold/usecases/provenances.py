@@ -14,6 +14,7 @@ from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Verified
 from pinfold.domain.release_lines import AttestedFile
 from pinfold.ports.clock import Clock
+from pinfold.ports.look_back import INTENT, Noticed, nobody_asks
 from pinfold.ports.provenance_store import Checked, ProvenanceStore
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
@@ -84,9 +85,15 @@ class Provenances:
     """Fetches and verifies provenance, once per file, and remembers what came of it in all processes."""
 
     def __init__(
-        self, store: ProvenanceStore, verifier: ProvenanceVerifier, clock: Clock, telemetry: Telemetry
+        self,
+        store: ProvenanceStore,
+        verifier: ProvenanceVerifier,
+        clock: Clock,
+        telemetry: Telemetry,
+        noticed: Noticed = nobody_asks,
     ) -> None:
         self._store = store
+        self._noticed = noticed
         self._verifier = verifier
         self._clock = clock
         self._telemetry = telemetry
@@ -201,11 +208,21 @@ class Provenances:
             return self._fail(project, file, "the trust root was renewed while its provenance was verified")
         digest, now = hashlib.sha256(content).hexdigest(), self._clock.now()
         checked = Checked(file.filename, file.sha256, digest, knowledge.trust_root.value.sha256, now, result)
+        before = knowledge.checked.get(key_of(file))
+        await self._remember(project, checked, content, is_news=before is None or before.result != result)
+        self._telemetry.verified_provenance(_outcome(result))
+        return result
+
+    async def _remember(self, project: str, checked: Checked, content: bytes, *, is_news: bool) -> None:
+        """Keep a result; where it is another one, what was served of the project is judged again."""
+        cause = "provenance was verified"
+        if is_news:
+            await self._noticed([project], cause, until=checked.checked_at + INTENT)
         await self._store.remember(project, checked, content)
         if (kept := self._memory.get(project)) is not None:
             kept.until = 0.0
-        self._telemetry.verified_provenance(_outcome(result))
-        return result
+        if is_news:
+            await self._noticed([project], cause)
 
     def _fail(self, project: str, file: File, why: str) -> Unknown:
         failed = Unknown(why)

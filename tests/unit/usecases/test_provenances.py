@@ -1,9 +1,9 @@
 """How provenance is found out: once for everybody, remembered by all, and never in anybody's way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from pinfold.domain.errors import StoreError, TrustRootError, UpstreamError
 from pinfold.domain.evidence import Item, Known, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, Provenance, TrustRoot, Unattested
+from pinfold.ports.look_back import INTENT
 from pinfold.usecases import provenances as module
 from pinfold.usecases.provenances import AHEAD_AT_ONCE, Provenances, key_of
 
@@ -319,3 +320,37 @@ async def test_outcomes_are_counted(world: World) -> None:
     metrics = world.telemetry.render().decode()
     for outcome in ("verified", "unavailable"):
         assert f'pinfold_provenance_verifications_total{{outcome="{outcome}"}} 1.0' in metrics
+
+
+class TestNews:
+    """Whoever looks back hears of results that are not the ones before."""
+
+    @staticmethod
+    def hearing(world: World) -> tuple[Provenances, list[tuple[object, str, object]]]:
+        heard: list[tuple[object, str, object]] = []
+
+        async def noticed(projects: Collection[str] | None, cause: str, /, *, until: datetime | None = None) -> None:
+            heard.append((projects, cause, until))
+
+        process = Provenances(world.store, world.verifier, world.clock, world.telemetry, noticed)
+        world.running.append(process)
+        return process, heard
+
+    async def test_a_result_is_told_of_before_and_after_it_is_kept(self, world: World) -> None:
+        process, heard = self.hearing(world)
+        await world.establish(process, FILE)
+        cause = "provenance was verified"
+        assert heard == [(["litellm"], cause, world.clock.now() + INTENT), (["litellm"], cause, None)]
+
+    async def test_the_same_result_is_no_news_and_another_one_is(self, world: World) -> None:
+        process, heard = self.hearing(world)
+        world.verifier.result = Known(Invalid("no signature"))
+        for result, news in (
+            (Known(Invalid("no signature")), 2),
+            (Known(Invalid("no signature")), 2),
+            (proof_of(OWN), 4),
+        ):
+            world.verifier.result = result
+            await world.establish(process, FILE)
+            assert len(heard) == news
+            world.clock.advance(module.UNPROVEN_HOLDS)
