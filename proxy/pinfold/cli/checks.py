@@ -20,6 +20,7 @@ from pinfold.adapters.system_clock import SystemClock
 from pinfold.audit.checkpoint import read_checkpoint
 from pinfold.bootstrap import Installation, open_installation
 from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
+from pinfold.cli.access import needs_tokens, open_to_all
 from pinfold.cli.terminal import moment
 from pinfold.domain.duration import short_duration
 from pinfold.domain.errors import InvalidPolicy, PinfoldError, StoreError, TrustRootError, UpstreamError
@@ -81,6 +82,14 @@ def check_policies(settings: Settings) -> Iterator[Check]:
                 yield Check(subject, State.FAIL, problem, "correct the document; pinfold policy check FILE checks it")
         else:
             yield Check(subject, State.OK, f"{policy.name}, {len(policy.rules)} rules, digest {policy.digest[:12]}")
+
+
+def check_access(settings: Settings) -> Iterator[Check]:
+    """Tell who may read without a token, where that is not plain from the settings, or is worth a second thought."""
+    for found, advice in (*needs_tokens(settings), *open_to_all(settings)):
+        yield Check("access", State.WARN, found, advice)
+    if settings.server.stays_local:
+        yield Check("access", State.OK, "only this machine can ask")
 
 
 def check_data(root: Path) -> Iterator[Check]:

@@ -33,6 +33,7 @@ def _examine(invocation: Invocation) -> list["Check"]:
     from pinfold.cli.checks import (
         Check,
         State,
+        check_access,
         check_data,
         check_installation,
         check_policies,
@@ -44,7 +45,12 @@ def _examine(invocation: Invocation) -> list["Check"]:
         settings = invocation.settings()
     except InvalidSettings as error:
         return [Check("configuration", State.FAIL, problem, "correct it first") for problem in error.problems]
-    checks = [check_sources(invocation.config), *check_policies(settings), *check_data(settings.data)]
+    checks = [
+        check_sources(invocation.config),
+        *check_policies(settings),
+        *check_access(settings),
+        *check_data(settings.data),
+    ]
     if _fails(checks):
         return [*checks, Check("upstreams", State.WARN, "not asked", "correct what fails first")]
     return [*checks, *asyncio.run(check_trust_root(settings)), *asyncio.run(check_installation(settings))]

@@ -3,8 +3,9 @@
 import click
 
 from pinfold import __version__
+from pinfold.cli.access import needs_tokens, open_to_all
 from pinfold.cli.invocation import Command, Invocation
-from pinfold.cli.terminal import note
+from pinfold.cli.terminal import Painted, note
 from pinfold.settings import Settings
 
 
@@ -48,3 +49,5 @@ def _announce(settings: Settings, host: str, port: int) -> None:
         f"          for good: export UV_DEFAULT_INDEX={url}",
         f"  Poetry  poetry source add --priority=primary pinfold {url}",
     )
+    for found, advice in (*needs_tokens(settings), *open_to_all(settings)):
+        note(Painted(f"WARNING: {found}", "yellow", bold=True), f"         -> {advice}")

@@ -286,7 +286,8 @@ class Settings(Table):
         named = {name for publisher in trusted.publishers for name in publisher.indexes}
         problems = {}
         if unknown := ", ".join(sorted(named - self.indexes.keys())):
-            problems["trusted_publishing", "publishers"] = f"there is no index {unknown}{suggestion(unknown, self.indexes)}"
+            problem = f"there is no index {unknown}{suggestion(unknown, self.indexes)}"
+            problems["trusted_publishing", "publishers"] = problem
         if trusted.publishers and not self.audience:
             problem = (
                 "missing: name this installation, as server.base_url would, so that no other's identities count here"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from aiohttp import web
 
@@ -25,6 +26,17 @@ from pinfold.web.problem import problem, refusal
 log = logging.getLogger(__name__)
 
 CHALLENGE = 'Basic realm="pinfold"'
+
+_STATUSES: Final = (
+    (NotFound, 404),
+    (InvalidName, 404),
+    (UploadTooLarge, 413),
+    (UploadTooSlow, 408),
+    (InvalidUpload, 400),
+    (AlreadyPublished, 400),
+    (UpstreamError, 502),
+)
+"""Of errors that need no more words than their own; the first kind that fits counts."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -56,21 +68,12 @@ def _explained(error: PinfoldError) -> web.Response:
             return problem(403, f"pinfold: {error}", title="Access denied")
         case TooManyAttempts():
             return problem(429, f"pinfold: {error}", headers={"Retry-After": str(error.retry_after)})
-        case NotFound() | InvalidName():
-            return problem(404, f"pinfold: {error}")
-        case UploadTooLarge():
-            return problem(413, f"pinfold: {error}")
-        case UploadTooSlow():
-            return problem(408, f"pinfold: {error}")
-        case InvalidUpload() | AlreadyPublished():
-            return problem(400, f"pinfold: {error}")
         case FileMismatch():
             return problem(502, f"pinfold: refused, the bytes are not what the index promised: {error}")
-        case UpstreamError():
-            return problem(502, f"pinfold: {error}")
         case StoreError():
             log.error("the store fails: %s", error)
             line = f"pinfold: nothing can be decided or recorded now: {error}"
             return problem(503, line, headers={"Retry-After": "5"})
         case _:
-            return problem(500, f"pinfold: {error}")
+            status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+            return problem(status, f"pinfold: {error}")

@@ -1,0 +1,195 @@
+"""Real clients at an index that not everybody may read: with a token, with a wrong one, and with none."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+
+import pytest
+from tests.e2e.clients import CLIENTS, EVERY_CLIENT, OldestPip, Pip, Uv
+from tests.e2e.server import PinfoldServer
+from tests.fakes.oidc import running_issuer
+from tests.fakes.tls_front import tls_front
+from tests.fakes.upstream.distributions import build_wheel
+
+CONFIG = """
+[upstreams.pypi]
+url = "{url}"
+freshness = "0s"
+[indexes.closed]
+anonymous = false
+"""
+BOTH = [Pip, Uv]
+
+
+@pytest.fixture
+def server(upstream, tmp_path):
+    upstream.add_file("acme", "1.0", requires_dist=["other"])
+    upstream.add_file("other", "2.0")
+    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url)) as server:
+        yield server
+
+
+def token(server, *words):
+    return json.loads(server.run("token", "create", *words, "--json"))
+
+
+def with_token(url, text):
+    return url.replace("://", f"://__token__:{text}@")
+
+
+def status(url, text=None):
+    request = urllib.request.Request(url)
+    if text is not None:
+        request.add_header("Authorization", "Basic " + b64encode(f"__token__:{text}".encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("client", EVERY_CLIENT)
+def test_a_token_in_the_url_opens_an_index(server, tmp_path, client):
+    reader = token(server, "ci", "--role", "reader", "--index", "closed")
+    outcome = client(tmp_path / "client").install(with_token(server.simple("closed"), reader["token"]), "acme")
+    assert outcome.installed == {"acme": "1.0", "other": "2.0"}, outcome
+
+
+@pytest.mark.parametrize("client", [OldestPip, *BOTH])
+def test_a_token_in_netrc_opens_an_index(server, tmp_path, client):
+    reader = token(server, "ci", "--role", "reader")
+    machine = client(tmp_path / "client")
+    netrc = machine.folder / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login __token__ password {reader['token']}\n")
+    netrc.chmod(0o600)
+    outcome = machine.install(server.simple("closed"), "acme")
+    assert outcome.installed == {"acme": "1.0", "other": "2.0"}, outcome
+
+
+@pytest.mark.parametrize(("client", "printed"), [(Pip, "401"), (Uv, "401 Unauthorized")])
+def test_without_a_token_clients_say_that_one_is_needed(server, tmp_path, client, printed):
+    outcome = client(tmp_path / "client").install(server.simple("closed"), "acme")
+    assert outcome.status != 0
+    assert outcome.installed == {}
+    assert printed in outcome.output, outcome
+
+
+@pytest.mark.parametrize(("client", "printed"), [(Pip, "from versions: none"), (Uv, "403 Forbidden")])
+def test_a_token_reaches_no_further_than_its_scope(server, tmp_path, client, printed):
+    narrow = token(server, "ci", "--role", "reader", "--index", "closed", "--project", "acme")
+    outcome = client(tmp_path / "client").install(with_token(server.simple("closed"), narrow["token"]), "acme")
+    assert outcome.installed == {}
+    assert narrow["token"] not in outcome.output
+    assert printed in outcome.output, outcome
+
+
+def test_uv_does_not_go_on_to_another_index_for_what_is_out_of_scope(server, upstream, tmp_path):
+    # What is refused here must not be taken from wherever it is offered as well: that is how confusion works.
+    narrow = token(server, "ci", "--role", "reader", "--index", "closed", "--project", "other")
+    uv = Uv(tmp_path / "client")
+    closed = with_token(server.simple("closed"), narrow["token"])
+    outcome = uv.install(server.simple(), "--index", closed, "acme")
+    assert outcome.installed == {}, outcome
+    assert outcome.status != 0
+
+
+def test_the_log_tells_whose_token_it_was(server, tmp_path):
+    reader = token(server, "ci", "--role", "reader")
+    Pip(tmp_path / "client").install(with_token(server.simple("closed"), reader["token"]), "acme")
+    found = json.loads(server.run("audit", "search", "--actor", "ci", "--json"))["entries"]
+    assert {entry["entry"]["project"] for entry in found} == {"acme", "other"}
+    assert {entry["entry"]["actor"]["token"] for entry in found} == {reader["id"]}
+    exposed = json.loads(server.run("audit", "exposure", "acme", "--json"))["exposed"]
+    assert [client["actor"] for client in exposed] == ["ci"]
+
+
+def test_no_secret_is_written_anywhere(server, tmp_path):
+    secrets = [token(server, name, "--role", "reader")["token"] for name in ("good", "gone")]
+    server.run("token", "revoke", secrets[1])
+    for secret in (*secrets, secrets[0][:-1] + "a", secrets[0] + "x"):
+        Pip(tmp_path / "client").install(with_token(server.simple("closed"), secret), "acme")
+        status(f"{server.url}/closed/simple/acme/?token={secret}", secret)
+    server.stop()
+    parts = [part for secret in secrets for part in (secret.encode(), secret.rpartition("_")[2][:20].encode())]
+    kept = [path for path in (*server.data.rglob("*"), server.log) if path.is_file()]
+    assert len(kept) > 3
+    for path in kept:
+        assert not [part for part in parts if part in path.read_bytes()], path
+
+
+def test_a_revoked_token_opens_nothing_in_any_worker_within_a_second(upstream, tmp_path):
+    upstream.add_file("acme", "1.0")
+    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url), "--workers", "2") as server:
+        url = f"{server.simple('closed')}acme/"
+        reader = token(server, "ci", "--role", "reader")
+        # Each question is a new connection, and the kernel spreads these over both workers.
+        assert [status(url, reader["token"]) for _ in range(20)] == [200] * 20
+        server.run("token", "revoke", reader["id"])
+        time.sleep(1)
+        assert {status(url, reader["token"]) for _ in range(20)} <= {403, 429}
+
+
+def test_a_last_use_is_kept(server):
+    reader = token(server, "ci", "--role", "reader")
+    assert status(f"{server.simple('closed')}acme/", reader["token"]) == 200
+    server.stop()
+    (listed,) = json.loads(server.run("token", "list", "--json"))["tokens"]
+    assert listed["last_used_at"] is not None
+
+
+def test_what_is_open_to_all_is_said_at_the_start(upstream, tmp_path):
+    config = CONFIG.format(url=upstream.url) + '[server]\nbase_url = "https://packages.example"\n'
+    with PinfoldServer(tmp_path / "pinfold", config) as server:
+        assert status(f"{server.simple()}acme/") == 401
+        said = server.log.read_text()
+        assert "main needs a token" in said
+        assert "anonymous = true" in said
+
+
+def test_uv_publishes_from_ci_without_a_stored_secret(upstream, tmp_path):
+    with running_issuer() as issuer:
+        config = f"""
+[trusted_publishing]
+audience = "packages.example"
+[[trusted_publishing.publishers]]
+kind = "GitHub"
+repository = "acme/widget"
+workflow = "publish.yml"
+environment = "release"
+projects = ["acme-widget"]
+indexes = ["closed"]
+issuer = "{issuer.url}"
+"""
+        uv = Uv(tmp_path / "client")
+        wheel = uv.folder / "acme_widget-1.0-py3-none-any.whl"
+        wheel.write_bytes(build_wheel("acme-widget", "1.0"))
+        with (
+            PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url) + config) as server,
+            tls_front(tmp_path / "front", server.url) as front,
+        ):
+            runner = {
+                "GITHUB_ACTIONS": "true",
+                "CI": "true",
+                "ACTIONS_ID_TOKEN_REQUEST_URL": f"{issuer.url}/runner?api=1",
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-runner",
+                "SSL_CERT_FILE": str(front.ca_file),
+            }
+            publish = [CLIENTS / "uv" / "bin" / "uv", "--no-config", "publish", "--trusted-publishing", "always"]
+            done = uv.run(*publish, "--publish-url", f"{front.url}/closed/legacy/", wheel, **runner)
+            assert done.returncode == 0, done.stdout
+            entries = json.loads(server.run("audit", "search", "--json"))["entries"]
+            told = {entry["entry"]["action"]: entry["entry"] for entry in entries}
+            assert told["token.mint"]["details"]["projects"] == ["acme-widget"]
+            assert told["token.revoke"]["reference"] == told["token.mint"]["reference"], (
+                "uv gives it back when it is done"
+            )
+            reader = token(server, "dev", "--role", "reader")
+            machine = Pip(tmp_path / "installing")
+            outcome = machine.install(with_token(server.simple("closed"), reader["token"]), "acme-widget")
+            assert outcome.installed == {"acme-widget": "1.0"}, outcome
+            issuer.claims = {"environment": "staging"}
+            done = uv.run(*publish, "--publish-url", f"{front.url}/closed/legacy/", wheel, **runner)
+            assert done.returncode != 0
+            assert "invalid-publisher" in done.stdout, done.stdout
