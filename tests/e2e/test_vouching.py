@@ -13,9 +13,11 @@ from tests.fakes.upstream import FakeUpstream, Fault
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import parse_target
+from pinfold.policy.document import parse_policy
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases import file_download
 from pinfold.usecases.file_content import HELD_BACK
+from pinfold.usecases.replay import ReplayPolicy
 
 MIB = 1024 * 1024
 NOW = datetime.now(UTC)
@@ -129,7 +131,14 @@ async def test_the_first_byte_of_a_good_file_leaves_before_the_last_has_arrived(
             digest.update(chunk)
     assert first == "nothing stored yet"
     assert digest.hexdigest() == file.sha256
-    assert await actions(pinfold) == ["file.served"]
+    served, vouched = await pinfold.installation.audit_log.search(AuditQuery(newest_first=False))
+    assert [one.entry.action.value for one in (served, vouched)] == ["file.served", "file.vouched"]
+    assert vouched.entry.details["served"] == served.seq
+    assert vouched.entry.evidence_digest != served.entry.evidence_digest
+    candidate = parse_policy(POLICY.format(params="{ }"), "candidate.toml")
+    use = ReplayPolicy(pinfold.installation.audit_log, pinfold.installation.audit_log, pinfold.installation.records)
+    replay = await use.run(candidate, NOW - timedelta(days=1))
+    assert (replay.judged, replay.without_evidence, replay.changes) == (1, 0, {})
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["while it arrives", "from here"])

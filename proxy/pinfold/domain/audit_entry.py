@@ -12,6 +12,8 @@ class Action(StrEnum):
     FILE_SERVED = "file.served"
     FILE_REFUSED = "file.refused"
     FILE_BROKEN_OFF = "file.broken-off"
+    FILE_VOUCHED = "file.vouched"
+    """A file that was being served has been inspected, and may be served to its end."""
     DECISION_CHANGED = "decision.changed"
     """A file that was served before is refused from now on, or a file that was so refused is not any more."""
     QUARANTINE_ADD = "quarantine.add"

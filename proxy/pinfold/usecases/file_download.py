@@ -1,6 +1,7 @@
 """A file's way to a client: judged again, recorded durably, and only then opened."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -109,18 +110,25 @@ class FileDownload:
         """
         return await self._judge(index, address, ask, awaited=INSPECTION)
 
-    async def vouch(self, granted: Granted, ask: Ask) -> Granted:
+    async def vouch(self, granted: Granted, ask: Ask, served: int | None = None) -> Granted:
         """Judge a granted file for good, once all of it is here and inspected, where its policy needs that.
 
-        Raises what `ask` raises.
+        What this comes to is recorded of a file that is being `served`, as the log has it. Raises what `ask` raises.
         """
         project, judged = granted.project, granted.judged
         if not project.awaits_inspection(judged):
             return granted
         address = Address(project.name, judged.file.sha256, judged.file.filename)
-        return await self._judge(project.index, address, ask, awaited=frozenset())
+        granted = await self._judge(project.index, address, ask, awaited=frozenset(), served=served)
+        if served is not None:
+            entry = self._entry(Action.FILE_VOUCHED, project.index, granted.judged, ask, None)
+            entry.details["served"] = served
+            await self._audit_log.append(entry, granted.judged.evidence)
+        return granted
 
-    async def _judge(self, index: Index, address: Address, ask: Ask, *, awaited: frozenset[Need]) -> Granted:
+    async def _judge(
+        self, index: Index, address: Address, ask: Ask, *, awaited: frozenset[Need], served: int | None = None
+    ) -> Granted:
         found = await self._gate.judge_file(index, address.project, address.filename, address.sha256, awaited=awaited)
         if found is None:
             raise NotFound(f"index {index.name} knows no file {address.filename} of {address.project} with this hash")
@@ -134,6 +142,8 @@ class FileDownload:
         if judged.refused:
             reference = judged.reference()
             entry = self._entry(Action.FILE_REFUSED, index, judged, ask, reference)
+            if served is not None:
+                entry.details["served"] = served
             await self._audit_log.append(entry, judged.evidence)
             raise Refused(project.refusal_of(judged), judged, reference)
         return Granted(project, judged)
@@ -146,20 +156,15 @@ class FileDownload:
         is shown.
         """
         source = granted.project.found.source
-        content: Content
-        content = fetched = await self._fetcher.fetch(source.upstream, granted.judged.file)
+        content = await self._fetcher.fetch(source.upstream, granted.judged.file)
         await content.started()
-        if granted.project.awaits_inspection(granted.judged):
-            unvouched = Unvouched(fetched, partial(self.vouch, granted, ask))
-            if not fetched.is_whole and (fetched.length is None or fetched.length > JUDGED_FIRST):
-                content = unvouched
-            else:
-                try:
-                    async with asyncio.timeout(PATIENCE_SECONDS):
-                        granted = await self.vouch(granted, ask)
-                except TimeoutError:
-                    content = unvouched
-        return content, await self.record_served(granted, ask)
+        awaited = granted.project.awaits_inspection(granted.judged)
+        if awaited and (content.is_whole or (content.length is not None and content.length <= JUDGED_FIRST)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    granted, awaited = await self.vouch(granted, ask), False
+        served = await self.record_served(granted, ask)
+        return Unvouched(content, partial(self.vouch, granted, ask, served)) if awaited else content, served
 
     async def length(self, granted: Granted) -> int | None:
         """Return a granted file's length in bytes; None where its upstream does not tell."""

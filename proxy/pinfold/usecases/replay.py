@@ -1,25 +1,27 @@
 """What another policy would have decided of everything that was really asked for, on the evidence of those days."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pinfold.domain.audit_entry import Action, Entry, Recorded
+from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.decision import Decision, Outcome
-from pinfold.domain.evidence import Evidence, plain
+from pinfold.domain.evidence import NOT_ASKED_FOR, Evidence, Need, Unknown, plain
 from pinfold.domain.records import Records, Waiver
 from pinfold.policy import engine
 from pinfold.policy.engine import Policy, ProjectRules
-from pinfold.ports.audit_log import AuditLog
+from pinfold.ports.audit_log import AuditLog, AuditQuery
 from pinfold.ports.evidence_store import EvidenceStore
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.lru import Lru
 
 _REQUESTS = frozenset((Action.FILE_SERVED, Action.FILE_REFUSED))
+_VOUCHED = Action.FILE_VOUCHED
 PIECES_IN_MEMORY = 20_000
+PAGE = 1_000
 
 
 class Direction(StrEnum):
@@ -92,19 +94,43 @@ class ReplayPolicy:
         """Replay everything since a moment, in one index or in all; raises StoreError."""
         replay = Replay(policy, since)
         judge = _Judge(policy, await self._records.waiver_history())
-        async for portion in self._requests(since, index):
+        settled = await self._settled(since)
+        async for portion in self._requests(since, index, settled):
             wanted = {entry.evidence_digest for entry in portion if entry.evidence_digest is not None}
             judge.learn(await self._evidence.evidence(judge.unknown(wanted)))
             await asyncio.to_thread(_judge_portion, judge, portion, replay)
         return replay
 
-    async def _requests(self, since: datetime, index: str | None) -> AsyncIterator[list[Entry]]:
+    async def _requests(
+        self, since: datetime, index: str | None, settled: Mapping[int, Entry]
+    ) -> AsyncIterator[list[Entry]]:
+        """Yield what was asked for, with the evidence that it was decided on in the end."""
         async for portion in self._audit_log.since(since):
-            yield [recorded.entry for recorded in portion if _is_wanted(recorded, index)]
+            found = []
+            for seq, entry in ((recorded.seq, recorded.entry) for recorded in portion):
+                end = settled.get(seq, entry)
+                # What was refused in the end is told by the entry that says so.
+                if (
+                    entry.action in _REQUESTS
+                    and index in (None, entry.index)
+                    and end.action in (entry.action, _VOUCHED)
+                ):
+                    found.append(replace(entry, evidence_digest=end.evidence_digest))
+            yield found
+
+    async def _settled(self, since: datetime) -> dict[int, Entry]:
+        """Return how files were decided on while they were being served, by the numbers of the entries about that."""
+        settled: dict[int, Entry] = {}
+        for action in (_VOUCHED, Action.FILE_REFUSED):
+            last = 0
+            while found := await self._audit_log.search(_page_of(action, since, last)):
+                last = found[-1].seq
+                settled |= {one.entry.details["served"]: one.entry for one in found if "served" in one.entry.details}
+        return settled
 
 
-def _is_wanted(recorded: Recorded, index: str | None) -> bool:
-    return recorded.entry.action in _REQUESTS and index in (None, recorded.entry.index)
+def _page_of(action: Action, since: datetime, last: int) -> AuditQuery:
+    return AuditQuery(action=action, since=since, after_seq=last, newest_first=False, limit=PAGE)
 
 
 def _judge_portion(judge: "_Judge", portion: Sequence[Entry], replay: Replay) -> None:
@@ -147,8 +173,14 @@ class _Piece:
     """Some evidence, and what was decided on it so far."""
 
     evidence: Evidence
-    decided: dict[tuple[str, ...], list[tuple[datetime, Decision]]] = field(default_factory=dict)
-    """By the waivers in force, with the moments of asking."""
+    decided: dict[tuple[object, ...], list[tuple[datetime, Decision]]] = field(default_factory=dict)
+    """By what was still awaited and the waivers in force, with the moments of asking."""
+
+
+def _awaited(entry: Entry, evidence: Evidence) -> frozenset[Need]:
+    """Return what was still to be found out when a file began to be served, and never was, or not for this request."""
+    pending = isinstance(evidence.inspection, Unknown) and evidence.inspection != NOT_ASKED_FOR
+    return frozenset({Need.INSPECTION}) if pending and entry.action is Action.FILE_SERVED else frozenset()
 
 
 class _Judge:
@@ -175,11 +207,13 @@ class _Judge:
         if piece is None:
             return None
         waivers = self._in_force(piece.evidence, entry.time)
-        decided = piece.decided.setdefault(tuple(waiver.id for waiver in waivers), [])
+        awaited = _awaited(entry, piece.evidence)
+        decided = piece.decided.setdefault((awaited, *(waiver.id for waiver in waivers)), [])
         for since, decision in decided:
             if since <= entry.time and (decision.changes_at is None or entry.time < decision.changes_at):
                 return decision
-        decision = engine.decide(self._rules_for(piece.evidence.project), piece.evidence, waivers, entry.time)
+        rules = self._rules_for(piece.evidence.project)
+        decision = engine.decide(rules, piece.evidence, waivers, entry.time, awaited=awaited)
         decided.append((entry.time, decision))
         return decision
 

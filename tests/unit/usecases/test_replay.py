@@ -15,7 +15,8 @@ from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence, Known, Unknown
+from pinfold.domain.inspection import Inspection, Kind, Observation
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import ProjectTarget, ReleaseTarget
 from pinfold.policy.document import parse_policy
@@ -191,3 +192,42 @@ async def test_evidence_that_was_tampered_with_is_an_error_and_no_answer(
     with pytest.raises(StoreError, match="another digest"):
         await ReplayPolicy(log, log, records).run(THREE_DAYS, BEGINNING)
     await ledger.close()
+
+
+CONTENTS = parse_policy('[[rule]]\nid = "contents"\n', "candidate.toml")
+STREAMED = evidence_of(inspection=Unknown("not inspected yet"))
+HOOK = Observation(Kind.NEW_START_UP_HOOK, "litellm_init.pth")
+SOUND, HOOKED = (evidence_of(inspection=Known(Inspection(inspector=1, news=news))) for news in ((), (HOOK,)))
+
+
+async def inspected_later(log: FakeAuditLog, action: Action, evidence: Evidence) -> Replay:
+    """A file is inspected while it is being served for the first time, and once more when it was."""
+    await asked(log, HOUR, STREAMED)
+    await asked(log, HOUR, evidence, action=action, details={"served": 1}, decision="deny", rule="contents")
+    return await ReplayPolicy(log, log, FakeRecordStore(FakeClock())).run(CONTENTS, BEGINNING)
+
+
+async def test_what_was_inspected_while_it_was_served_is_judged_by_what_was_found(log: FakeAuditLog) -> None:
+    replay = await inspected_later(log, Action.FILE_VOUCHED, SOUND)
+    assert (replay.judged, replay.changes) == (1, {})
+
+
+async def test_a_candidate_that_sees_more_would_have_refused_what_was_vouched_for(log: FakeAuditLog) -> None:
+    replay = await inspected_later(log, Action.FILE_VOUCHED, HOOKED)
+    assert refused(replay) == [("contents", 1)]
+    ((_, what),) = replay.of(Direction.REFUSE)
+    assert not what.on_unknown
+
+
+async def test_what_was_refused_before_it_was_served_to_its_end_is_one_request(log: FakeAuditLog) -> None:
+    replay = await inspected_later(log, Action.FILE_REFUSED, HOOKED)
+    assert (replay.judged, replay.changes) == (1, {})
+
+
+async def test_what_never_was_inspected_since_the_client_hung_up_was_not_refused_for_it(
+    log: FakeAuditLog, records: FakeRecordStore
+) -> None:
+    await asked(log, HOUR, STREAMED)
+    await asked(log, HOUR, STREAMED, action=Action.FILE_REFUSED, rule="contents")
+    replay = await ReplayPolicy(log, log, records).run(CONTENTS, BEGINNING)
+    assert (replay.judged, replay.changes) == (2, {})
