@@ -52,5 +52,6 @@ def evidence_of(file: File | None = None, **changes: object) -> Evidence:
         history=Known(ProvenanceHistory()),
         advisories=Known(Advisories((SNAPSHOT,))),
         inspection=Known(Inspection(inspector=1)),
+        resemblance=Known(None),
     )
     return replace(evidence, **changes)  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ from pinfold.usecases.file_download import FileDownload
 from pinfold.usecases.find_project import ProjectFinder
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Inspections
+from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.look_back import LookBack
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
@@ -195,7 +196,10 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         provenances = Provenances(stores.provenance, verifier, clock, telemetry, stores.look_back.note)
         fetcher = FileFetcher(stores.blobs, telemetry)
         inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry, stores.look_back.note)
-        gate = Gate(finder, stores.records, provenances, inspections, stores.advisories, stores.pins, clock)
+        known_names = KnownNames(policies.everyday_names(), stores.names_in_use)
+        gate = Gate(
+            finder, stores.records, provenances, inspections, stores.advisories, stores.pins, known_names, clock
+        )
         metadata = WheelMetadata(stores.catalog, stores.blobs, fetcher)
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
             stack.push_async_callback(closing.close)

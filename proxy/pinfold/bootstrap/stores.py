@@ -17,6 +17,7 @@ from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
 from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
+from pinfold.adapters.sqlite.names_in_use import SqliteNamesInUse
 from pinfold.adapters.sqlite.pins import SqlitePinStore
 from pinfold.adapters.sqlite.provenance import SqliteProvenanceStore
 from pinfold.adapters.sqlite.published import SqlitePublishedStore
@@ -44,6 +45,7 @@ class Stores:
     look_back: SqliteLookBackStore
     outbox: SqliteOutbox
     pins: SqlitePinStore
+    names_in_use: SqliteNamesInUse
 
     catalog: SqliteCatalog
     provenance: SqliteProvenanceStore
@@ -77,6 +79,7 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         look_back=SqliteLookBackStore(ledger),
         outbox=SqliteOutbox(ledger),
         pins=SqlitePinStore(ledger),
+        names_in_use=SqliteNamesInUse(ledger),
         catalog=SqliteCatalog(catalog),
         provenance=SqliteProvenanceStore(catalog),
         reports=SqliteReportStore(catalog),

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
+from pinfold.domain.look_alikes import Resemblance
 from pinfold.domain.pins import Pinning
 from pinfold.domain.project import File, UpstreamStatus
 from pinfold.domain.provenance import Provenance, TrustRoot
@@ -37,6 +38,8 @@ Item = Known[T] | Unknown
 
 NOT_ASKED_FOR = Unknown("no rule of the policy asks for it")
 
+
+NOT_COMPARED = Unknown("the project's name was not compared with others")
 
 NO_FEED = Unknown("no advisory feed has been loaded")
 
@@ -87,6 +90,8 @@ class Evidence:
     inspection: Item[Inspection] = NOT_ASKED_FOR
     pinning: Item[Pinning] | None = None
     """What the pin set of the index says of the file; None in an index that has none."""
+    resemblance: Item[Resemblance | None] = NOT_COMPARED
+    """The known names that the project's could be taken for, where nobody used it here before; None for any other."""
 
     def canonical(self) -> bytes:
         """Return the evidence in canonical JSON: equal evidence, equal bytes, on every machine."""

@@ -17,6 +17,7 @@ from pinfold.domain.errors import InvalidCases, InvalidName
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting
 from pinfold.domain.inspection import Inspection, Kind, Observation
 from pinfold.domain.listing import Sighting
+from pinfold.domain.look_alikes import Likeness, Resemblance, Slip
 from pinfold.domain.names import newest_release, normalise, parse_filename
 from pinfold.domain.project import File, StatusMarker, UpstreamStatus
 from pinfold.domain.provenance import (
@@ -117,6 +118,8 @@ class Case(Table):
     """The index reserves the project's name for this organisation."""
     private_upstream: bool = False
     """The files come from an upstream that belongs to this organisation."""
+    resembles: Annotated[tuple[Annotated[str, AfterValidator(_project)], ...], Field(strict=False)] = ()
+    """Names in everyday use that the project's could be taken for, while nobody used it here before."""
     files: Annotated[tuple[FileFacts, ...], Field(strict=False, alias="file")]
     statuses: Annotated[tuple[StatusFacts, ...], Field(strict=False, alias="status")] = ()
     advisories: Annotated[tuple[AdvisoryFacts, ...], Field(strict=False, alias="advisory")] = ()
@@ -210,7 +213,17 @@ def evidence_at(case: Case, facts: FileFacts, at: datetime, *, replaces: str | N
             ).of(file.version)
         ),
         advisories=Known(Advisories() if case.private_upstream else assessment.of(file)),
+        resemblance=Known(_resemblance(case, at)),
     )
+
+
+def _resemblance(case: Case, at: datetime) -> Resemblance | None:
+    if not case.resembles or case.private_upstream:
+        return None
+    likenesses = tuple(Likeness(name, Slip.LETTERS, everyday=True) for name in case.resembles)
+    present = [_file(case, each) for each in case.files if each.uploaded <= at]
+    uploads = (file.upload_time for file in present if file.upload_time is not None)
+    return Resemblance(likenesses, min(uploads, default=None), len({file.version for file in present}))
 
 
 def _observations(kinds: Collection[Kind]) -> tuple[Observation, ...]:

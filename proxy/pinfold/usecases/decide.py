@@ -8,6 +8,7 @@ from datetime import datetime
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import Item, Need, Unknown
+from pinfold.domain.look_alikes import Likeness
 from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
@@ -25,6 +26,7 @@ from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Contents, Inspections
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
+from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.provenances import FileKey, Knowledge, Provenances
 
@@ -47,6 +49,7 @@ class Gate:
         inspections: Inspections,
         advisories: AdvisoryStore,
         pins: PinStore,
+        names: KnownNames,
         clock: Clock,
     ) -> None:
         self._finder = finder
@@ -55,6 +58,7 @@ class Gate:
         self._inspections = inspections
         self._advisories = advisories
         self._pins = pins
+        self._names = names
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
         self._ahead = InspectAhead(self._inspect_ahead)
@@ -62,9 +66,9 @@ class Gate:
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
 
-        A judgement is kept while its listing, the records, the pins, the advisories and what is known of provenance are
-        the same and no decision has changed by itself. Raises UpstreamError and StoreError: without listing or records
-        there is no decision.
+        A judgement is kept while its listing, the records, the pins, known names, the advisories and what is known of
+        provenance are the same and no decision has changed by itself. Raises UpstreamError and StoreError: without
+        listing or records there is no decision.
         """
         found = await self._finder.find(index, name)
         if found is None:
@@ -75,19 +79,24 @@ class Gate:
         contents = await self._inspections.known(name) if Need.INSPECTION in needs else None
         about = await self._advisories.about(name)
         pins = await pins_of(self._pins, index.pins, name)
+        likenesses = await self._names.likenesses(name)
         now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, records, knowledge, contents, about, pins, now):
+        if kept is not None and _still_holds(
+            kept, index, found, records, knowledge, contents, about, pins, likenesses, now
+        ):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(judge, index, name, found, records, knowledge, contents, about, pins, now)
+            judged = await asyncio.to_thread(
+                judge, index, name, found, records, knowledge, contents, about, pins, likenesses, now
+            )
         else:
-            judged = judge(index, name, found, records, knowledge, contents, about, pins, now)
+            judged = judge(index, name, found, records, knowledge, contents, about, pins, likenesses, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         self._ahead.consider(judged)
@@ -139,7 +148,7 @@ class Gate:
             knowledge = (await self._provenances.known(name)).adding(checked)
             contents = (await self._inspections.known(name)).adding(inspected)
             # Pins are set once there is something to be pinned.
-            project = judge(index, name, found, records, knowledge, contents, about, None, self._clock.now())
+            project = judge(index, name, found, records, knowledge, contents, about, None, (), self._clock.now())
             judged, attempts = project.by_filename[file.filename], attempts - 1
             wanted = project.to_inspect(judged)
             if not attempts or wanted in (None, file) or await self._inspect(project, wanted, is_asked_for=False):
@@ -211,6 +220,7 @@ class Gate:
             project.advisories,
             project.inspections,
             project.pins,
+            project.likenesses,
         )
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
@@ -227,6 +237,7 @@ def _still_holds(
     contents: Contents | None,
     about: Item[ProjectClaims],
     pins: Item[ProjectPins] | None,
+    likenesses: tuple[Likeness, ...],
     now: datetime,
 ) -> bool:
     known = kept.provenance.knowledge if kept.provenance else None
@@ -240,5 +251,6 @@ def _still_holds(
         and seen is contents
         and kept.about is about
         and kept.pins == pins
+        and kept.likenesses == likenesses
         and (kept.changes_at is None or now < kept.changes_at)
     )

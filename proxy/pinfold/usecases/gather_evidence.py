@@ -7,6 +7,8 @@ from pinfold.advisories.assess import Assessment
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.evidence import NO_FEED, NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
 from pinfold.domain.listing import Listing, Sighting
+from pinfold.domain.look_alikes import Likeness, Resemblance
+from pinfold.domain.names import canonical_version
 from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
@@ -19,6 +21,7 @@ from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 
 _UNSEEN: Item[Sighting] = Unknown("the file was never seen on its project's page")
 _UNATTESTED: Item[Provenance] = Known(Unattested())
+_LIKE_NONE: Item[Resemblance | None] = Known(None)
 _NOT_MEANT: Item[Advisories] = Known(Advisories())
 _SILENT = Unknown("the index does not state provenance")
 _UNVERIFIED = Unknown("its provenance is not verified yet")
@@ -73,12 +76,13 @@ def gather(
     advisories: Item[Assessment] = NO_FEED,
     inspections: ProjectInspections | None = None,
     pins: Item[ProjectPins] | None = None,
+    likenesses: tuple[Likeness, ...] = (),
 ) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
     `records` are the store's records; only those that can concern the project are looked at per file. Without
-    `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any. Advisories
-    are about public projects, whatever namesakes there are here.
+    `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any.
+    Advisories and look-alikes are about public projects, whatever namesakes there are here.
     """
     listing = found.listing
     origin = Origin(found.source.name, private=found.source.private)
@@ -86,6 +90,7 @@ def gather(
     private_name = index.reserves(project) or found.source.first_hand
     concerning = records.for_project(project)
     sightings = listing.sightings
+    resemblance = _resemblance(listing, likenesses) if likenesses and not origin.private else _LIKE_NONE
     return [
         Evidence(
             project=project,
@@ -102,9 +107,18 @@ def gather(
             inspection=inspections.of(file) if inspections else NOT_ASKED_FOR,
             advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
             pinning=Known(pins.value.of(file)) if isinstance(pins, Known) else pins,
+            resemblance=resemblance,
         )
         for file in files
     ]
+
+
+def _resemblance(listing: Listing, likenesses: tuple[Likeness, ...]) -> Item[Resemblance | None]:
+    """Return what tells an established project from one that waits for typing errors."""
+    files = (*listing.project.files, *listing.vanished_files())
+    uploads = (file.upload_time for file in files if file.upload_time is not None)
+    releases = {*map(canonical_version, listing.project.versions), *(file.version for file in files)}
+    return Known(Resemblance(likenesses, min(uploads, default=None), len(releases - {None})))
 
 
 def _advisories_of(file: File, advisories: Item[Assessment]) -> Item[Advisories]:

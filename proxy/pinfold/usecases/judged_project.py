@@ -12,6 +12,7 @@ from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
 from pinfold.domain.inspection import Inspection
+from pinfold.domain.look_alikes import Likeness
 from pinfold.domain.names import newest_release
 from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
@@ -91,6 +92,8 @@ class JudgedProject:
     """What is known of the content of the files, where a rule asks for it."""
     pins: Item[ProjectPins] | None = None
     """What the index's pin set holds of the project, where it is limited to one."""
+    likenesses: tuple[Likeness, ...] = ()
+    """The known names that the project's could be taken for."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -197,6 +200,7 @@ def judge(
     contents: Contents | None,
     about: Item[ProjectClaims],
     pins: Item[ProjectPins] | None,
+    likenesses: tuple[Likeness, ...],
     at: datetime,
 ) -> JudgedProject:
     """Judge every file of a project at a moment; pure, and too long for the event loop where there are many files."""
@@ -212,7 +216,9 @@ def judge(
     def decisions(
         files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
     ) -> Iterator[tuple[Evidence, Decision]]:
-        for evidence in gather(index, name, found, files, concerning, provenance, advisories, inspections, pins):
+        for evidence in gather(
+            index, name, found, files, concerning, provenance, advisories, inspections, pins, likenesses
+        ):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
             yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
 
@@ -245,6 +251,7 @@ def judge(
         advisories=advisories,
         inspections=inspections,
         pins=pins,
+        likenesses=likenesses,
     )
 
 

@@ -137,7 +137,7 @@ def test_readme_shows_documents_that_are_valid(tmp_path: Path) -> None:
         (tmp_path / f"example-{position}.toml").write_text(example)
     (tmp_path / "cases" / "example.toml").write_text(cases)
     assert len(FILES.policies(tmp_path)) == len(policies) + 2
-    assert len(policies) == 14
+    assert len(policies) == 15
     results = run_cases(FILES.cases(tmp_path), FILES.policies(tmp_path))
     assert results
     assert all(result.passed for result in results)

@@ -9,6 +9,8 @@ from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import Policy
 from pinfold.policy.toml_document import nearest
 
+EVERYDAY_NAMES = "everyday-names.txt"
+
 
 class PolicyFiles:
     """Reads folders of policies: documents `*.toml`, and their cases in `cases/*.toml`."""
@@ -71,6 +73,11 @@ class PolicyFiles:
         if problems:
             raise InvalidCases(str(folder), problems)
         return found
+
+    def everyday_names(self) -> list[str]:
+        """Return the names of the projects that nearly everybody installs sooner or later; raises InvalidPolicy."""
+        lines = _text(self._shipped / EVERYDAY_NAMES, InvalidPolicy).splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
 
 
 def _shipped_folder() -> Path:

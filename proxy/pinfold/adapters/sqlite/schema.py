@@ -278,3 +278,21 @@ def identities(database: sqlite_utils.Database) -> None:
         ) STRICT, WITHOUT ROWID;
         """
     )
+
+
+@ledger()
+def projects_in_use(database: sqlite_utils.Database) -> None:
+    """Create the names of the projects that files were served of, in the order in which they came into use."""
+    database.executescript(
+        """
+        CREATE TABLE project_in_use (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL UNIQUE
+        ) STRICT;
+        INSERT INTO project_in_use (project) SELECT DISTINCT project FROM served_file;
+        CREATE TRIGGER project_comes_into_use AFTER INSERT ON served_file
+        WHEN NOT EXISTS (SELECT 1 FROM project_in_use WHERE project = NEW.project) BEGIN
+            INSERT INTO project_in_use (project) VALUES (NEW.project);
+        END;
+        """
+    )

@@ -1,0 +1,34 @@
+"""The names in use, in the ledger's file: a trigger keeps them beside the files that were served."""
+
+from dataclasses import dataclass
+
+import sqlite_utils
+
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.kept import Kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    last: int = 0
+    names: tuple[str, ...] = ()
+
+
+class SqliteNamesInUse:
+    """The names in memory, with what came since read as it comes."""
+
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        self._kept = Kept(self._look, _Known())
+
+    async def names(self) -> tuple[str, ...]:
+        """Return the names in the order in which they came; without a look at the file where one was taken just now."""
+        return (await self._kept.current()).names
+
+    async def _look(self, known: _Known) -> _Known:
+        def work(database: sqlite_utils.Database) -> _Known:
+            sql = "SELECT number, project FROM project_in_use WHERE number > ? ORDER BY number"
+            came = database.execute(sql, [known.last]).fetchall()
+            return _Known(came[-1][0], (*known.names, *(name for _, name in came))) if came else known
+
+        return await self._ledger.read(work)

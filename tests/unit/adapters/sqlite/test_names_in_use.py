@@ -1,0 +1,36 @@
+"""The names in use, as a trigger keeps them beside the audit log."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.usecases.test_exposure import SERVED
+
+from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.names_in_use import SqliteNamesInUse
+from pinfold.domain.audit_entry import Action
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
+    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=True)
+    yield ledger
+    await ledger.close()
+
+
+async def test_what_is_served_is_in_use_once_and_for_all_processes(ledger: Database) -> None:
+    names, log = SqliteNamesInUse(ledger), SqliteAuditLog(ledger)
+    assert await names.names() == ()
+    for project in ("requests", "six", "requests", "idna"):
+        await log.append(replace(SERVED, project=project, filename=f"{project}-1.tar.gz"))
+    await log.append(replace(SERVED, project="six", filename="six-2.tar.gz"))
+    await log.append(replace(SERVED, action=Action.FILE_REFUSED, project="sixx"))
+    names._kept.distrust()
+    known = await names.names()
+    assert known == ("requests", "six", "idna")
+    names._kept.distrust()
+    assert await names.names() is known
+    assert await SqliteNamesInUse(ledger).names() == known
