@@ -35,7 +35,7 @@ _FILTERS = [
     click.option("--sha256", type=Sha256()),
     click.option("--decision", type=click.Choice([effect.label for effect in Effect])),
     click.option("--rule", metavar="ID", help="The rule that decided, or that is waived."),
-    click.option("--reference", metavar="REF", help="What a refusal quotes (D-...), or a record's id (Q-..., W-...)."),
+    click.option("--reference", metavar="REF", help="What a refusal quotes (D-...), or an id (Q-..., W-..., T-...)."),
     click.option("--since", type=When(), help="From when on: 7d ago, a date, or a date and time."),
     click.option("--until", type=When(), help="Until when, that moment not included."),
 ]
@@ -131,7 +131,8 @@ def _row(one: Recorded) -> list[Text]:
 
 def _who(actor: Actor) -> str:
     installer = f"{actor.installer} {actor.installer_version or ''}".strip() if actor.installer else None
-    return ", ".join(part for part in (actor.name, actor.address, installer) if part)
+    name = f"{actor.name} ({actor.token})" if actor.token else actor.name
+    return ", ".join(part for part in (name, actor.address, installer) if part)
 
 
 def _what(entry: Entry) -> str:
@@ -140,6 +141,10 @@ def _what(entry: Entry) -> str:
             return f"index {entry.index}"
         case Action.FEED_CHANGED:
             return f"feed {entry.details.get('feed')}"
+        case Action.TOKEN_CREATE | Action.TOKEN_MINT | Action.TOKEN_REVOKE:
+            return f"{entry.reference} {entry.details.get('name')}"
+        case Action.ACCESS_REFUSED:
+            return entry.reference or ""
         case _:
             return str(entry.details.get("target") or entry.filename or entry.project or "")
 
@@ -150,8 +155,17 @@ def _why(entry: Entry) -> str:
             return f"{entry.details.get('policy')} {_short(entry.policy_digest)}{_before(entry)}"
         case Action.FEED_CHANGED:
             return f"{entry.details.get('records')} records, {_short(entry.details.get('snapshot'))}{_before(entry)}"
+        case Action.TOKEN_CREATE | Action.TOKEN_MINT:
+            return _granted(entry)
+        case Action.ACCESS_REFUSED:
+            return str(entry.details.get("why", ""))
         case _:
             return _reason(entry)
+
+
+def _granted(entry: Entry) -> str:
+    indexes, projects = (", ".join(entry.details.get(name, ())) for name in ("indexes", "projects"))
+    return f"{entry.details.get('role')} for {projects} of {indexes}, until {entry.details.get('expires_at')}"
 
 
 def _before(entry: Entry) -> str:

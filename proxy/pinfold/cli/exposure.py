@@ -27,8 +27,20 @@ TARGETS_SHOWN = 40
 _HEADINGS = ("CLIENT", "ADDRESS", "CI", "FIRST (UTC)", "LAST (UTC)", "TIMES", "INDEX", "FILES", "WITH")
 
 _COLUMNS = (
-    *("seq", "time", "fate", "actor", "address", "installer", "installer_version", "python", "ci", "index", "project"),
-    *("version", "filename", "sha256", "decision", "rule", "reason", "reference", "method", "part", "bytes_sent"),
+    *("seq", "time", "fate", "actor", "token", "address", "installer", "installer_version", "python", "ci", "index"),
+    *(
+        "project",
+        "version",
+        "filename",
+        "sha256",
+        "decision",
+        "rule",
+        "reason",
+        "reference",
+        "method",
+        "part",
+        "bytes_sent",
+    ),
     *("broken_off", "policy_digest", "evidence_digest", "user_agent", "targets"),
 )
 

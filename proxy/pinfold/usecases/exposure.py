@@ -134,6 +134,7 @@ def request_document(request: Request) -> dict[str, Any]:
         "time": plain(entry.time),
         "fate": request.fate.value,
         "actor": actor.name,
+        "token": actor.token,
         "address": actor.address,
         "installer": actor.installer,
         "installer_version": actor.installer_version,

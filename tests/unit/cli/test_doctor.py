@@ -36,6 +36,7 @@ def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
     assert set(states(document)) == {
         "configuration",
         "policy of main",
+        "access",
         "data directory",
         "disk",
         "ledger.db",
@@ -52,6 +53,20 @@ def test_all_is_well(index: FakeUpstream, run: Run, answer: Answer) -> None:
     assert lines[0].startswith("ok    configuration   no document, so the defaults, PINFOLD_")
     assert lines[0].endswith(", PINFOLD_UPSTREAMS__PYPI__URL")
     assert any(line.startswith("ok    upstream pypi   http://127.0.0.1:") and line.endswith(" ms") for line in lines)
+
+
+def test_who_may_read_without_a_token_is_told(
+    index: FakeUpstream, run: Run, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer("quarantine", "list")
+    assert states(answer("doctor"))["access"] == "ok"
+    monkeypatch.setenv("PINFOLD_SERVER__BASE_URL", "https://packages.example")
+    assert states(answer("doctor"))["access"] == "warn"
+    assert "index main needs a token" in run("doctor").stdout
+    monkeypatch.setenv("PINFOLD_INDEXES__MAIN__ANONYMOUS", "false")
+    assert "access" not in states(answer("doctor"))
+    monkeypatch.setenv("PINFOLD_INDEXES__MAIN__ANONYMOUS", "true")
+    assert "whoever reaches this server can read index main" in run("doctor").stdout
 
 
 def test_the_public_key_of_the_audit_log_is_told_and_that_nothing_keeps_its_checkpoints(
