@@ -1,9 +1,10 @@
 """Which names are compared with which."""
 
+import asyncio
 from collections.abc import Sequence
 
 from pinfold.domain.look_alikes import Likeness, Slip
-from pinfold.usecases.known_names import TOLD, KnownNames
+from pinfold.usecases.known_names import MANY, TOLD, KnownNames
 
 
 class FakeNames:
@@ -38,6 +39,15 @@ async def test_a_name_that_comes_into_use_counts_from_then_on() -> None:
     in_use.known += ["request", "acme-core"]
     assert await names.likenesses("request") == ()
     assert await names.likenesses("acme-cores") == (Likeness("acme-core", Slip.LETTERS, everyday=False),)
+
+
+async def test_many_names_that_are_in_use_already_are_taken_in_once_by_all_who_ask() -> None:
+    in_use = FakeNames(*(f"package-number-{number}" for number in range(2 * MANY)), "acme-core")
+    names = KnownNames(["requests"], in_use)
+    asked = await asyncio.gather(*(names.likenesses(name) for name in ("acme-cores", "request", "acmecore") * 5))
+    assert [len(likenesses) for likenesses in asked] == [1] * 15
+    in_use.known.append("acme-cores")
+    assert await names.likenesses("acme-cores") == ()
 
 
 async def test_only_a_few_likenesses_are_told() -> None:
