@@ -64,6 +64,7 @@ class Kind(StrEnum):
 
     # Unusual, with honest uses.
     ODD_NAME = "odd-name"
+    REPEATED_ENTRY = "repeated-entry"
     UNREAD_BYTES = "unread-bytes"
     SETUID_FILE = "setuid-file"
     UNEXPECTED_DATA = "unexpected-data"
@@ -74,6 +75,7 @@ class Kind(StrEnum):
     # What the previous release did not have.
     NEW_START_UP_HOOK = "new-start-up-hook", Effect.QUARANTINE
     NEW_OPAQUE_CODE = "new-opaque-code", Effect.QUARANTINE
+    NEW_OPAQUE_CODE_ASIDE = "new-opaque-code-aside"
     NEW_UNREAD_SOURCE = "new-unread-source"
     NEW_BINARY = "new-binary"
     NEW_NESTED_ARCHIVE = "new-nested-archive"

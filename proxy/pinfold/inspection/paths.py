@@ -40,8 +40,11 @@ class Paths:
         self._folded: dict[str, str] = {}
         self._folders: set[str] = set()
 
-    def add(self, path: str, *, folder: bool) -> None:
-        """Check the path of an entry; raises TooLarge for one that is too long or too deep."""
+    def add(self, path: str, *, folder: bool) -> bool:
+        """Check the path of an entry, and tell whether it is the first of its name.
+
+        Raises TooLarge for a path that is too long or too deep.
+        """
         limits = self._budget.limits
         if len(path) > limits.path or path.count("/") > limits.depth:
             raise TooLarge(f"a path of more than {limits.path} characters or {limits.depth} folders")
@@ -49,12 +52,18 @@ class Paths:
             self._notes.observe(Kind.PATH_ESCAPE, f"{path!r} leaves the folder it is unpacked to", path)
         for kind, why in _peculiarities(path.removesuffix("/")):
             self._notes.observe(kind, f"{path!r} {why}", path)
-        self._compare(path.removesuffix("/"), folder=folder)
+        return self._compare(path.removesuffix("/"), folder=folder)
 
-    def _compare(self, path: str, *, folder: bool) -> None:
-        if path in self._names:
+    def repeat(self, path: str, *, same: bool) -> None:
+        """Note that an entry has a name that was there before, with the same bytes or with others."""
+        if same:
+            self._notes.observe(Kind.REPEATED_ENTRY, f"{path!r} stands in the archive twice, with the same bytes", path)
+        else:
             self._notes.observe(Kind.DUPLICATE_NAME, f"{path!r} stands in the archive more than once", path)
-            return
+
+    def _compare(self, path: str, *, folder: bool) -> bool:
+        if path in self._names:
+            return False
         self._names.add(path)
         folded = _fold(path)
         if not folder:
@@ -67,6 +76,7 @@ class Paths:
         while above and above not in self._folders:
             self._folders.add(above)
             above = above.rpartition("/")[0]
+        return True
 
     def finish(self) -> None:
         """Check what only shows when all paths are known: a file where others need a folder."""

@@ -45,19 +45,19 @@ class NotRead(Exception):
     """A module cannot be looked at; the message says why."""
 
 
-def note_module(path: str, file: str, source: bytes | None, notes: Notes) -> None:
+def note_module(path: str, file: str, source: bytes | None, notes: Notes, *, aside: bool = False) -> None:
     """Remember what is to be told of a module.
 
     `path` is what it is known by from one release to the next, `file` where it is in the archive; the source is None
-    where it was too long to be kept.
+    where it was too long to be kept. What stands `aside` of the packages is not installed with them.
     """
     if source is None:
         notes.remember(Kind.NEW_UNREAD_SOURCE, path, f"source of more than {notes.limits.source} bytes", file)
     else:
-        note_opaque_code(path, file, source, notes)
+        note_opaque_code(path, file, source, notes, Kind.NEW_OPAQUE_CODE_ASIDE if aside else Kind.NEW_OPAQUE_CODE)
 
 
-def note_opaque_code(path: str, file: str, source: bytes, notes: Notes) -> None:
+def note_opaque_code(path: str, file: str, source: bytes, notes: Notes, kind: Kind = Kind.NEW_OPAQUE_CODE) -> None:
     """Remember where a module executes what it has decoded, or that it cannot be told."""
     try:
         text = decode(source)
@@ -68,7 +68,7 @@ def note_opaque_code(path: str, file: str, source: bytes, notes: Notes) -> None:
         notes.remember(Kind.NEW_UNREAD_SOURCE, path, str(error), file)
         return
     for flow in flows:
-        notes.remember(Kind.NEW_OPAQUE_CODE, f"{path}:{flow.identity}", flow.text, file, flow.line)
+        notes.remember(kind, f"{path}:{flow.identity}", flow.text, file, flow.line)
 
 
 def _hints_at_decoding(text: str) -> bool:

@@ -22,6 +22,8 @@ from pinfold.inspection.zip_end import ends_like_zip
 from pinfold.inspection.zip_names import check_names
 from pinfold.inspection.zip_structure import read_entries
 
+_ASIDE = {"test", "tests", "third_party", "examples", "benchmarks", "docs"}
+"""Folders beside the packages, which a build does not install: tests do decode and run things."""
 _SETUID = 0o6000
 _SHOWN = 5
 
@@ -33,19 +35,24 @@ def inspect_tar_sdist(file: BinaryIO, file_size: int, release: Release, notes: N
     sdist = _Sdist(release, notes)
     paths, links = Paths(notes, budget), Links(notes)
     stream = TarStream(file, notes, budget)
+    regular: dict[str, tuple[int, bytes | None]] = {}
     for member in read_members(stream, notes, budget):
         path = member.name.removeprefix("./")
         if path == "." and member.isdir():
             continue
-        paths.add(path, folder=member.isdir())
+        is_first = paths.add(path, folder=member.isdir())
         links.add(path, member)
         if not (member.isreg() or member.isdir() or member.islnk() or member.issym()):
             notes.observe(Kind.SPECIAL_FILE, f"neither a file, a folder nor a link: type {member.type!r}", path)
         if member.isreg() and member.mode & _SETUID:
             notes.observe(Kind.SETUID_FILE, f"a file that runs as its owner: mode {member.mode:o}", path)
         sdist.enter(path)
+        # What is unpacked last stays, which makes no difference where a tool packed one file twice.
+        before = regular.pop(path, None)
         if member.isreg():
-            sdist.add(path, stream.take(member.size))
+            regular[path] = (member.mode, sdist.add(path, stream.take(member.size)))
+        if not is_first:
+            paths.repeat(path, same=before is not None and before == regular.get(path))
     paths.finish()
     sdist.finish()
 
@@ -75,18 +82,19 @@ class _Sdist:
         """Account for an entry of any kind."""
         self._folders.add(path.partition("/")[0])
 
-    def add(self, file: str, chunks: Iterable[bytes]) -> None:
-        """Take in a file, told from one release to the next by its path below the top folder."""
+    def add(self, file: str, chunks: Iterable[bytes]) -> bytes | None:
+        """Take in a file, told from one release to the next by its path below the top folder; return its hash."""
         path = file.partition("/")[2]
-        content = take_in(chunks, keep=self._wanted(path))
+        content = take_in(chunks, keep=self._wanted(path), algorithm="sha256")
         note_start_up(_site_path(path), file, content.body, self._release, self._notes)
         note_binary(path, file, content.head, self._notes)
         if path == "setup.py":
             note_setup_script(content.body, file, self._notes)
         elif path.lower().endswith((".py", ".pyw")):
-            note_module(path, file, content.body, self._notes)
+            note_module(path, file, content.body, self._notes, aside=path.partition("/")[0] in _ASIDE)
         elif _is_metadata(path):
             self._look_at_metadata(path, file, content)
+        return content.digest
 
     def finish(self) -> None:
         """Note what only shows when all entries are known."""

@@ -16,7 +16,8 @@ def check_names(file: BinaryIO, entries: list[Entry], notes: Notes, budget: Budg
     """Note entries that escape, collide, or are anything but a file or an empty folder."""
     paths = Paths(notes, budget)
     for entry in entries:
-        paths.add(entry.name, folder=entry.folder)
+        if not paths.add(entry.name, folder=entry.folder):
+            paths.repeat(entry.name, same=False)
         _check_type(entry, notes)
         if entry.folder and take_in(unpack(file, entry, notes, budget)).size:
             notes.observe(Kind.HIDDEN_DATA, f"{entry.size} bytes in the entry of a folder", entry.name)

@@ -106,6 +106,17 @@ def same_path_twice() -> bytes:
     return sdist(member("acme-1.0/README.md", b"other"))
 
 
+@SDISTS.seen_as(Kind.DUPLICATE_NAME)
+def same_path_and_bytes_with_another_mode() -> bytes:
+    return sdist(member("acme-1.0/tool", b"x", mode=0o644), member("acme-1.0/tool", b"x", mode=0o755))
+
+
+@SDISTS.seen_as(Kind.DUPLICATE_NAME)
+def same_path_and_bytes_behind_a_link() -> bytes:
+    link = member("acme-1.0/tool", type=tarfile.SYMTYPE, linkname="README.md")
+    return sdist(member("acme-1.0/tool", b"x"), link, member("acme-1.0/tool", b"x"))
+
+
 @SDISTS.seen_as(Kind.METADATA_MISMATCH)
 def pkg_info_of_another_project() -> bytes:
     return sdist(files={"PKG-INFO": METADATA.replace(b"Name: acme", b"Name: requests")})

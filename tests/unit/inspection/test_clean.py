@@ -186,3 +186,26 @@ def test_kinds_are_kebab_case_and_their_grades_are_what_they_stand_for() -> None
     assert Kind.TOO_LARGE.grade is Effect.QUARANTINE
     assert Kind.NEW_OPAQUE_CODE.grade is Effect.QUARANTINE
     assert Kind.NEW_BINARY.grade is Effect.WARN
+
+
+def test_a_file_that_was_packed_twice_into_an_sdist_is_told_and_held_against_nobody() -> None:
+    notice = member("acme-1.0/NOTICE.txt", b"notice")
+    report = examine(sdist(notice, notice), SDIST_NAME)
+    assert kinds(report) == {Kind.REPEATED_ENTRY}
+    assert Kind.REPEATED_ENTRY.grade is Effect.WARN
+
+
+def test_tests_beside_the_package_may_decode_and_run_things_and_modules_may_not() -> None:
+    code = b"import base64, subprocess, sys\nsubprocess.run([sys.executable, '-c', base64.b64decode(X)])\n"
+    for folder, kind in (
+        ("tests", Kind.NEW_OPAQUE_CODE_ASIDE),
+        ("third_party/tls/testdata", Kind.NEW_OPAQUE_CODE_ASIDE),
+        ("acme/tests", Kind.NEW_OPAQUE_CODE),
+        ("src/tests", Kind.NEW_OPAQUE_CODE),
+    ):
+        report = examine(sdist(member(f"acme-1.0/{folder}/runs.py", code)), SDIST_NAME)
+        assert [trait.observation.kind for trait in report.traits if "runs.py" in trait.identity] == [kind], folder
+    assert Kind.NEW_OPAQUE_CODE_ASIDE.grade is Effect.WARN
+    wheel = Wheel()
+    wheel.files["tests/runs.py"] = code
+    assert Kind.NEW_OPAQUE_CODE in {trait.observation.kind for trait in examine(wheel.build()).traits}
