@@ -111,8 +111,8 @@ def inspected(server: PinfoldServer) -> list[tuple[str, str, str]]:
     """Return each file that was judged by its contents, with the effect at last and the reason for it."""
     found = {}
     for entry in entries(server, "--index", "contents", "--oldest-first"):
-        (verdict,) = (each for each in entry["verdicts"] if each["rule"] == "contents")
-        found[entry["filename"]] = (verdict["effect"], verdict.get("reason", ""))
+        for verdict in entry["verdicts"]:
+            found[entry["filename"]] = (verdict["effect"], verdict.get("reason", ""))
     return [(filename, *told) for filename, told in sorted(found.items())]
 
 
