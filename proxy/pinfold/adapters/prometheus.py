@@ -1,5 +1,6 @@
 """What operators watch, counted with prometheus-client."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -105,10 +106,10 @@ class PrometheusTelemetry:
         if checked_at is not None:
             self._feed_checked.labels(snapshot.feed).set(checked_at.timestamp())
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request of a client; methods beyond HTTP's own are put together, so that labels stay few."""
+    def requests(self, route: str, method: str, status: int) -> Callable[[float], None]:
+        """Return what counts requests of clients; methods beyond HTTP's own are one, so that labels stay few."""
         known = method if method in {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} else "other"
-        self._requests.labels(route, known, str(status)).observe(seconds)
+        return self._requests.labels(route, known, str(status)).observe
 
     def render(self) -> bytes:
         """Return everything in the Prometheus text format."""

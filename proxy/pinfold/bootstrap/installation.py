@@ -162,7 +162,7 @@ class Installation:
             trusted_publishing=self.trusted_publishing,
             tokens=Tokens(self.tokens, self.clock, self.indexes),
             open_indexes=self.settings.open_indexes,
-            observe_request=self.telemetry.request,
+            count_requests=self.telemetry.requests,
             base_url=self.settings.server.base_url,
             trusted_proxies=frozenset(self.settings.server.trusted_proxies),
         )

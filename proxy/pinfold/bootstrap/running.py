@@ -6,14 +6,19 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
+import uvloop
+
 from pinfold.adapters.json_lines import JsonLines
 from pinfold.bootstrap.installation import open_installation
 from pinfold.settings import Settings
 from pinfold.web.listen import listen
+from pinfold.web.request_memory import RequestMemory
 from pinfold.web.serve import serve
 from pinfold.web.workers import Sockets, Work, supervise
 
 log = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
 
 
 def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settings, str, int], None]) -> None:
@@ -43,7 +48,9 @@ def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settin
 
 def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
     configure_logging(settings)
-    asyncio.run(_serve(settings, sockets, up))
+    loop_factory = uvloop.new_event_loop if settings.server.event_loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_serve(settings, sockets, up))
 
 
 async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
@@ -68,7 +75,13 @@ async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -
         ]
         watching += [asyncio.create_task(refresh.run()) for refresh in installation.refresh_trust_root()]
         try:
-            await serve(installation.services(), sockets, settings.server.drain.total_seconds(), warm_up_as_well)
+            await serve(
+                installation.services(),
+                sockets,
+                settings.server.drain.total_seconds(),
+                warm_up_as_well,
+                RequestMemory(settings.server.request_memory * MIB) if settings.server.request_memory else None,
+            )
         finally:
             for task in watching:
                 task.cancel()

@@ -88,6 +88,10 @@ class ServerSettings(Table):
     """What stands in front: peers whose `X-Forwarded-For` is believed."""
     access_log: bool = True
     """One line a request on stderr."""
+    event_loop: Literal["uvloop", "asyncio"] = "uvloop"
+    """What connections are served with; asyncio's own loop is slower, and everywhere."""
+    request_memory: int = Field(default=64, ge=0, le=65536)
+    """MiB of each process for answers that are given again to the same request a moment later; 0 parses each anew."""
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
 

@@ -50,6 +50,8 @@ class PageAnswer:
     """The upstream could not be asked whether this is still what it says."""
     age: timedelta
     """Since the upstream was last asked."""
+    stands_until: datetime
+    """When all of this may first be otherwise, as far as time alone changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,18 @@ class ProjectPage:
             until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
             kept = _Kept(page, project.files, metadata, until)
             self._memory.put(key, kept, len(page.body))
+        left = kept.until - now
+        # What was just published here is to be had at once.
+        if project.found.source.first_hand:
+            left = timedelta(0)
+        # In the last minute, each whole second is told.
+        same_for = left - MAX_AGE if left > MAX_AGE else left % timedelta(seconds=1)
         return PageAnswer(
             page=kept.page,
-            # What was just published here is to be had at once.
-            max_age=timedelta(0) if project.found.source.first_hand else min(MAX_AGE, kept.until - now),
+            max_age=min(MAX_AGE, left),
             stale=project.found.stale,
             age=max(now - project.found.listing.fetched_at, timedelta(0)),
+            stands_until=now if project.found.stale else min(now + same_for, project.found.stored.fresh_until),
         )
 
     async def _listed(self, project: JudgedProject, metadata: dict[str, str | None], root: str | None) -> ListedProject:

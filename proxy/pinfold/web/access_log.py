@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from pinfold.web.actor import actor_of
+from pinfold.web.request_memory import OBSERVED
 from pinfold.web.services import SERVICES
 
 log = logging.getLogger("pinfold.access")
@@ -17,7 +18,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count and log a request once it is over, however it ended."""
-    services = request.app[SERVICES]
     started = time.perf_counter()
     status, size, line = 499, 0, ""
     try:
@@ -26,21 +26,31 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         line = response.headers.get("X-Error-Message", "")
         return response
     finally:
-        seconds = time.perf_counter() - started
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "-"
-        services.observe_request(route, request.method, status, seconds)
-        if log.isEnabledFor(logging.INFO):
-            actor = actor_of(request, services.trusted_proxies)
-            told = {
-                "event": "request",
-                "method": request.method,
-                "path": request.raw_path.partition("?")[0][:2000],
-                "status": status,
-                "bytes": size,
-                "ms": round(seconds * 1000, 2),
-                "address": actor.address,
-                "agent": (actor.user_agent or "")[:200],
-                **({"reason": line} if line else {}),
-            }
-            log.info("%(event)s", told)
+        observed = request[OBSERVED] = _observer(request, status, size, line)
+        observed(time.perf_counter() - started)
+
+
+def _observer(request: web.Request, status: int, size: int, line: str) -> Callable[[float], None]:
+    """Return what counts and logs a request with its answer, given its seconds, however often it is the same."""
+    services, resource = request.app[SERVICES], request.match_info.route.resource
+    count = services.count_requests(resource.canonical if resource is not None else "-", request.method, status)
+    if not log.isEnabledFor(logging.INFO):
+        return count
+    actor = actor_of(request, services.trusted_proxies)
+    told = {
+        "event": "request",
+        "method": request.method,
+        "path": request.raw_path.partition("?")[0][:2000],
+        "status": status,
+        "bytes": size,
+        "ms": 0.0,
+        "address": actor.address,
+        "agent": (actor.user_agent or "")[:200],
+        **({"reason": line} if line else {}),
+    }
+
+    def observed(seconds: float) -> None:
+        count(seconds)
+        log.info("%(event)s", {**told, "ms": round(seconds * 1000, 2)})
+
+    return observed

@@ -8,6 +8,7 @@ import os
 import re
 from typing import BinaryIO, Final
 
+import aiofastnet
 from aiohttp import web
 
 from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
@@ -17,6 +18,7 @@ from pinfold.usecases.file_download import Address, Ask, FileDownload, Granted
 from pinfold.usecases.indexes import Index
 from pinfold.web.actor import actor_of
 from pinfold.web.as_of import as_of
+from pinfold.web.page_cache import bring_in, is_in_memory
 from pinfold.web.problem import problem
 from pinfold.web.ranges import Unsatisfiable, asks_for_range, resolve_range
 from pinfold.web.services import SERVICES
@@ -184,11 +186,15 @@ class _Transfer:
             self._sent += count
 
     async def _send_slice(self, file: BinaryIO, position: int, count: int) -> int:
-        """Let the kernel send bytes from the file: they were written just now, or are read ahead, and are in memory."""
+        """Let the kernel send bytes from the file, once they are in memory: a disk would hold up everybody else."""
+        if not is_in_memory(file.fileno(), position, count):
+            await asyncio.to_thread(bring_in, file.fileno(), position, count)
         transport = self._request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client hung up")
-        return await asyncio.get_running_loop().sendfile(transport, file, position, count)
+        await aiofastnet.sendfile(asyncio.get_running_loop(), transport, file, position, count)
+        # A file that is too short is sent as far as it goes, without a word.
+        return count if os.fstat(file.fileno()).st_size >= position + count else 0
 
     async def _broken_off(self, served: int, why: str) -> None:
         await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)

@@ -5,31 +5,44 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, cast
 
 from aiohttp import web
 
+from pinfold.web.acceptor import Acceptor
 from pinfold.web.app import build_app
+from pinfold.web.request_memory import RememberingHandler, RequestMemory
 from pinfold.web.services import Services
 from pinfold.web.workers import Sockets
 
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 75.0
-BACKLOG = 1024
-"""Connections that may wait while a worker is busy, or is replaced."""
 LONGEST_LINE = 8190
 """Bytes of a request line or a header; longer ones are answered 400 by aiohttp."""
-
-
 STRAGGLERS = 1.0
 """Seconds for which idle connections stay open once no new ones are accepted."""
 PAUSE = 0.01
 
+_PROTOCOL: Final[dict[str, Any]] = {
+    "access_log": None,
+    "keepalive_timeout": KEEP_ALIVE,
+    "max_line_size": LONGEST_LINE,
+    "max_field_size": LONGEST_LINE,
+}
 
-async def serve(services: Services, sockets: Sockets, drain_seconds: float, up: Callable[[], None]) -> None:
+
+async def serve(
+    services: Services,
+    sockets: Sockets,
+    drain_seconds: float,
+    up: Callable[[], None],
+    memory: RequestMemory | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then let requests under way finish.
 
-    `up` is called once connections are accepted.
+    `up` is called once connections are accepted. With a memory, requests that come again are answered from it.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -38,36 +51,21 @@ async def serve(services: Services, sockets: Sockets, drain_seconds: float, up: 
     if (parent := multiprocessing.parent_process()) is not None:
         # A worker whose supervisor was killed must not go on holding the port.
         loop.add_reader(parent.sentinel, stopping.set)
-    runner = web.AppRunner(
-        build_app(services),
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=KEEP_ALIVE,
-        shutdown_timeout=drain_seconds,
-        max_line_size=LONGEST_LINE,
-        max_field_size=LONGEST_LINE,
-    )
+    runner = web.AppRunner(build_app(services), handle_signals=False, shutdown_timeout=drain_seconds)
     await runner.setup()
+    server = cast("web.Server", runner.server)
+    handler = web.RequestHandler if memory is None else partial(RememberingHandler, memory=memory)
+    acceptor = Acceptor(partial(handler, server, loop=loop, **_PROTOCOL), sockets)
     try:
-        for listening in sockets:
-            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        acceptor.start()
         up()
         await stopping.wait()
         log.info("stopping: requests under way have %g s to finish", drain_seconds)
-        await _stop_accepting(runner, sockets)
+        await acceptor.stop()
+        # Those that were accepted last have the time to bring their requests.
+        for _ in range(int(STRAGGLERS / PAUSE)):
+            if not server.connections:
+                break
+            await asyncio.sleep(PAUSE)
     finally:
         await runner.cleanup()
-
-
-async def _stop_accepting(runner: web.AppRunner, sockets: Sockets) -> None:
-    """Accept no more connections, and give those that were accepted last the time to bring their requests."""
-    for listening in sockets:
-        asyncio.get_running_loop().remove_reader(listening)
-    # Connections on their way from asyncio to aiohttp would be dropped with the site.
-    await asyncio.sleep(PAUSE)
-    for site in runner.sites:
-        await site.stop()
-    for _ in range(int(STRAGGLERS / PAUSE)):
-        if runner.server is None or not runner.server.connections:
-            break
-        await asyncio.sleep(PAUSE)

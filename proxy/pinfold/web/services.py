@@ -37,8 +37,8 @@ class Services:
     tokens: Tokens
     open_indexes: frozenset[str]
     """Those that anybody may read."""
-    observe_request: Callable[[str, str, int, float], None]
-    """Counts a request: route, method, status, seconds."""
+    count_requests: Callable[[str, str, int], Callable[[float], None]]
+    """Returns what counts a request of a route, method and status, given the seconds that it took."""
     base_url: str = ""
     """The outside address, where something stands in front; else each request's own counts."""
     trusted_proxies: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,186 @@
+"""Answers that are given again: the same bytes to the same request from the same address, a moment later.
+
+Most of what a warm page costs is to parse its request and to build its answer anew. What aiohttp has parsed and
+answered once is therefore answered again without it, for as long as it would answer the same: for the rest of the
+second that is its `Date`, and for no longer than what the decisions rest on counts as current anyway. Everything else,
+and every doubt, goes to aiohttp.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from pinfold.usecases.lru import Lru
+
+STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
+"""Set on a request that would be answered the same until then, whatever else becomes of it, by whoever knows that."""
+OBSERVED: Final = web.RequestKey[Callable[[float], None]]("observed")
+"""What counts and logs a request like this one, given the seconds that it took."""
+
+HOLDS: Final = 0.25
+"""Seconds: as long as stores trust what they read, so that a change made by another process holds within a second."""
+LONGEST_REQUEST: Final = 4096
+"""Bytes; whoever sends more is not in a hurry."""
+OVERHEAD: Final = 1024
+"""Bytes that an answer takes up beside its own, roughly."""
+JOINED: Final = 64 * 1024
+"""Bytes up to which copying a body behind its head is cheaper than a second system call."""
+_END: Final = b"\r\n\r\n"
+
+
+class Asked(NamedTuple):
+    """What an answer is remembered by."""
+
+    address: str
+    """Of the peer: nothing that holds for one address may be lent to another."""
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it was sent, and until when it would be sent again."""
+
+    pieces: tuple[bytes, ...]
+    until: float
+    """On the monotonic clock."""
+    observed: Callable[[float], None]
+
+
+class RequestMemory:
+    """Remembers answers within a budget of bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self._answers: Lru[Asked, Answer] = Lru(budget)
+
+    def get(self, asked: Asked, now: float) -> Answer | None:
+        """Return the answer that stands."""
+        answer = self._answers.get(asked)
+        return answer if answer is not None and now < answer.until else None
+
+    def keep(self, asked: Asked, began: float, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Remember what a request was answered with, where it is known how long that stands.
+
+        `began` is when the request came, on the monotonic clock: what is behind the answer was looked up later.
+        """
+        stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
+        body = _body_of(response)
+        if stands_until is None or observed is None or body is None:
+            return
+        to_wall = time.time() - time.monotonic()
+        came = began + to_wall
+        until = min(came + HOLDS, int(came) + 1, stands_until.timestamp()) - to_wall
+        if until <= time.monotonic():
+            return
+        head = _head_of(response)
+        if request.writer.output_size != len(head) + len(body):
+            return
+        pieces = (head + body,) if len(body) <= JOINED else (head, body)
+        answer = Answer(pieces, until, observed)
+        self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
+
+
+class RememberingHandler(web.RequestHandler):
+    """aiohttp's protocol, which looks a request up before it is parsed.
+
+    It does so only where aiohttp would begin a request with the next byte and answer it at once: while nothing is under
+    way, and on connections whose requests came, so far, each in one piece and without a body.
+    """
+
+    __slots__ = ("_address", "_asked", "_began", "_in_whole_requests", "_memory")
+
+    def __init__(self, manager: web.Server, memory: RequestMemory, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._memory = memory
+        self._address: str | None = None
+        self._in_whole_requests = True
+        self._asked: Asked | None = None
+        self._began = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Answer from memory, or pass on what came."""
+        self._asked = None
+        if not self._in_whole_requests:
+            super().data_received(data)
+            return
+        began, is_idle = time.monotonic(), self._is_idle()
+        asked = Asked(self._peer(), data)
+        answer = self._memory.get(asked, began) if is_idle else None
+        if answer is not None and self._give(answer):
+            answer.observed(time.monotonic() - began)
+            return
+        queued = len(self._messages)
+        super().data_received(data)
+        message = self._only_message(data, queued)
+        self._in_whole_requests = message is not None
+        if is_idle and message is not None and _may_be_kept(message, data):
+            self._asked, self._began = asked, began
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send a response, and remember it."""
+        sent, lost = await super().finish_response(request, resp, start_time)
+        asked, self._asked = self._asked, None
+        if asked is not None and not lost and sent.keep_alive:
+            self._memory.keep(asked, self._began, request, sent)
+        return sent, lost
+
+    def _is_idle(self) -> bool:
+        """Tell whether aiohttp waits for a request, with nothing left to be parsed, answered or sent."""
+        if self._close or self._force_close or self._messages or self._keepalive_handle is None:
+            return False
+        waiter = self._waiter
+        # Before it first waits, nothing was ever under way.
+        return not waiter.done() if waiter is not None else self._request_count == 0
+
+    def _only_message(self, data: bytes, queued: int) -> RawRequestMessage | None:
+        """Return the request that what came was read as; None unless it is exactly one, with no byte left over."""
+        if len(self._messages) != queued + 1 or self._upgraded or data.find(_END) != len(data) - len(_END):
+            return None
+        message, payload = self._messages[-1]
+        return message if payload is EMPTY_PAYLOAD and isinstance(message, RawRequestMessage) else None
+
+    def _give(self, answer: Answer) -> bool:
+        """Send an answer and account for it as aiohttp would; False where the connection does not take it now."""
+        transport, manager = self.transport, self._manager
+        if transport is None or manager is None or transport.is_closing() or self._paused:
+            return False
+        for piece in answer.pieces:
+            transport.write(piece)
+        self._request_count += 1
+        manager.requests_count += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _peer(self) -> str:
+        if self._address is None:
+            peer = self.peername
+            self._address = str(peer[0]) if isinstance(peer, tuple) else str(peer)
+        return self._address
+
+
+def _may_be_kept(message: RawRequestMessage, data: bytes) -> bool:
+    """Tell whether a request is of the kind that is answered at once, with one response and nothing before it."""
+    is_simple = message.method == "GET" and message.version == HttpVersion11 and hdrs.EXPECT not in message.headers
+    return is_simple and len(data) <= LONGEST_REQUEST
+
+
+def _body_of(response: web.StreamResponse) -> bytes | None:
+    """Return the body of a response that was sent as it is; None where that cannot be told."""
+    if not isinstance(response, web.Response) or response.status not in (200, 304):
+        return None
+    if response.chunked or response.compression:
+        return None
+    body = response.body or b""
+    return body if isinstance(body, bytes) else None
+
+
+def _head_of(response: web.StreamResponse) -> bytes:
+    fields = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    return f"HTTP/1.1 {response.status} {response.reason}\r\n{fields}\r\n".encode()

@@ -1,0 +1,47 @@
+"""What is answered from memory is counted, logged and decided like everything else."""
+
+import http.client
+import json
+import re
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.e2e.server import PinfoldServer
+from tests.fakes.upstream import running_upstream
+
+ASKED = 50
+
+
+def test_requests_from_memory_are_counted_logged_and_end_with_the_decision(tmp_path: Path) -> None:
+    with ExitStack() as stack, running_upstream() as upstream:
+        upstream.add_file("six", "1.0")
+        with PinfoldServer(tmp_path, f'[upstreams.pypi]\nurl = "{upstream.url}"\n') as server:
+            connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+            stack.callback(connection.close)
+            pages = [_page(connection) for _ in range(ASKED)]
+            assert len(set(pages)) == 1
+            assert pages[0].startswith(b"{")
+            assert b'"yanked":false' in pages[0]
+            quarantined = time.monotonic()
+            server.run("quarantine", "add", "six", "--reason", "for a test")
+            while b'"yanked":false' in _page(connection):
+                assert time.monotonic() < quarantined + 10
+                pages.append(b"")
+            pages.append(b"")
+            connection.request("GET", "/metrics")
+            metrics = connection.getresponse().read().decode()
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if '"request"' in line]
+    told = re.search(
+        r'pinfold_request_seconds_count\{method="GET",route="/simple/\{project\}/",status="200"\} (\S+)', metrics
+    )
+    assert told is not None
+    assert int(float(told[1])) == len(pages)
+    ours = [line for line in lines if line["path"] == "/simple/six/"]
+    assert len(ours) == len(pages)
+    assert len({json.dumps({**line, "ms": 0, "time": 0, "bytes": 0}) for line in ours}) == 1
+
+
+def _page(connection: http.client.HTTPConnection) -> bytes:
+    connection.request("GET", "/simple/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+    return connection.getresponse().read()
