@@ -61,7 +61,17 @@ def answers(port):
 
 @pytest.fixture
 def behind(upstream, tmp_path):
-    config = f'[server]\ntrusted_proxies = ["127.0.0.1"]\n[upstreams.pypi]\nurl = "{upstream.url}"\nfreshness = "0s"\n'
+    config = f"""
+[server]
+trusted_proxies = ["127.0.0.1"]
+[upstreams.pypi]
+url = "{upstream.url}"
+freshness = "0s"
+[indexes.main]
+anonymous = true
+[indexes.closed]
+anonymous = false
+"""
     with PinfoldServer(tmp_path / "pinfold", config) as server:
         yield server
 
@@ -105,6 +115,10 @@ def front(behind, tmp_path):
         process.wait(10)
 
 
+def addresses(server):
+    return {entry["actor"]["address"] for entry in entries(server) if entry["action"].startswith("file.")}
+
+
 def test_pip_installs_and_reads_refusals_through_the_tls_front(front, behind, incident, tmp_path):
     url, chain = front
     for pip in (OldestPip, Pip):
@@ -113,7 +127,7 @@ def test_pip_installs_and_reads_refusals_through_the_tls_front(front, behind, in
         assert client.install(f"{url}/simple/", *options, "litellm").installed == {"litellm": "1.82.6"}
         refused = client.install(f"{url}/simple/", *options, "litellm==1.82.8")
         assert REASON.search(" ".join(refused.output.split())), str(refused)
-    assert {entry["actor"]["address"] for entry in entries(behind)} == {"127.0.0.1"}
+    assert addresses(behind) == {"127.0.0.1"}
 
 
 def test_what_a_client_claims_of_its_address_does_not_pass_the_front(front, behind, incident):
@@ -124,7 +138,7 @@ def test_what_a_client_claims_of_its_address_does_not_pass_the_front(front, behi
     context = ssl.create_default_context(cafile=str(chain))
     with urllib.request.urlopen(request, context=context) as response:
         assert response.read() == file.content
-    assert [entry["actor"]["address"] for entry in entries(behind)] == ["127.0.0.1"]
+    assert addresses(behind) == {"127.0.0.1"}
     with pytest.raises(urllib.error.HTTPError, match="404") as hidden:
         urllib.request.urlopen(f"{url}/metrics", context=context)
     hidden.value.close()

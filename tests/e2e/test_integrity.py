@@ -190,6 +190,7 @@ async def test_a_host_that_is_none_gets_no_address(host, pinfold, release):
 async def test_the_configured_address_counts_whatever_the_client_says(overrides, release, tmp_path):
     file = release("1.0")
     overrides |= {"server.base_url": "https://pypi.acme.example/mirror/"}
+    overrides |= {"indexes.main.anonymous": True, "indexes.age.anonymous": True}
     async with in_process(tmp_path / "data", overrides) as pinfold:
         found = await entries(pinfold)
         assert found[file.filename]["provenance"] == f"https://pypi.acme.example/mirror{integrity(file)}"

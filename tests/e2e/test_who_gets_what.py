@@ -201,6 +201,13 @@ async def test_an_index_that_does_not_exist_is_as_closed_as_one_that_does(world)
             assert (await world.ask("GET", path, who)).status == status, (who, path)
 
 
+async def test_the_first_page_shows_what_is_open_to_its_reader_and_nothing_else(world):
+    for who in EVERYBODY:
+        shown = (await world.ask("GET", "/", who)).body
+        assert b"/simple/" in shown
+        assert b"closed" not in shown
+
+
 async def test_a_refusal_says_who_may_not_do_what_and_never_the_secret(world):
     answer = await world.ask("GET", "/closed/simple/acme/", "reader of other")
     said = json.loads(answer.body)["detail"]

@@ -27,11 +27,11 @@ pre{{background:#f3f3f3;padding:.8rem;overflow-x:auto}}
 
 
 async def page(request: web.Request) -> web.Response:
-    """Show how to point clients at each index."""
+    """Show how to point clients at each index that is open to everybody; the others are not everybody's to know."""
     services = request.app[SERVICES]
     base = services.base_url.rstrip("/") or f"{request.scheme}://{request.host}"
     parts = []
-    for index in services.indexes.values():
+    for index in (index for index in services.indexes.values() if index.name in services.open_indexes):
         url = f"{base}/simple/" if index.name == "main" else f"{base}/{index.name}/simple/"
         parts.append(
             f"<h2>{escape(index.name)}</h2><p>Policy: {escape(index.policy.name)}</p>"
