@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench bench-quick bench-herd everyday lock clean
+.PHONY: help serve test check format lint types imports bench bench-quick bench-herd bench-growth everyday lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-quick: $(VENV)/.develop ## Measure pages and files beside nginx alone, two
 
 bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel
 	$(BIN)/python tests/bench/herd.py $(ARGS)
+
+bench-growth: $(VENV)/.develop ## Measure how costs grow with projects, files, rules, connections and requests
+	$(BIN)/python tests/bench/growth.py $(ARGS)
 
 everyday: $(VENV)/.develop $(CLIENTS) ## Resolve and install 50 everyday packages with and without Pinfold
 	$(BIN)/python tests/bench/everyday.py

@@ -1,13 +1,16 @@
 """Policy documents and cases on disk: those shipped with Pinfold, and those of an organisation's own."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pinfold
 from pinfold.domain.errors import InvalidCases, InvalidDocument, InvalidPolicy
-from pinfold.policy.cases import Case, parse_cases
 from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import Policy
 from pinfold.policy.toml_document import nearest
+
+if TYPE_CHECKING:
+    from pinfold.policy.cases import Case
 
 EVERYDAY_NAMES = "everyday-names.txt"
 
@@ -53,12 +56,15 @@ class PolicyFiles:
             raise InvalidPolicy(str(folder or self._shipped), problems)
         return found
 
-    def cases(self, folder: Path | None = None) -> list[Case]:
+    def cases(self, folder: Path | None = None) -> "list[Case]":
         """Return the cases in a folder's `cases/`, or the shipped ones; they may name any of `policies(folder)`.
 
         Raises InvalidCases with the problems of all documents, and where there is no case at all: a test that tests
         nothing must not pass.
         """
+        # Slow to load, and no server needs it.
+        from pinfold.policy.cases import parse_cases
+
         folder = folder or self._shipped
         names = {path.stem for path in [*_documents(self._shipped), *_documents(folder)]}
         found: list[Case] = []
