@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
@@ -11,6 +12,7 @@ from yarl import URL
 
 from pinfold import __version__
 from pinfold.adapters.upstream.environment import proxy_for
+from pinfold.adapters.upstream.tls import trusting
 from pinfold.domain.alert import Alert
 from pinfold.domain.errors import UpstreamError
 from pinfold.ports.alerts import NotDelivered
@@ -33,14 +35,20 @@ class WebhookOptions:
     shape: Literal["json", "slack"] = "json"
     secret: str | None = field(default=None, repr=False)
     """What alerts are signed with, by HMAC-SHA256."""
+    ca_file: Path | None = None
+    """Certificates, in PEM, that vouch for it in place of the system's."""
 
 
 class Webhook:
-    """Posts alerts to one address. Redirects are not followed: they could lead where the operator never pointed."""
+    """Posts alerts to one address. Redirects are not followed: they could lead where the operator never pointed.
+
+    Raises InvalidSettings for a bad CA file.
+    """
 
     def __init__(self, options: WebhookOptions, clock: Clock) -> None:
         self._options = options
         self._clock = clock
+        self._tls = trusting(options.ca_file, f"alerts.webhook {options.name}: ca_file")
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -72,7 +80,9 @@ class Webhook:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(ssl=self._tls)
+            )
         return self._session
 
     def _headers(self, alert: Alert, body: bytes) -> dict[str, str]:

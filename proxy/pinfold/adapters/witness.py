@@ -1,10 +1,13 @@
 """Checkpoints posted to an operator's witness: another machine, which keeps them."""
 
+from pathlib import Path
+
 import aiohttp
 from yarl import URL
 
 from pinfold import __version__
 from pinfold.adapters.upstream.environment import proxy_for
+from pinfold.adapters.upstream.tls import trusting
 from pinfold.domain.errors import UpstreamError
 from pinfold.ports.checkpoints import NotKept
 
@@ -14,8 +17,10 @@ TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 class Witness:
     """An address that takes notes by POST. Redirects are not followed: they could lead where nobody pointed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ca_file: Path | None = None) -> None:
+        """Take certificates, in PEM, that vouch for the address in place of the system's; raise InvalidSettings."""
         self._url = URL(url)
+        self._tls = trusting(ca_file, "audit.checkpoint_ca_file")
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -26,7 +31,9 @@ class Witness:
     async def keep(self, note: bytes) -> None:
         """Post a checkpoint; raises NotKept, without the address, which may hold a token."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(ssl=self._tls)
+            )
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": f"pinfold/{__version__}"}
         try:
             async with self._session.post(

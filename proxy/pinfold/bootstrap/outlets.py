@@ -21,6 +21,7 @@ def open_receivers(settings: Settings, clock: Clock, stack: AsyncExitStack) -> l
             url=webhook.url.get_secret_value(),
             shape=webhook.shape,
             secret=webhook.signing_secret(),
+            ca_file=webhook.ca_file,
         )
         receivers.append(receiver := Webhook(options, clock))
         stack.push_async_callback(receiver.aclose)
@@ -33,6 +34,6 @@ def open_checkpoint_sinks(settings: Settings, stack: AsyncExitStack) -> list[Che
     if audit.checkpoint_file is not None:
         sinks.append(CheckpointFile(audit.checkpoint_file))
     if audit.checkpoint_url is not None:
-        sinks.append(witness := Witness(audit.checkpoint_url.get_secret_value()))
+        sinks.append(witness := Witness(audit.checkpoint_url.get_secret_value(), audit.checkpoint_ca_file))
         stack.push_async_callback(witness.aclose)
     return sinks

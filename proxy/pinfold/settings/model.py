@@ -225,6 +225,8 @@ class WebhookSettings(Table):
     """What alerts are signed with (HMAC-SHA256)."""
     secret_file: FilePath | None = None
     """Where the secret stands alone in a file; read when the server starts."""
+    ca_file: FilePath | None = None
+    """Certificates, in PEM, that vouch for it in place of the system's."""
 
     @model_validator(mode="after")
     def _one_secret(self) -> "WebhookSettings":
@@ -265,6 +267,8 @@ class AuditSettings(Table):
     """A file that they are appended to, best on another machine's disk."""
     checkpoint_url: Annotated[WebhookAddress | None, BeforeValidator(_none_if_empty)] = None
     """An address that they are posted to, also of the own network. A secret where it holds a token."""
+    checkpoint_ca_file: FilePath | None = None
+    """Certificates, in PEM, that vouch for the address in place of the system's."""
     checkpoint_interval: PositiveDuration = timedelta(minutes=1)
     """How often, where there are new entries."""
 

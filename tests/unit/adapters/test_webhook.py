@@ -3,17 +3,21 @@
 import hashlib
 import hmac
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from tests.fakes.clock import FakeClock
+from tests.fakes.upstream.certificates import self_signed
 
 from pinfold.adapters.webhook import ID, SIGNATURE, TIMESTAMP, Webhook, WebhookOptions
 from pinfold.domain.alert import Alert
+from pinfold.domain.errors import InvalidSettings
 from pinfold.ports.alerts import NotDelivered
 
 ALERT = Alert(
@@ -42,7 +46,9 @@ class Received:
 
 
 @asynccontextmanager
-async def receiving(status: int = 204, location: str = "") -> AsyncIterator[Received]:
+async def receiving(
+    status: int = 204, location: str = "", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Received]:
     received = Received()
 
     async def take(request: web.Request) -> web.Response:
@@ -53,9 +59,9 @@ async def receiving(status: int = 204, location: str = "") -> AsyncIterator[Rece
     app.router.add_route("*", "/{path:.*}", take)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    received.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    received.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield received
     finally:
@@ -125,3 +131,19 @@ async def test_neither_address_nor_secret_are_ever_told(caplog: pytest.LogCaptur
     told = f"{caught.value!r} {caught.value.__cause__!r} {options!r} {caplog.text}"
     assert "token-in-the-address" not in told
     assert "s3cret" not in told
+
+
+async def test_a_receiver_of_the_own_network_is_vouched_for_by_its_own_authority(tmp_path: Path) -> None:
+    tls, ca_file = self_signed(tmp_path)
+    async with receiving(tls=tls) as received:
+        with pytest.raises(NotDelivered, match="Certificate"):
+            await send(received.url)
+        assert received.requests == []
+        await send(received.url, ca_file=ca_file)
+    assert len(received.requests) == 1
+
+
+def test_a_file_without_certificates_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    with pytest.raises(InvalidSettings, match="webhook soc: ca_file"):
+        Webhook(WebhookOptions("soc", "https://soc.example/", ca_file=tmp_path / "ca.pem"), FakeClock())

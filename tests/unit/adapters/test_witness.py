@@ -1,10 +1,14 @@
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.fakes.upstream.certificates import self_signed
 
 from pinfold.adapters.witness import Witness
+from pinfold.domain.errors import InvalidSettings
 from pinfold.ports.checkpoints import NotKept
 
 NOTE = "pinfold.example/audit\n1\n…\n".encode()
@@ -57,3 +61,25 @@ async def test_no_answer_is_told_without_the_address() -> None:
         await witness.keep(NOTE)
     await witness.aclose()
     assert "secret" not in str(error.value)
+
+
+async def test_a_witness_of_the_own_network_is_vouched_for_by_its_own_authority(keeper: Keeper, tmp_path: Path) -> None:
+    tls, ca_file = self_signed(tmp_path)
+    app = web.Application()
+    app.router.add_post("/add", keeper.take)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=tls)
+    async with server:
+        address = str(server.make_url("/add"))
+        for trusted, kept in ((None, 0), (ca_file, 1)):
+            witness = Witness(address, trusted)
+            with nullcontext() if trusted else pytest.raises(NotKept, match="Certificate"):
+                await witness.keep(NOTE)
+            await witness.aclose()
+            assert len(keeper.got) == kept
+
+
+def test_a_file_without_certificates_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    with pytest.raises(InvalidSettings, match="checkpoint_ca_file"):
+        Witness("https://witness.example/", tmp_path / "ca.pem")

@@ -19,7 +19,8 @@ from pinfold.adapters.upstream.failures import refuse_status, told
 from pinfold.adapters.upstream.guard import Guard, GuardedResolver, shown
 from pinfold.adapters.upstream.options import UpstreamOptions
 from pinfold.adapters.upstream.retry import retried
-from pinfold.domain.errors import InvalidSettings, UpstreamError
+from pinfold.adapters.upstream.tls import trusting
+from pinfold.domain.errors import UpstreamError
 
 MAX_REDIRECTS = 5
 READ_SIZE = 256 << 10
@@ -66,7 +67,7 @@ class Transport:
     def __init__(self, options: UpstreamOptions, resolver: AbstractResolver | None = None) -> None:
         self.options = options
         self.base = URL(options.url)
-        tls = _tls(options)
+        tls = trusting(options.ca_file, f"upstreams.{options.name}.ca_file")
         self._authorization = _authorization(options, self.base)
         self._resolver = resolver or aiohttp.DefaultResolver()
         self._guard = Guard(options, self._resolver)
@@ -168,15 +169,6 @@ async def _read(response: aiohttp.ClientResponse, limit: int, asked: str) -> byt
             if len(body) > limit:
                 raise too_large
     return bytes(body)
-
-
-def _tls(options: UpstreamOptions) -> ssl.SSLContext | Literal[True]:
-    if options.ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=options.ca_file)
-    except (OSError, ssl.SSLError):
-        raise InvalidSettings([f"upstreams.{options.name}.ca_file: {options.ca_file} holds no certificates"]) from None
 
 
 def _authorization(options: UpstreamOptions, base: URL) -> str | None:
