@@ -34,17 +34,18 @@ class Authenticate:
         self._attempts = attempts
         self._log = log
         self._clock = clock
-        self._anonymous = Principal(None, open_indexes)
+        self.anonymous = Principal(None, open_indexes)
+        """Nobody in particular."""
 
-    async def principal(self, credential: str | None, actor: Actor) -> Principal:
+    async def principal(self, credential: str, actor: Actor) -> Principal:
         """Return who sent a credential; nobody in particular where it is none of Pinfold's.
 
         What a front, a netrc file or another index's settings bring along must not keep anybody from what is open to
         all. A token that does not hold is another matter: its holder counts on it. Raises AccessDenied for it,
         TooManyAttempts where too many failed before, and StoreError where nobody can be told apart.
         """
-        if credential is None or not credential.startswith(PREFIX):
-            return self._anonymous
+        if not credential.startswith(PREFIX):
+            return self.anonymous
         text, now = read_token(credential), self._clock.now()
         kept = (await self._tokens.current()).get(text.id) if text is not None else None
         # An unknown id is compared as well, so that the time it takes does not tell which ids exist.
@@ -55,7 +56,7 @@ class Authenticate:
         if (ended := _ended(kept.token, now)) is not None:
             await self.fail(actor, ended, kept.token.id)
         self._uses.note(kept.token.id, now)
-        return Principal(kept.token, self._anonymous.open_indexes)
+        return Principal(kept.token, self.anonymous.open_indexes)
 
     def heed_limit(self, address: str | None) -> None:
         """Raise TooManyAttempts for an address that is not heard now; for what costs more than a comparison."""

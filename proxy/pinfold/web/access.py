@@ -1,7 +1,6 @@
 """Who gets what: authentication and authorisation of every request, in one place before all handlers."""
 
 import base64
-import binascii
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pinfold.web.actor import PRINCIPAL, actor_of
 from pinfold.web.services import SERVICES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,6 @@ def require(request: web.Request, allowed: bool, act: str) -> None:  # noqa: FBT
     raise AccessDenied(f"token {token.id} ({token.role} for {token.scope}) may not {act}")
 
 
-_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "Via")
-
 ANYBODY: Final = None
 """No need at all, not even that a credential holds."""
 
@@ -71,9 +69,7 @@ def _may_audit_or_stands_by(request: web.Request, principal: Principal) -> bool:
 READ: Final = Need("read from index {index}", _may_read)
 LIST: Final = Need("list index {index}", _may_list)
 PUBLISH: Final = Need("publish on index {index}", lambda request, principal: principal.may_publish(index_name(request)))
-AUDIT: Final = Need("read the audit log", lambda _, principal: principal.may_audit())
 METRICS: Final = Need("read metrics", _may_audit_or_stands_by)
-ADMINISTER: Final = Need("administer this installation", lambda _, principal: principal.may_administer())
 
 NEEDS: Final = web.AppKey("needs", dict[web.AbstractRoute, Need | None])
 """What each route needs; a route that is not in it is nobody's."""
@@ -89,13 +85,15 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     need = request.app[NEEDS][request.match_info.route]
     if need is ANYBODY:
         return await handler(request)
-    credential = credential_of(request)
-    actor = actor_of(request, services.trusted_proxies)
-    principal = request[PRINCIPAL] = await services.authenticate.principal(credential, actor)
-    allowed = need.met(request, principal)
-    act = need.act.format(index=index_name(request))
-    if not allowed and credential is not None and principal.token is None:
-        await services.authenticate.fail(actor, f"to {act} needs a token of Pinfold's, and what was sent is none")
+    authenticate, act = services.authenticate, need.act.format(index=index_name(request))
+    if (credential := credential_of(request)) is None:
+        request[PRINCIPAL] = authenticate.anonymous
+    else:
+        request[PRINCIPAL] = await authenticate.principal(credential, actor_of(request, services.trusted_proxies))
+    allowed = need.met(request, request[PRINCIPAL])
+    if not allowed and credential is not None and request[PRINCIPAL].token is None:
+        why = f"to {act} needs a token of Pinfold's, and what was sent is none"
+        await authenticate.fail(actor_of(request, services.trusted_proxies), why)
     require(request, allowed, act)
     return await handler(request)
 
@@ -116,7 +114,7 @@ def credential_of(request: web.BaseRequest) -> str | None:
         case "basic":
             try:
                 decoded = base64.b64decode(value.strip(), validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 return ""
             user, _, password = decoded.partition(":")
             return (password or user).strip()

@@ -44,15 +44,15 @@ async def test_a_token_tells_who_holds_it(world):
     assert await world.use.principal(new.text, SOMEBODY) == Principal(new.token, OPEN)
 
 
-@pytest.mark.parametrize("credential", [None, "", "hunter2", "Pinfold_x", "ghp_abc"])
+@pytest.mark.parametrize("credential", ["", "hunter2", "Pinfold_x", "ghp_abc"])
 async def test_what_is_none_of_pinfolds_is_nobody_in_particular(world, credential):
     assert await world.use.principal(credential, SOMEBODY) == Principal(None, OPEN)
     assert world.log.recorded == []
 
 
-async def test_nothing_is_asked_of_the_store_for_who_sends_nothing(world):
+async def test_nothing_is_asked_of_the_store_for_who_sends_no_token(world):
     world.store.failure = StoreError("gone")
-    assert await world.use.principal(None, SOMEBODY) == Principal(None, OPEN)
+    assert world.use.anonymous == await world.use.principal("hunter2", SOMEBODY) == Principal(None, OPEN)
     assert "gone" in await world.refusal(write_token("T-AAAAAAA"), StoreError)
 
 

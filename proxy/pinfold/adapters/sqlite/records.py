@@ -1,16 +1,15 @@
 """Quarantine records, waivers and publishers in SQLite, kept in memory for as long as nobody changes them."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from time import monotonic
 from typing import TypeVar
 
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.kept import Kept
 from pinfold.adapters.sqlite.record_rows import (
     Row,
     closing_columns,
@@ -29,9 +28,6 @@ from pinfold.ports.clock import Clock
 
 T = TypeVar("T")
 
-TRUSTED_SECONDS = 0.25
-"""How long what was read counts as current: the longest that another process's change goes unseen."""
-
 
 class SqliteRecordStore:
     """The records in the ledger's file, beside the audit log that each change of them is entered in."""
@@ -39,17 +35,11 @@ class SqliteRecordStore:
     def __init__(self, ledger: Database, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._kept = Records(revision=-1)
-        self._trusted_until = 0.0
-        self._check: asyncio.Task[Records] | None = None
+        self._kept = Kept(self._look, Records(revision=-1))
 
     async def current(self) -> Records:
         """Return all that is in force; without a look at the file where one was taken just now."""
-        if monotonic() < self._trusted_until:
-            return self._kept
-        if self._check is None or self._check.done():
-            self._check = asyncio.create_task(self._look())
-        return await asyncio.shield(self._check)
+        return await self._kept.current()
 
     async def add_quarantine(self, record: QuarantineRecord, entry: Entry) -> None:
         """Add a record."""
@@ -121,14 +111,9 @@ class SqliteRecordStore:
             lambda database: _rows(database, read_publisher, "SELECT * FROM publisher ORDER BY rowid")
         )
 
-    async def _look(self) -> Records:
-        began = monotonic()
-        kept, now = self._kept, self._clock.now()
-        records = await self._read(lambda database: _in_force(database, kept, now))
-        # A change through this process begins a new check, beside which an older one has nothing more to say.
-        if self._check is asyncio.current_task():
-            self._kept, self._trusted_until = records, began + TRUSTED_SECONDS
-        return records
+    async def _look(self, kept: Records) -> Records:
+        now = self._clock.now()
+        return await self._read(lambda database: _in_force(database, kept, now))
 
     async def _change(self, work: Work[None], entry: Entry) -> None:
         def change(database: sqlite_utils.Database) -> None:
@@ -139,7 +124,7 @@ class SqliteRecordStore:
         try:
             await self._ledger.write(change)
         finally:
-            self._check, self._trusted_until = None, 0.0
+            self._kept.distrust()
 
     async def _read(self, work: Work[T]) -> T:
         try:

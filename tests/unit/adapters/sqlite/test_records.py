@@ -11,7 +11,8 @@ from tests.fakes.clock import NOON, FakeClock
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.records import TRUSTED_SECONDS, SqliteRecordStore
+from pinfold.adapters.sqlite.kept import TRUSTED_SECONDS
+from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
 from pinfold.domain.records import QuarantineRecord, Waiver
