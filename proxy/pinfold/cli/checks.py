@@ -30,6 +30,7 @@ from pinfold.ports.clock import Clock
 from pinfold.ports.upstream import Page, Upstream
 from pinfold.settings import Settings
 from pinfold.settings.sources import find_config, read_environment
+from pinfold.usecases.packages import Packages
 from pinfold.usecases.watch_feeds import age_of, is_stale
 
 GIB = 1 << 30
@@ -166,7 +167,8 @@ async def _check_running(settings: Settings) -> list[Check]:
             answers = await asyncio.gather(*(_check_upstream(settings, upstream) for upstream in upstreams))
             newest = [newest for _, newest in answers if newest is not None]
             feeds = await _check_feeds(installation)
-            ends = [await _check_audit_log(installation), await _check_clock(installation, newest)]
+            published = await _check_published(installation)
+            ends = [*published, await _check_audit_log(installation), await _check_clock(installation, newest)]
             return [*(check for check, _ in answers), *feeds, *ends]
     except PinfoldError as error:
         return [Check("start", State.FAIL, str(error))]
@@ -238,6 +240,26 @@ async def _check_feeds(installation: Installation) -> list[Check]:
         else:
             found.append(Check(f"feed {feed.name}", State.OK, told))
     return found
+
+
+async def _check_published(installation: Installation) -> list[Check]:
+    """Tell of names that exist elsewhere too, and whether the bytes of what was published here are all there."""
+    checks = []
+    for claimed in (await installation.published.current()).projects.values():
+        claim = claimed.claim
+        if claim.namesakes:
+            found = f"{claim.project} exists on {', '.join(claim.namesakes)}, too"
+            advice = f"index {claim.index} serves only what is published on it; another name would spare mistakes"
+            checks.append(Check("packages", State.WARN, found, advice))
+    files = [
+        each.file for each in await Packages(installation.published, installation.clock).files() if not each.deletion
+    ]
+    kept = await installation.blobs.among({file.sha256 for file in files})
+    lost = [file.filename for file in files if file.sha256 not in kept]
+    if lost:
+        found = f"the bytes of {len(lost)} published files are lost, such as {lost[0]}"
+        return [*checks, Check("packages", State.FAIL, found, "restore the folder blobs from a backup")]
+    return [*checks, Check("packages", State.OK, f"{len(files)} files are published")] if files else checks
 
 
 async def _check_audit_log(installation: Installation) -> Check:
