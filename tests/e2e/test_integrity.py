@@ -15,6 +15,8 @@ from tests.e2e.in_process import in_process
 from tests.fakes.sigstore import Break, GitHubIdentity, LocalSigstore
 from tests.fakes.upstream import FakeUpstream, Fault, Manners
 
+from pinfold.usecases import provenances
+
 JSON = "application/vnd.pypi.simple.v1+json"
 INTEGRITY = "application/vnd.pypi.integrity.v1+json"
 NOW = datetime.now(UTC)
@@ -223,6 +225,25 @@ async def test_a_page_does_not_wait_and_learns_what_was_verified_behind_it(pinfo
     assert len(upstream.requests_for(forged.provenance_path)) == 1
 
 
+async def test_a_page_learns_also_what_could_not_be_had_at_first(pinfold, release, upstream, monkeypatch):
+    monkeypatch.setattr(provenances, "LEFT_ALONE_SECONDS", 0.1)
+    release("1.0", days=40)
+    forged = release("1.1", broken={Break.SIGNATURE})
+    upstream.befall(forged.provenance_path, Fault(status=404))
+    await entries(pinfold)
+
+    async def asked():
+        return len(upstream.requests_for(forged.provenance_path)) > 0
+
+    await eventually(asked)
+    upstream.recover()
+
+    async def refused():
+        return "quarantined by provenance-downgrade" in str((await entries(pinfold))[forged.filename]["yanked"])
+
+    await eventually(refused)
+
+
 async def test_every_spelling_of_a_forged_file_is_refused_also_while_the_page_still_lists_it(
     pinfold, release, upstream
 ):
@@ -355,11 +376,11 @@ async def test_the_loop_goes_on_while_files_are_verified(pinfold, release):
             lags.append(time.perf_counter() - begun - 0.001)
 
     watching = asyncio.create_task(watch())
-    provenances, gate = pinfold.installation.provenances, pinfold.installation.gate
+    verified, gate = pinfold.installation.provenances, pinfold.installation.gate
     for project in {file.project for file in files}:
         judged = await gate.judge_project(pinfold.installation.indexes["main"], project)
         upstream = judged.found.source.upstream
-        await provenances.establish(upstream, project, [each.file for each in judged.files])
+        await verified.establish(upstream, project, [each.file for each in judged.files])
     done.set()
     await watching
     assert len(lags) > 50

@@ -93,6 +93,15 @@ def check_access(settings: Settings) -> Iterator[Check]:
         yield Check("access", State.OK, "only this machine can ask")
 
 
+def check_front(settings: Settings) -> Iterator[Check]:
+    """Tell whether what stands in front is known by its outside address, where anything does."""
+    server = settings.server
+    if server.trusted_proxies and not server.base_url:
+        found = "stands in front, by server.trusted_proxies, and server.base_url is not set"
+        advice = "set it to the outside address: provenance links name the scheme and host that reach Pinfold itself"
+        yield Check("front", State.WARN, found, advice)
+
+
 def check_data(root: Path) -> Iterator[Check]:
     """Tell whether the data directory can be used, has space left, and holds sound databases."""
     root = root.absolute()

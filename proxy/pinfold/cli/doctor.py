@@ -35,6 +35,7 @@ def _examine(invocation: Invocation) -> list["Check"]:
         State,
         check_access,
         check_data,
+        check_front,
         check_installation,
         check_policies,
         check_sources,
@@ -49,6 +50,7 @@ def _examine(invocation: Invocation) -> list["Check"]:
         check_sources(invocation.config),
         *check_policies(settings),
         *check_access(settings),
+        *check_front(settings),
         *check_data(settings.data),
     ]
     if _fails(checks):

@@ -8,10 +8,10 @@ import click
 from pinfold.cli.invocation import REFUSED, Command, Invocation
 from pinfold.cli.parameters import TargetType
 from pinfold.cli.terminal import Line, Painted, Text, table
-from pinfold.cli.verdicts import WORDS, file_lines, marks
-from pinfold.domain.decision import Effect, Verdict
+from pinfold.cli.verdicts import file_lines, marks, telling, wants_feed, word_of
 from pinfold.domain.duration import short_duration
 from pinfold.domain.errors import InvalidSettings
+from pinfold.domain.evidence import NO_FEED
 from pinfold.domain.project import StatusMarker
 from pinfold.domain.target import ProjectTarget, Target
 from pinfold.settings.model import DEFAULT_INDEX
@@ -69,6 +69,9 @@ def _heading(explanation: "Explanation") -> Iterator[Line]:
     yield f"upstream {project.found.source.name}, asked {short_duration(project.judged_at - listing.fetched_at)} ago"
     if project.found.stale:
         yield Painted("the upstream fails now: this may be out of date", "yellow")
+    if any(wants_feed(judged) for release in explanation.releases[:1] for judged in release.files):
+        told = f"{NO_FEED.why}, so that malware and vulnerabilities are not known here: pinfold feed status"
+        yield Painted(told, "yellow")
     if listing.missing:
         yield Painted("the upstream has no such project any more", "yellow")
     status = listing.project.status
@@ -81,7 +84,7 @@ def _releases(explanation: "Explanation", *, everything: bool) -> Iterator[Line]
     shown = [
         release
         for position, release in enumerate(explanation.releases)
-        if everything or position < NEWEST or _told(release) is not None
+        if everything or position < NEWEST or telling(release.gravest) is not None
     ]
     if shown:
         yield ""
@@ -102,13 +105,6 @@ def _releases(explanation: "Explanation", *, everything: bool) -> Iterator[Line]
 def _row(release: "ExplainedRelease") -> list[Text]:
     gravest, refused, all_files = release.gravest, len(release.refused), len(release.files)
     count = str(all_files) if refused in (0, all_files) else f"{refused} of {all_files}"
-    told = _told(release)
+    told = telling(release.gravest)
     why = [f"{told.rule}: {told.finding.reason}"] if told else []
-    word = WORDS[gravest.decision.effect if told else Effect.ALLOW]
-    return [release.version or "-", count, word, "; ".join([*why, *marks(release.files)])]
-
-
-def _told(release: "ExplainedRelease") -> Verdict | None:
-    """Return the verdict that there is to tell of a release: what is only left open until somebody asks is not one."""
-    deciding = release.gravest.decision.deciding
-    return None if deciding and deciding.finding.pending and not release.refused else deciding
+    return [release.version or "-", count, word_of(gravest), "; ".join([*why, *marks(release.files, told)])]

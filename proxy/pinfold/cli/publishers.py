@@ -7,7 +7,7 @@ import click
 
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import ProjectName, TargetType, operating_system_user
-from pinfold.cli.terminal import Line, moment, table
+from pinfold.cli.terminal import Line, Painted, moment, note, table
 from pinfold.domain.errors import InvalidSettings, NotFound
 from pinfold.domain.evidence import plain
 from pinfold.domain.provenance import PublisherKind, PublisherPin
@@ -47,16 +47,20 @@ def publishers() -> None:
 @click.pass_obj
 def pin(invocation: Invocation, /, project: str, reason: str, **named: Any) -> None:
     """Let PROJECT's files come from one publisher only, or from others that are pinned: within a second."""
-    from pinfold.usecases.publishers import Publishers
+    from pinfold.usecases.publishers import Publishers, enforces_pins
 
     publisher = _publisher(**named)
 
-    async def work(installation: "Installation") -> PublisherRecord:
+    async def work(installation: "Installation") -> tuple[PublisherRecord, list[str]]:
         use = Publishers(installation.records, installation.gate, installation.clock)
-        return await use.pin(project, publisher, reason, operating_system_user())
+        record = await use.pin(project, publisher, reason, operating_system_user())
+        return record, [name for name, index in installation.indexes.items() if not enforces_pins(index, project)]
 
-    record = invocation.run(work)
+    record, idle = invocation.run(work)
     invocation.answer(plain(record), [f"{record.id}: {project} is pinned to {publisher}."])
+    if idle:
+        told = f"It changes nothing in {', '.join(sorted(idle))}: no rule provenance judges {project} there."
+        note(Painted(told, "yellow"))
 
 
 @publishers.command()

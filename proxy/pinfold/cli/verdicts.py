@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pinfold.cli.terminal import Line, Painted, Text, moment, table
 from pinfold.domain.decision import Effect, Mode, Outcome, Verdict
 from pinfold.domain.duration import short_duration
-from pinfold.domain.evidence import Evidence, Known, Unknown
+from pinfold.domain.evidence import NO_FEED, Evidence, Known, Unknown
 from pinfold.domain.records import RecordState
 from pinfold.policy.rules.quarantined import Quarantined
 
@@ -28,12 +28,34 @@ FILES_NAMED = 6
 """How many of the files that are judged alike are named."""
 
 
-def marks(files: Iterable["JudgedFile"]) -> list[str]:
+def telling(judged: "JudgedFile") -> Verdict | None:
+    """Return the verdict that there is to tell of a file.
+
+    What is only left open until somebody asks for it is none, nor is what holds of every file alike: that no advisory
+    feed has been loaded is told once, above.
+    """
+    decision = judged.decision
+    if decision.refused:
+        return decision.deciding
+    gravest = (one for one in decision.verdicts if one.counts is decision.effect is not Effect.ALLOW)
+    return next((one for one in gravest if not one.finding.pending and not _holds_of_all(one)), None)
+
+
+def wants_feed(judged: "JudgedFile") -> bool:
+    """Tell whether a rule finds unknown what an advisory feed would tell."""
+    return any(map(_holds_of_all, judged.decision.verdicts))
+
+
+def word_of(judged: "JudgedFile") -> Painted:
+    """Return the word for what becomes of a file."""
+    return WORDS[judged.decision.effect if telling(judged) else Effect.ALLOW]
+
+
+def marks(files: Iterable["JudgedFile"], besides: Verdict | None) -> list[str]:
     """Return what else there is to say of files: what is observed, warned of or waived, yanked or vanished."""
     found: dict[str, None] = {}
     for judged in files:
-        deciding = judged.decision.deciding
-        found |= dict.fromkeys(_mark(verdict) for verdict in judged.decision.verdicts if verdict is not deciding)
+        found |= dict.fromkeys(_mark(verdict) for verdict in judged.decision.verdicts if verdict != besides)
         if judged.vanished:
             found["taken away by the upstream"] = None
         elif judged.file.yanked is not None:
@@ -58,14 +80,18 @@ def _mark(verdict: Verdict) -> str:
         return f"{verdict.rule} waived by {verdict.waiver}"
     if verdict.mode is Mode.OBSERVE and verdict.effect is not Effect.ALLOW:
         return f"{verdict.rule} observed: would {verdict.effect.label}"
-    if verdict.counts is Effect.WARN and not verdict.finding.pending:
+    if verdict.counts is Effect.WARN and not verdict.finding.pending and not _holds_of_all(verdict):
         return f"{verdict.rule} warns: {verdict.finding.reason}"
     return ""
 
 
+def _holds_of_all(verdict: Verdict) -> bool:
+    return verdict.finding.outcome is Outcome.UNKNOWN and verdict.finding.reason == NO_FEED.why
+
+
 def _names(group: Sequence["JudgedFile"]) -> Iterator[Line]:
     for judged in group[:FILES_NAMED]:
-        yield [Painted(judged.file.filename, bold=True), "  ", WORDS[judged.decision.effect]]
+        yield [Painted(judged.file.filename, bold=True), "  ", word_of(judged)]
     if len(group) > FILES_NAMED:
         yield f"and {len(group) - FILES_NAMED} more files, judged alike"
 
@@ -128,7 +154,8 @@ def _told(value: object) -> str:
             return "; ".join(map(_told, value)) or "none"
         case _ if is_dataclass(value) and "__str__" not in vars(type(value)):
             items = ((field.name, getattr(value, field.name)) for field in fields(value))
-            return ", ".join(f"{_words(name)} {_told(item)}" for name, item in items if item is not None)
+            told = ", ".join(f"{_words(name)} {_told(item)}" for name, item in items if item is not None)
+            return told or ("none" if fields(value) else type(value).__name__.lower())
         case _:
             return "none" if value is None else str(value)
 

@@ -90,6 +90,8 @@ class Gate:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
                 self._memory.put(key, kept, 1 + len(kept.files))
+            # What could not be had a while ago may be had now.
+            self._provenances.verify_ahead(found.source.upstream, name, kept.to_verify)
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
             judged = await asyncio.to_thread(

@@ -137,9 +137,13 @@ class Provenances:
         return failures
 
     def verify_ahead(self, upstream: Upstream, project: str, files: tuple[File, ...]) -> None:
-        """Verify files in the background, in their order; those that nobody asks for cost nobody's time."""
-        if files and len(self._ahead) < AHEAD_PROJECTS:
-            self._ahead.start(project, lambda: self._verify_ahead(upstream, project, files))
+        """Verify files in the background, in their order; those that nobody asks for cost nobody's time.
+
+        What failed a moment ago is left alone for as long as a request would leave it.
+        """
+        wanted = tuple(file for file in files if self._recent_failure(project, key_of(file)) is None)
+        if wanted and len(self._ahead) < AHEAD_PROJECTS:
+            self._ahead.start(project, lambda: self._verify_ahead(upstream, project, wanted))
 
     async def document(self, upstream: Upstream, project: str, file: File) -> bytes | None:
         """Return a file's provenance as its upstream made it, from here or from there; None where there is none.

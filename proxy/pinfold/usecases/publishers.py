@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.decision import Mode
 from pinfold.domain.errors import InvalidRecord, NotFound
 from pinfold.domain.evidence import Unknown
 from pinfold.domain.provenance import Invalid, PublisherPin, Unattested, Verified, pin_of
 from pinfold.domain.records import PublisherDecision, PublisherRecord, new_record_id, stated_reason
 from pinfold.domain.target import FileTarget, ReleaseTarget, Target
+from pinfold.policy.rules.provenance import ProvenanceRule
 from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.decide import INSPECTION, Gate
@@ -94,6 +96,14 @@ class Publishers:
         return PublisherRecord(
             new_record_id("P"), project, decision, pin, reason, created_by=actor.name, created_at=self._clock.now()
         )
+
+
+def enforces_pins(index: Index, project: str) -> bool:
+    """Tell whether an index's policy refuses files of a project that others than its pinned publishers published."""
+    return any(
+        entry.rule.id == ProvenanceRule.id and entry.mode is Mode.ENFORCE and entry.on_fail.refuses
+        for entry in index.policy.for_project(project).rules
+    )
 
 
 def _entry(action: Action, record: PublisherRecord, actor: Actor, target: str | None = None) -> Entry:

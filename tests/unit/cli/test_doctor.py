@@ -183,3 +183,13 @@ def test_without_a_rule_that_asks_for_provenance_there_is_no_trust_root(index: F
     Path("mine.toml").write_text('[[rule]]\nid = "hash-changed"\n')
     Path("pinfold.toml").write_text('[sigstore]\ntrusted_root = ""\n[indexes.main]\npolicy = "mine.toml"\n')
     assert "trust root" not in states(answer("doctor"))
+
+
+def test_what_stands_in_front_needs_an_outside_address(
+    index: FakeUpstream, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "front" not in states(answer("doctor"))
+    monkeypatch.setenv("PINFOLD_SERVER__TRUSTED_PROXIES", "192.0.2.1")
+    assert states(answer("doctor"))["front"] == "warn"
+    monkeypatch.setenv("PINFOLD_SERVER__BASE_URL", "https://pinfold.example")
+    assert "front" not in states(answer("doctor"))

@@ -210,3 +210,32 @@ def test_a_project_of_rejected_entries_only_is_refused(upstream: FakeUpstream, r
     result = run("explain", "litellm")
     assert result.exit_code == 1
     assert "litellm-1.0-bad.whl" in result.stdout
+
+
+def test_a_feed_that_is_not_there_is_told_once_and_not_of_each_release(
+    upstream: FakeUpstream, folder: Path, run: Run, answer: Answer
+) -> None:
+    for number in range(5):
+        upstream.add_file("widget", f"1.{number}")
+    upstream.add_file("widget", "1.9", upload_time=NOW - timedelta(hours=3))
+    overview = run("explain", "widget").stdout
+    assert overview.count("no advisory feed has been loaded") == 1
+    assert "pinfold feed status" in overview
+    assert "warn" not in overview
+    assert "1.4      1      allowed\n" in overview
+    assert "1.9      1      quarantined  minimum-age: uploaded 3 h ago, needs 3 d\n" in overview
+    single = run("explain", "widget==1.4").stdout
+    assert "known-malware         unknown  warned  no advisory feed has been loaded" in single
+    assert "widget-1.4-py3-none-any.whl  allowed" in single
+    (file,) = answer("explain", "widget==1.4")["releases"][0]["files"]
+    assert (file["effect"], file["evidence"]["advisories"]) == ("warn", {"unknown": "no advisory feed has been loaded"})
+
+
+def test_a_policy_that_holds_files_for_want_of_a_feed_says_so_of_each(
+    upstream: FakeUpstream, folder: Path, run: Run
+) -> None:
+    upstream.add_file("widget", "1.0")
+    Path("held.toml").write_text('[[rule]]\nid = "known-malware"\non_unknown = "quarantine"\n')
+    Path("pinfold.toml").write_text('[indexes.main]\npolicy = "held.toml"\n')
+    overview = run("explain", "widget").stdout
+    assert "1.0      1      quarantined  known-malware: no advisory feed has been loaded" in overview

@@ -66,6 +66,22 @@ def test_a_pin_from_its_beginning_to_its_end(run: Run, answer: Answer) -> None:
     }
 
 
+def test_a_pin_that_no_policy_enforces_says_so(run: Run) -> None:
+    Path("lax.toml").write_text('[[rule]]\nid = "vanished"\n')
+    Path("seen.toml").write_text('[[rule]]\nid = "provenance"\nmode = "observe"\n')
+    Path("other.toml").write_text('[[rule]]\nid = "provenance"\nmatch = { projects = ["other"] }\n')
+    Path("pinfold.toml").write_text(
+        "".join(f'[indexes.{name}]\npolicy = "{name}.toml"\n' for name in ("lax", "seen", "other"))
+    )
+    pin = ("publishers", "pin", "litellm", "--repository", "BerriAI/litellm", "--reason", "theirs")
+    pinned = run(*pin)
+    assert pinned.exit_code == 0
+    assert pinned.stderr == "It changes nothing in lax, other, seen: no rule provenance judges litellm there.\n"
+    assert json.loads(run(*pin, "--json").stdout)["project"] == "litellm"
+    Path("pinfold.toml").write_text("")
+    assert run(*pin).stderr == ""
+
+
 def test_an_account_is_pinned_by_its_address(answer: Answer) -> None:
     named = ("--kind", "google", "--email", "robot@example.com")
     pinned = answer("publishers", "pin", "litellm", *named, "--reason", "theirs")

@@ -292,6 +292,23 @@ async def test_failures_ahead_are_nobodys_trouble(world: World, caplog: pytest.L
     assert "not verified ahead: full" in caplog.text
 
 
+async def test_what_failed_ahead_is_tried_again_after_a_while_and_not_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEFT_ALONE_SECONDS", 0.1)
+    process = world.process()
+    world.upstream.documents = {FILE.filename: UpstreamError("down")}
+    for _ in range(5):
+        process.verify_ahead(world.upstream, "litellm", (FILE,))
+        await asyncio.sleep(0.005)
+    assert len(world.upstream.asked) == 1
+    world.upstream.documents = {}
+    await asyncio.sleep(0.1)
+    process.verify_ahead(world.upstream, "litellm", (FILE,))
+    await asyncio.sleep(0.02)
+    assert len((await process.known("litellm")).checked) == 1
+
+
 async def test_projects_that_wait_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AHEAD_PROJECTS", 2)
     process = world.process()
