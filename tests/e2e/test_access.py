@@ -68,12 +68,18 @@ def test_a_token_in_netrc_opens_an_index(server, tmp_path, client):
     assert outcome.installed == {"acme": "1.0", "other": "2.0"}, outcome
 
 
-@pytest.mark.parametrize(("client", "printed"), [(Pip, "401"), (Uv, "401 Unauthorized")])
-def test_without_a_token_clients_say_that_one_is_needed(server, tmp_path, client, printed):
-    outcome = client(tmp_path / "client").install(server.simple("closed"), "acme")
-    assert outcome.status != 0
+def test_without_a_token_pip_asks_for_one(server, tmp_path):
+    asked = Pip(tmp_path / "client").install(server.simple("closed"), "acme")
+    assert "User for 127.0.0.1" in asked.output, asked
+    assert asked.installed == {}
+    silent = Pip(tmp_path / "client").install(server.simple("closed"), "acme", "--no-input")
+    assert "from versions: none" in silent.output, silent
+
+
+def test_without_a_token_uv_says_that_one_is_needed(server, tmp_path):
+    outcome = Uv(tmp_path / "client").install(server.simple("closed"), "acme")
     assert outcome.installed == {}
-    assert printed in outcome.output, outcome
+    assert "lack of valid authentication credentials (401 Unauthorized)" in outcome.output, outcome
 
 
 @pytest.mark.parametrize(("client", "printed"), [(Pip, "from versions: none"), (Uv, "403 Forbidden")])
@@ -148,9 +154,7 @@ def test_what_is_open_to_all_is_said_at_the_start(upstream, tmp_path):
         assert "anonymous = true" in said
 
 
-def test_uv_publishes_from_ci_without_a_stored_secret(upstream, tmp_path):
-    with running_issuer() as issuer:
-        config = f"""
+TRUSTED = """
 [trusted_publishing]
 audience = "packages.example"
 [[trusted_publishing.publishers]]
@@ -160,36 +164,66 @@ workflow = "publish.yml"
 environment = "release"
 projects = ["acme-widget"]
 indexes = ["closed"]
-issuer = "{issuer.url}"
+issuer = "{issuer}"
 """
-        uv = Uv(tmp_path / "client")
-        wheel = uv.folder / "acme_widget-1.0-py3-none-any.whl"
-        wheel.write_bytes(build_wheel("acme-widget", "1.0"))
+
+
+class Runner:
+    """uv in a CI job, at a Pinfold behind TLS: uv asks for the audience by https, wherever it publishes to."""
+
+    def __init__(self, folder, front):
+        self.uv = Uv(folder)
+        self.wheel = self.uv.folder / "acme_widget-1.0-py3-none-any.whl"
+        self.wheel.write_bytes(build_wheel("acme-widget", "1.0"))
+        self.front = front
+
+    def publish(self, **variables):
+        command = [CLIENTS / "uv" / "bin" / "uv", "--no-config", "publish", "--trusted-publishing", "always"]
+        where = ["--publish-url", f"{self.front.url}/closed/legacy/"]
+        return self.uv.run(*command, *where, self.wheel, CI="true", SSL_CERT_FILE=str(self.front.ca_file), **variables)
+
+
+def test_uv_publishes_from_github_without_a_stored_secret(upstream, tmp_path):
+    with (
+        running_issuer() as issuer,
+        PinfoldServer(
+            tmp_path / "pinfold", CONFIG.format(url=upstream.url) + TRUSTED.format(issuer=issuer.url)
+        ) as server,
+        tls_front(tmp_path / "front", server.url) as front,
+    ):
+        runner = Runner(tmp_path / "runner", front)
+        github = {
+            "GITHUB_ACTIONS": "true",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{issuer.url}/runner?api=1",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-runner",
+        }
+        done = runner.publish(**github)
+        assert done.returncode == 0, done.stdout
+        entries = [one["entry"] for one in json.loads(server.run("audit", "search", "--json"))["entries"]]
+        told = {entry["action"]: entry for entry in entries}
+        assert told["token.mint"]["details"]["projects"] == ["acme-widget"]
+        assert told["token.revoke"]["reference"] == told["token.mint"]["reference"], "uv gives it back when it is done"
+        reader = token(server, "dev", "--role", "reader")
+        machine = Pip(tmp_path / "installing")
+        outcome = machine.install(with_token(server.simple("closed"), reader["token"]), "acme-widget")
+        assert outcome.installed == {"acme-widget": "1.0"}, outcome
+        issuer.claims = {"environment": "staging"}
+        done = runner.publish(**github)
+        assert done.returncode != 0
+        assert "invalid-publisher" in done.stdout, done.stdout
+
+
+def test_uv_publishes_from_gitlab_without_a_stored_secret(upstream, tmp_path):
+    with running_issuer() as issuer:
+        trusted = (
+            TRUSTED.format(issuer=issuer.url).replace("GitHub", "GitLab").replace("acme/widget", "group/sub/widget")
+        )
+        trusted = trusted.replace('workflow = "publish.yml"\nenvironment = "release"', 'workflow = "ci/publish.yml"')
         with (
-            PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url) + config) as server,
+            PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url) + trusted) as server,
             tls_front(tmp_path / "front", server.url) as front,
         ):
-            runner = {
-                "GITHUB_ACTIONS": "true",
-                "CI": "true",
-                "ACTIONS_ID_TOKEN_REQUEST_URL": f"{issuer.url}/runner?api=1",
-                "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-runner",
-                "SSL_CERT_FILE": str(front.ca_file),
-            }
-            publish = [CLIENTS / "uv" / "bin" / "uv", "--no-config", "publish", "--trusted-publishing", "always"]
-            done = uv.run(*publish, "--publish-url", f"{front.url}/closed/legacy/", wheel, **runner)
+            shown = issuer.sign(issuer.gitlab())
+            done = Runner(tmp_path / "runner", front).publish(GITLAB_CI="true", PACKAGES_EXAMPLE_ID_TOKEN=shown)
             assert done.returncode == 0, done.stdout
-            entries = json.loads(server.run("audit", "search", "--json"))["entries"]
-            told = {entry["entry"]["action"]: entry["entry"] for entry in entries}
-            assert told["token.mint"]["details"]["projects"] == ["acme-widget"]
-            assert told["token.revoke"]["reference"] == told["token.mint"]["reference"], (
-                "uv gives it back when it is done"
-            )
-            reader = token(server, "dev", "--role", "reader")
-            machine = Pip(tmp_path / "installing")
-            outcome = machine.install(with_token(server.simple("closed"), reader["token"]), "acme-widget")
-            assert outcome.installed == {"acme-widget": "1.0"}, outcome
-            issuer.claims = {"environment": "staging"}
-            done = uv.run(*publish, "--publish-url", f"{front.url}/closed/legacy/", wheel, **runner)
-            assert done.returncode != 0
-            assert "invalid-publisher" in done.stdout, done.stdout
+            assert "group/sub/widget" in server.run("audit", "search", "--action", "token.mint")

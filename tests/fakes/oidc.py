@@ -135,8 +135,10 @@ def running_issuer() -> Iterator[FakeIssuer]:
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(issuer.__aenter__(), loop).result(10)
-        yield issuer
-        asyncio.run_coroutine_threadsafe(issuer.__aexit__(), loop).result(10)
+        try:
+            yield issuer
+        finally:
+            asyncio.run_coroutine_threadsafe(issuer.__aexit__(), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
