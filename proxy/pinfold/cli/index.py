@@ -28,6 +28,7 @@ def list_(invocation: Invocation) -> None:
                 "policy": policy.name,
                 "policy_digest": policy.digest,
                 "upstreams": list(settings.upstreams),
+                "packages_from": list(settings.packages_from),
                 "private": list(settings.private),
                 "refusals": settings.refusals,
             }
@@ -37,7 +38,7 @@ def list_(invocation: Invocation) -> None:
             str(one["name"]),
             str(one["path"]),
             f"{one['policy']} {str(one['policy_digest'])[:12]}",
-            ", ".join(one["upstreams"]),
+            ", ".join([*one["packages_from"], *one["upstreams"]]) or "-",
             ", ".join(one["private"]) or "-",
             str(one["refusals"]),
         ]

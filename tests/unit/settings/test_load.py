@@ -175,7 +175,13 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
         ("[indexes.main]\nprivate = 5", "pinfold.toml: indexes.main.private: must be a list"),
         ("[upstreams.pypi]\nurll = ''", "pinfold.toml: upstreams.pypi.urll: there is no such key; did you mean url?"),
         ("[upstreams.corp]", "pinfold.toml: upstreams.corp.url: missing: only pypi has an address by default"),
-        ("[indexes.main]\nupstreams = []", "pinfold.toml: indexes.main.upstreams"),
+        (
+            "[indexes.prod]\npackages_from = ['mian']",
+            "pinfold.toml: indexes.prod.packages_from: there is no other [indexes.mian]; did you mean main?",
+        ),
+        ("[indexes.main]\npackages_from = ['main']", "pinfold.toml: indexes.main.packages_from: there is no other"),
+        ("[publishing]\nmax_file_size = 'large'", "pinfold.toml: publishing.max_file_size"),
+        ("[publishing]\nmax_file_size = 0", "pinfold.toml: publishing.max_file_size"),
         (
             "[indexes.main]\nupstreams = ['pypii']",
             "pinfold.toml: indexes.main.upstreams: there is no [upstreams.pypii]; did you mean pypi?",
