@@ -198,6 +198,7 @@ METADATA = b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 1.0\n"
         METADATA + b"Summary: a\n b\n",
         b"Name: acme-tool\r\n" * 3,
     ],
+    ids=itertools.count(),
 )
 async def test_metadata_that_is_not_the_files_is_refused(publisher, nothing_stays, metadata):
     answer = await publisher.upload(WHEEL, with_metadata(metadata))
@@ -261,6 +262,7 @@ PKG_INFO = ("acme_tool-1.0/PKG-INFO", METADATA)
         gzip.compress(b"x" * 1000),
         build_sdist("acme-tool", "1.0")[:-20],
     ],
+    ids=itertools.count(),
 )
 async def test_an_sdist_that_escapes_or_lies_is_refused(publisher, nothing_stays, content):
     answer = await publisher.upload(SDIST, content)
@@ -284,6 +286,7 @@ async def test_an_sdist_that_escapes_or_lies_is_refused(publisher, nothing_stays
         build_wheel("acme-tool", "1.0", files={"../escape.py": b""}),
         build_wheel("acme-tool", "1.0", files={"acme_other-1.0.dist-info/METADATA": METADATA}),
     ],
+    ids=itertools.count(),
 )
 async def test_a_wheel_that_escapes_or_lies_is_refused(publisher, nothing_stays, content):
     answer = await publisher.upload(WHEEL, content)
