@@ -244,6 +244,49 @@ async def test_a_page_learns_also_what_could_not_be_had_at_first(pinfold, releas
     await eventually(refused)
 
 
+OTHERS = {
+    "another file's": lambda sigstore, file, at: sigstore.provenance([sigstore.attest("other-1.0.tar.gz", at=at)]),
+    "of other bytes": lambda sigstore, file, at: sigstore.provenance([sigstore.attest(file.filename, at=at)]),
+    "from the future": lambda sigstore, file, at: sigstore.provenance(
+        [sigstore.attest(file.filename, file.sha256, at=datetime.now(UTC) + timedelta(days=1))]
+    ),
+    "of another publisher than claimed": lambda sigstore, file, at: sigstore.provenance(
+        [sigstore.attest(file.filename, file.sha256, THIEF, at=at)], WIDGET.publisher()
+    ),
+    "of another workflow than claimed": lambda sigstore, file, at: sigstore.provenance(
+        [sigstore.attest(file.filename, file.sha256, WIDGET, at=at)], {**WIDGET.publisher(), "workflow": "other.yml"}
+    ),
+    "without a publication": lambda sigstore, file, at: sigstore.provenance([]),
+    "of wrong types": lambda sigstore, file, at: {"version": 1, "attestation_bundles": {"publisher": []}},
+    "a list": lambda sigstore, file, at: [1, 2, 3],
+    "of another version": lambda sigstore, file, at: {"version": 2, "attestation_bundles": []},
+    "larger than anything honest": lambda sigstore, file, at: {"version": 1, "pad": "x" * (4 << 20)},
+}
+
+
+async def test_nothing_that_was_tampered_with_reaches_a_client(overrides, release, upstream, sigstore, tmp_path):
+    """Every step of an attestation broken by itself, and documents that are another's, each for a file of its own."""
+    files = {}
+    for step in Break:
+        release("1.0", days=400, project=(project := f"broken-{step.name.lower().replace('_', '-')}"))
+        files[step.name] = release("1.1", days=20, project=project, broken={step})
+    for number, (name, document) in enumerate(OTHERS.items()):
+        release("1.0", days=400, project=f"other-{number}")
+        files[name] = file = release("1.1", days=20, project=f"other-{number}")
+        made = document(sigstore, file, datetime.now(UTC) - timedelta(days=20))
+        file.provenance = json.dumps(made).encode()
+    assert len(files) >= 30
+    firm = {**overrides, "indexes.main.policy": str(tmp_path / "firm.toml")}
+    async with in_process(tmp_path / "data", firm) as pinfold:
+        for name, file in files.items():
+            for path in (address(file), f"{address(file)}.metadata", integrity(file)):
+                answer = await pinfold.get(path)
+                assert answer.status == 403, f"{name}: {path}: {answer}"
+            assert upstream.requests_for(file) == [], name
+        good = await pinfold.get(address(release("1.0", days=20)))
+        assert good.status == 200
+
+
 async def test_every_spelling_of_a_forged_file_is_refused_also_while_the_page_still_lists_it(
     pinfold, release, upstream
 ):
