@@ -1,5 +1,7 @@
 """`pinfold index`: the views that clients point at."""
 
+from typing import Any
+
 import click
 
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
@@ -16,10 +18,10 @@ def index() -> None:
 @index.command("list")
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
-    """Show every index: its address, policy, upstreams and private names."""
-    policies = PolicyFiles()
-    found = []
-    for name, settings in invocation.settings().indexes.items():
+    """Show every index: its address, policy, upstreams, private names, and whether everybody may read it."""
+    policies, whole = PolicyFiles(), invocation.settings()
+    found: list[dict[str, Any]] = []
+    for name, settings in whole.indexes.items():
         policy = policies.load(settings.policy)
         found.append(
             {
@@ -31,19 +33,20 @@ def list_(invocation: Invocation) -> None:
                 "packages_from": list(settings.packages_from),
                 "private": list(settings.private),
                 "refusals": settings.refusals,
+                "anonymous": name in whole.open_indexes,
             }
         )
     rows = [
         [
-            str(one["name"]),
-            str(one["path"]),
-            f"{one['policy']} {str(one['policy_digest'])[:12]}",
+            one["name"],
+            one["path"],
+            f"{one['policy']} {one['policy_digest'][:12]}",
             ", ".join([*one["packages_from"], *one["upstreams"]]) or "-",
             ", ".join(one["private"]) or "-",
-            str(one["refusals"]),
+            one["refusals"],
+            "anybody" if one["anonymous"] else "token",
         ]
         for one in found
     ]
-    invocation.answer(
-        {"indexes": found}, table(["INDEX", "PATH", "POLICY", "UPSTREAMS", "PRIVATE NAMES", "REFUSALS"], rows)
-    )
+    headings = ["INDEX", "PATH", "POLICY", "UPSTREAMS", "PRIVATE NAMES", "REFUSALS", "READ BY"]
+    invocation.answer({"indexes": found}, table(headings, rows))
