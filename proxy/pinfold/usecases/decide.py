@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.errors import UpstreamError
-from pinfold.domain.evidence import Item, Need, Unknown
-from pinfold.domain.look_alikes import Likeness
-from pinfold.domain.pins import ProjectPins
+from pinfold.domain.evidence import Need, Unknown
 from pinfold.domain.project import File
-from pinfold.domain.records import Records
 from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
 from pinfold.ports.clock import Clock
@@ -24,11 +20,11 @@ from pinfold.usecases.gather_evidence import gather
 from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspect_ahead import InspectAhead
-from pinfold.usecases.inspections import Contents, Inspections
-from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
+from pinfold.usecases.inspections import Inspections
+from pinfold.usecases.judged_project import EVERYTHING, Grounds, JudgedFile, JudgedProject, judge
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
-from pinfold.usecases.provenances import FileKey, Knowledge, Provenances
+from pinfold.usecases.provenances import FileKey, Provenances
 
 FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
@@ -73,19 +69,11 @@ class Gate:
         found = await self._finder.find(index, name)
         if found is None:
             return None
-        records = await self._records.current()
-        needs = index.policy.for_project(name).needs
-        knowledge = await self._provenances.known(name) if Need.PROVENANCE in needs else None
-        contents = await self._inspections.known(name) if Need.INSPECTION in needs else None
-        about = await self._advisories.about(name)
-        pins = await pins_of(self._pins, index.pins, name)
-        likenesses = await self._names.likenesses(name)
+        grounds = await self._grounds(index, name)
         now = self._clock.now()
         key = (index.name, name)
         kept = self._memory.get(key)
-        if kept is not None and _still_holds(
-            kept, index, found, records, knowledge, contents, about, pins, likenesses, now
-        ):
+        if kept is not None and _still_holds(kept, index, found, grounds, now):
             if kept.found != found:
                 # Freshness moved on while everything that was judged is the same.
                 kept = replace(kept, found=found)
@@ -94,11 +82,9 @@ class Gate:
             self._provenances.verify_ahead(found.source.upstream, name, kept.to_verify)
             return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(
-                judge, index, name, found, records, knowledge, contents, about, pins, likenesses, now
-            )
+            judged = await asyncio.to_thread(judge, index, name, found, grounds, now)
         else:
-            judged = judge(index, name, found, records, knowledge, contents, about, pins, likenesses, now)
+            judged = judge(index, name, found, grounds, now)
         self._memory.put(key, judged, 1 + len(judged.files))
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         self._ahead.consider(judged)
@@ -150,11 +136,22 @@ class Gate:
             knowledge = (await self._provenances.known(name)).adding(checked)
             contents = (await self._inspections.known(name)).adding(inspected)
             # Pins are set once there is something to be pinned.
-            project = judge(index, name, found, records, knowledge, contents, about, None, (), self._clock.now())
+            project = judge(index, name, found, Grounds(records, knowledge, contents, about), self._clock.now())
             judged, attempts = project.by_filename[file.filename], attempts - 1
             wanted = project.to_inspect(judged)
             if not attempts or wanted in (None, file) or await self._inspect(project, wanted, is_asked_for=False):
                 return self._final(project, judged, {}, None, frozenset())
+
+    async def _grounds(self, index: Index, name: str) -> Grounds:
+        needs = index.policy.for_project(name).needs
+        return Grounds(
+            records=await self._records.current(),
+            knowledge=await self._provenances.known(name) if Need.PROVENANCE in needs else None,
+            contents=await self._inspections.known(name) if Need.INSPECTION in needs else None,
+            about=await self._advisories.about(name),
+            pins=await pins_of(self._pins, index.pins, name),
+            likenesses=await self._names.likenesses(name),
+        )
 
     async def _look(
         self, index: Index, name: str, filename: str, sha256: str
@@ -221,8 +218,8 @@ class Gate:
             project.provenance,
             project.advisories,
             project.inspections,
-            project.pins,
-            project.likenesses,
+            project.grounds.pins,
+            project.grounds.likenesses,
         )
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
@@ -230,29 +227,11 @@ class Gate:
         return replace(judged, evidence=evidence, decision=decision)
 
 
-def _still_holds(
-    kept: JudgedProject,
-    index: Index,
-    found: Found,
-    records: Records,
-    knowledge: Knowledge | None,
-    contents: Contents | None,
-    about: Item[ProjectClaims],
-    pins: Item[ProjectPins] | None,
-    likenesses: tuple[Likeness, ...],
-    now: datetime,
-) -> bool:
-    known = kept.provenance.knowledge if kept.provenance else None
-    seen = kept.inspections.contents if kept.inspections else None
+def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime) -> bool:
     return (
         kept.index is index
         and kept.found.listing is found.listing
         and kept.found.source is found.source
-        and kept.records.revision == records.revision
-        and known is knowledge
-        and seen is contents
-        and kept.about is about
-        and kept.pins == pins
-        and kept.likenesses == likenesses
+        and kept.grounds.stand_as(grounds)
         and (kept.changes_at is None or now < kept.changes_at)
     )

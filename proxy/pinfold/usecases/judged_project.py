@@ -35,6 +35,34 @@ STRIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the files of a project are judged on besides their listing."""
+
+    records: Records
+    knowledge: Knowledge | None = None
+    """Of provenance, where a rule asks for it."""
+    contents: Contents | None = None
+    """What was seen in archives, where a rule asks for it."""
+    about: Item[ProjectClaims] = NO_FEED
+    """What advisory feeds hold on the project."""
+    pins: Item[ProjectPins] | None = None
+    """What the index's pin set holds of the project, where it is limited to one."""
+    likenesses: tuple[Likeness, ...] = ()
+    """The known names that the project's could be taken for."""
+
+    def stand_as(self, other: "Grounds") -> bool:
+        """Tell whether nothing changed; what its source keeps as one object for so long is not looked into."""
+        return (
+            self.records.revision == other.records.revision
+            and self.knowledge is other.knowledge
+            and self.contents is other.contents
+            and self.about is other.about
+            and self.pins == other.pins
+            and self.likenesses == other.likenesses
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedFile:
     """A file with the evidence that was gathered of it and the decision that follows."""
 
@@ -78,22 +106,18 @@ class JudgedProject:
     name: str
     found: Found
     files: tuple[JudgedFile, ...]
+    grounds: Grounds
     records: Records
+    """Those of the grounds that can concern the project."""
     judged_at: datetime
     provenance: ProjectProvenance | None = None
     """What is known of provenance, where a rule asks for it."""
     to_verify: tuple[File, ...] = ()
     """What the newest files need verified to be judged for good, newest first."""
-    about: Item[ProjectClaims] = NO_FEED
-    """What advisory feeds hold on the project."""
     advisories: Item[Assessment] = NO_FEED
-    """The same, matched with the files."""
+    """What advisory feeds hold on the project, matched with the files."""
     inspections: ProjectInspections | None = None
     """What is known of the content of the files, where a rule asks for it."""
-    pins: Item[ProjectPins] | None = None
-    """What the index's pin set holds of the project, where it is limited to one."""
-    likenesses: tuple[Likeness, ...] = ()
-    """The known names that the project's could be taken for."""
 
     @cached_property
     def changes_at(self) -> datetime | None:
@@ -195,19 +219,15 @@ def judge(
     index: Index,
     name: str,
     found: Found,
-    records: Records,
-    knowledge: Knowledge | None,
-    contents: Contents | None,
-    about: Item[ProjectClaims],
-    pins: Item[ProjectPins] | None,
-    likenesses: tuple[Likeness, ...],
+    grounds: Grounds,
     at: datetime,
 ) -> JudgedProject:
     """Judge every file of a project at a moment; pure, and too long for the event loop where there are many files."""
+    knowledge, contents, about = grounds.knowledge, grounds.contents, grounds.about
     listed = found.listing.project.files
     everything = (*listed, *found.listing.vanished_files())
     rules = index.policy.for_project(name)
-    concerning = records.for_project(name)
+    concerning = grounds.records.for_project(name)
     provenance = provenance_of(found.listing, knowledge) if knowledge else None
     advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
 
@@ -217,7 +237,7 @@ def judge(
         files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
     ) -> Iterator[tuple[Evidence, Decision]]:
         for evidence in gather(
-            index, name, found, files, concerning, provenance, advisories, inspections, pins, likenesses
+            index, name, found, files, concerning, provenance, advisories, inspections, grounds.pins, grounds.likenesses
         ):
             waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
             yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
@@ -243,15 +263,13 @@ def judge(
         name,
         found,
         files,
+        grounds,
         concerning,
         at,
         provenance,
         to_verify,
-        about=about,
         advisories=advisories,
         inspections=inspections,
-        pins=pins,
-        likenesses=likenesses,
     )
 
 
