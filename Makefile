@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench bench-quick bench-herd bench-growth everyday lock clean
+.PHONY: help serve test check format lint types imports bench bench-quick bench-herd bench-growth everyday pinned lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-growth: $(VENV)/.develop ## Measure how costs grow with projects, files, r
 
 everyday: $(VENV)/.develop $(CLIENTS) ## Resolve and install 50 everyday packages with and without Pinfold
 	$(BIN)/python tests/bench/everyday.py
+
+pinned: $(VENV)/.develop $(CLIENTS) ## Lock 50 everyday packages, serve the lock pinned, and try what is outside of it
+	$(BIN)/python tests/bench/pinned.py
 
 lock: ## Resolve requirements/*.lock anew, with hashes
 	sh requirements/lock.sh $(PYTHON)

@@ -177,7 +177,8 @@ async def _check_running(settings: Settings) -> list[Check]:
             newest = [newest for _, newest in answers if newest is not None]
             feeds = await _check_feeds(installation)
             published = await _check_published(installation)
-            ends = [*published, await _check_audit_log(installation), await _check_clock(installation, newest)]
+            pins = await _check_pins(installation)
+            ends = [*published, *pins, await _check_audit_log(installation), await _check_clock(installation, newest)]
             return [*(check for check, _ in answers), *feeds, *ends]
     except PinfoldError as error:
         return [Check("start", State.FAIL, str(error))]
@@ -269,6 +270,23 @@ async def _check_published(installation: Installation) -> list[Check]:
         found = f"the bytes of {len(lost)} published files are lost, such as {lost[0]}"
         return [*checks, Check("packages", State.FAIL, found, "restore the folder blobs from a backup")]
     return [*checks, Check("packages", State.OK, f"{len(files)} files are published")] if files else checks
+
+
+async def _check_pins(installation: Installation) -> list[Check]:
+    """Tell what the indexes hold that are limited to a pin set."""
+    checks = []
+    for index in installation.indexes.values():
+        if index.pins is None:
+            continue
+        subject, present = f"pins of {index.name}", await installation.pins.current(index.pins)
+        if present is None:
+            found = f"there is no pin set {index.pins}, so that nothing is served"
+            checks.append(Check(subject, State.FAIL, found, f"pinfold pin import {index.pins} LOCKFILE makes it"))
+        else:
+            head = present.head
+            found = f"{head.name}, version {head.number} of {moment(head.created_at)} UTC, {head.files} files"
+            checks.append(Check(subject, State.OK, found))
+    return checks
 
 
 async def _check_audit_log(installation: Installation) -> Check:

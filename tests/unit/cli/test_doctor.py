@@ -83,6 +83,18 @@ def test_the_public_key_of_the_audit_log_is_told_and_that_nothing_keeps_its_chec
     assert states(answer("doctor"))["audit log"] == "ok"
 
 
+def test_an_index_whose_pin_set_is_missing_serves_nothing(index: FakeUpstream, run: Run, answer: Answer) -> None:
+    Path("pinfold.toml").write_text('[indexes.prod]\npins = "approved"\n')
+    answer("quarantine", "list")
+    (check,) = (one for one in answer("doctor", exit_code=1)["checks"] if one["subject"] == "pins of prod")
+    assert (check["state"], check["advice"]) == ("fail", "pinfold pin import approved LOCKFILE makes it")
+    Path("requirements.txt").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+    run("pin", "import", "approved", "requirements.txt")
+    (check,) = (one for one in answer("doctor")["checks"] if one["subject"] == "pins of prod")
+    assert check["found"].startswith("approved, version 1 of ")
+    assert check["found"].endswith(" UTC, 1 files")
+
+
 def test_every_problem_of_the_configuration_is_told(run: Run) -> None:
     Path("pinfold.toml").write_text('dat = "x"\n[server]\nport = -1\n')
     result = run("doctor")
