@@ -18,7 +18,7 @@ import sqlite_utils
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
 from pinfold.adapters.sqlite.audit_log import append_entry
-from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out
+from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_part, number_of
 from pinfold.adapters.sqlite.audit_tree import AuditTree
 from pinfold.audit.canonical import canonical_bytes, rfc3339
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -141,7 +141,7 @@ class _Template:
         head, mark, tail = text.partition('"verdicts":')
         self._head, self._tail = head + mark, tail
 
-    def stored(self, seq: int, one: Asked, client: int) -> Stored:
+    def stored(self, seq: int, one: Asked, client: int, file: int) -> Stored:
         names = {
             "seq": seq,
             "time": rfc3339(one.time),
@@ -155,7 +155,7 @@ class _Template:
         }
         head = self._head % names
         body = (head + self._tail % names).encode()
-        return self._stored._replace(body=body, client=client, verdicts_at=len(head))
+        return self._stored._replace(body=body, client=client, file=file, verdicts_at=len(head))
 
 
 def fill(path: Path, keys: SigningKeys, first: int, count: int) -> None:
@@ -190,12 +190,20 @@ def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
         cut_out(database, canonical_bytes(1, one), one).client
         for one in (entry(Asked(0, "a", "1", client, False, "main")) for client in range(CLIENTS))
     ]
+    files: dict[tuple[str, str, str], int] = {}
+
+    def file_of(one: Asked) -> int:
+        key = one.project, one.version, one.index
+        if key not in files:
+            files[key] = number_of(database, file_part(entry(one)))
+        return files[key]
+
     _check(database, templates, clients, requests[:50])
     marks = ", ".join("?" * (len(Stored._fields) + 1 + len(QUOTED.split(", "))))
     database.conn.executemany(
         f"INSERT INTO audit (seq, {STORED}, {QUOTED}) VALUES ({marks})",
         (
-            (seq, *templates[one.refused].stored(seq, one, clients[one.client]), *_columns(one))
+            (seq, *templates[one.refused].stored(seq, one, clients[one.client], file_of(one)), *_columns(one))
             for seq, one in enumerate(requests, last + 1)
         ),
     )
@@ -234,6 +242,6 @@ def _check(
         row = database.execute(f"SELECT {STORED}, {QUOTED} FROM audit WHERE seq = ?", [seq]).fetchone()
         database.execute("ROLLBACK TO trial")
         database.execute("RELEASE trial")
-        made = (*templates[one.refused].stored(seq, one, clients[one.client]), *_columns(one))
+        made = (*templates[one.refused].stored(seq, one, clients[one.client], row[3]), *_columns(one))
         if row != made or list(_columns(one)) != column_values(entry(one)):
             raise AssertionError(f"the rows are not what appending leaves: {row} and {made}")

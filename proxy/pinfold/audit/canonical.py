@@ -40,8 +40,8 @@ def canonical_bytes(seq: int, entry: Entry) -> bytes:
     return _encoder.encode({"v": 1, "seq": seq, "entry": _plain(entry)})
 
 
-def canonical_part(part: Actor | tuple[dict[str, Any], ...]) -> bytes:
-    """Return the bytes of an entry's actor or verdicts, as they are within its canonical bytes."""
+def canonical_part(part: Actor | tuple[dict[str, Any], ...] | tuple[str | None, ...]) -> bytes:
+    """Return the bytes of an entry's actor or verdicts as they are within its canonical bytes, or of some texts."""
     return _encoder.encode(_plain(part))
 
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, cut_out
-from pinfold.adapters.sqlite.audit_search import concerning, matching, naming, versions
-from pinfold.adapters.sqlite.audit_tally import TallyReader
+from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out
+from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
+from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence, keep
 from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
-_VALUES = ", ".join("?" * (7 + len(COLUMNS)))
+_VALUES = ", ".join("?" * (2 + len(Stored._fields) + len(COLUMNS)))
 _INSERT = f"INSERT INTO audit (seq, {STORED}, evidence, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
 
 
@@ -69,11 +69,8 @@ class SqliteAuditLog:
     async def tallies(self, target: Target) -> AsyncIterator[Sequence[Tally]]:
         """Yield the requests for what a target means, counted, in portions that do not take long."""
         reader = TallyReader()
-        for one in await self._read(lambda database: naming(database, target)):
-            last: int | None = 0
-            while last is not None:
-                portion, last = await self._read(partial(reader.portion, naming=one, after=last))
-                yield portion
+        for span in await self._read(partial(spans, target=target)):
+            yield await self._read(partial(reader.read, span=span))
 
     async def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
         """Yield all entries from a moment on, in order, in portions that fit into memory."""

@@ -1,8 +1,9 @@
-"""Clients and sets of verdicts recur from request to request: each is stored once, and cut out of the entries' bytes.
+"""Clients, files and sets of verdicts recur from request to request: each is stored once, and referred to by number.
 
-The view `audit_entry` puts them back where they were, so that what is hashed, signed, exported and read are the
-canonical bytes, whole. Nothing has to be believed of the parts: a wrong one makes wrong bytes of every entry that it is
-put into.
+Clients and verdicts are cut out of the entries' bytes. The view `audit_entry` puts them back where they were, so that
+what is hashed, signed, exported and read are the canonical bytes, whole. Nothing has to be believed of them: a wrong
+one makes wrong bytes of every entry that it is put into. Files, by which requests are counted, are copies, as columns
+are.
 """
 
 from hashlib import sha256
@@ -24,6 +25,7 @@ class Stored(NamedTuple):
     body: bytes
     client: int
     client_at: int
+    file: int
     verdicts: int | None = None
     verdicts_at: int | None = None
 
@@ -35,15 +37,20 @@ def cut_out(database: sqlite_utils.Database, body: bytes, entry: Entry) -> Store
     """Return what is to be stored of canonical bytes, with new parts stored in the transaction that is open."""
     client, verdicts = canonical_part(entry.actor), canonical_part(entry.verdicts)
     body, client_at = _without(client, body)
-    stored = Stored(body, _number(database, client), client_at)
+    stored = Stored(body, number_of(database, client), client_at, number_of(database, file_part(entry)))
     if len(verdicts) < SHORTEST or verdicts not in body:
         return stored
     body, verdicts_at = _without(verdicts, body)
-    return stored._replace(body=body, verdicts=_number(database, verdicts), verdicts_at=verdicts_at)
+    return stored._replace(body=body, verdicts=number_of(database, verdicts), verdicts_at=verdicts_at)
 
 
-def cut_clients(database: sqlite_utils.Database) -> None:
-    """Cut the clients out of entries that were stored when only verdicts were; leave what cannot be read as it is."""
+def file_part(entry: Entry) -> bytes:
+    """Return the bytes that say which file of which index an entry is about."""
+    return canonical_part((entry.index, entry.project, entry.version, entry.filename, entry.sha256))
+
+
+def share_parts(database: sqlite_utils.Database) -> None:
+    """Share what recurs of entries that were stored whole, or without verdicts; leave what cannot be read as it is."""
     last = 0
     while portion := database.execute(
         "SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, _PORTION]
@@ -55,7 +62,7 @@ def cut_clients(database: sqlite_utils.Database) -> None:
             except ValueError:
                 continue
             database.execute(
-                f"UPDATE audit SET ({STORED}) = (?, ?, ?, ?, ?), unchanged = ? WHERE seq = ?",  # noqa: S608 - our own names
+                f"UPDATE audit SET ({STORED}) = (?, ?, ?, ?, ?, ?), unchanged = ? WHERE seq = ?",  # noqa: S608 - our own names
                 [*cut_out(database, body, entry), entry.details.get("unchanged"), seq],
             )
 
@@ -65,7 +72,8 @@ def _without(part: bytes, body: bytes) -> tuple[bytes, int]:
     return body[:place] + body[place + len(part) :], place
 
 
-def _number(database: sqlite_utils.Database, part: bytes) -> int:
+def number_of(database: sqlite_utils.Database, part: bytes) -> int:
+    """Return the number of a part, which is stored in the transaction that is open unless it is there already."""
     digest = sha256(part).digest()
     known = database.execute("SELECT id FROM audit_part WHERE digest = ?", [digest]).fetchone()
     if known is None:

@@ -6,7 +6,7 @@ A step that was released is never changed: a later one follows it.
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from pinfold.adapters.sqlite.audit_parts import cut_clients
+from pinfold.adapters.sqlite.audit_parts import share_parts
 from pinfold.adapters.sqlite.evidence import divide_evidence
 
 ledger = Migrations("ledger")
@@ -153,7 +153,6 @@ def audit_parts(database: sqlite_utils.Database) -> None:
         ALTER TABLE audit ADD COLUMN unchanged INTEGER;
         """
     )
-    cut_clients(database)
     database.executescript(
         """
         DROP VIEW audit_entry;
@@ -214,6 +213,44 @@ def evidence_parts(database: sqlite_utils.Database) -> None:
                 AS BLOB) AS body
             FROM audit
                 LEFT JOIN audit_part AS client ON client.id = audit.client
+                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        """
+    )
+
+
+@ledger()
+def audit_files(database: sqlite_utils.Database) -> None:
+    """Store files once too, and let requests be counted from one index, which has all that a count needs."""
+    database.executescript(
+        """
+        ALTER TABLE audit ADD COLUMN file INTEGER;
+        DROP TRIGGER audit_is_not_changed;
+        """
+    )
+    share_parts(database)
+    database.executescript(
+        """
+        CREATE INDEX audit_counted ON audit (project, version, file, client, action, unchanged, time)
+            WHERE project IS NOT NULL;
+        DROP VIEW audit_entry;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference, unchanged, file.text AS file,
+                iif(
+                    audit.evidence IS NULL, NULL,
+                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
+                ) AS evidence,
+                CAST(
+                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
+                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
+                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
+                AS BLOB) AS body
+            FROM audit
+                LEFT JOIN audit_part AS client ON client.id = audit.client
+                LEFT JOIN audit_part AS file ON file.id = audit.file
                 LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
             SELECT raise(ABORT, 'the audit log only grows');

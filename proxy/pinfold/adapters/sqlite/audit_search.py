@@ -104,11 +104,14 @@ def naming(database: sqlite_utils.Database, target: Target) -> list[Naming]:
         case HashTarget(sha256):
             return [Naming("audit_sha256", "sha256 = ?", (sha256,))]
         case ReleaseTarget(project):
-            return [
-                Naming("audit_release", "project = ? AND version IS ?", (project, version))
-                for version in versions(database, project)
-                if target.admits(version)
-            ]
+            return [release for release in releases(database, project) if target.admits(release.values[1])]
+
+
+def releases(database: sqlite_utils.Database, project: str, index: str = "audit_release") -> list[Naming]:
+    """Return a condition for each version of a project that entries name."""
+    return [
+        Naming(index, "project = ? AND version IS ?", (project, version)) for version in versions(database, project)
+    ]
 
 
 def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:

@@ -48,6 +48,7 @@ _SHARED = (
         "audit",
         "seq",
         "SELECT client FROM audit WHERE seq BETWEEN :first AND :last AND client IS NOT NULL "
+        "UNION SELECT file FROM audit WHERE seq BETWEEN :first AND :last AND file IS NOT NULL "
         "UNION SELECT verdicts FROM audit WHERE seq BETWEEN :first AND :last AND verdicts IS NOT NULL",
     ),
 )

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
+from pinfold.adapters.sqlite.audit_parts import file_part
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
 from pinfold.adapters.sqlite.evidence import whole
 from pinfold.audit.canonical import from_canonical
@@ -67,7 +68,7 @@ class _StoreVerifier:
         for checkpoint in kept:
             self._expect_kept(checkpoint)
         self._check_pruned_part()
-        columns = f"body, seq, evidence, {QUOTED}"
+        columns = f"body, seq, evidence, file, {QUOTED}"
         for block in self._reader.blocks(self._state, self._state.pruned + 1, self._state.size, columns):
             self._take(block)
         self._check_strays()
@@ -89,11 +90,11 @@ class _StoreVerifier:
         self._tiles.add(block.tile)
         self._log.leaves(block.first, block.hashes)
         hashes = split_hashes(block.hashes)
-        for body, seq, evidence, *columns in block.rows:
+        for body, seq, evidence, file, *columns in block.rows:
             self._log.entry(body)
             place = seq - block.first
             if place < len(hashes) and leaf_hash(body) == hashes[place]:
-                self._check_columns(body, seq, evidence, columns)
+                self._check_columns(body, seq, evidence, file, columns)
 
     def _open(self, stored: StoredCheckpoint) -> Checkpoint | None:
         try:
@@ -106,7 +107,9 @@ class _StoreVerifier:
             return None
         return checkpoint
 
-    def _check_columns(self, body: bytes, seq: int, evidence: bytes | None, columns: Sequence[Any]) -> None:
+    def _check_columns(
+        self, body: bytes, seq: int, evidence: bytes | None, file: bytes | None, columns: Sequence[Any]
+    ) -> None:
         try:
             entry = from_canonical(body).entry
         except ValueError:
@@ -115,6 +118,9 @@ class _StoreVerifier:
         wrong = [name for name, one, other in zip(COLUMNS, columns, column_values(entry), strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
+            self._findings.add(Kind.CHANGED, seq, text)
+        if file != file_part(entry):
+            text = f"entry {seq} is as it was logged, but is counted for another file"
             self._findings.add(Kind.CHANGED, seq, text)
         if evidence is not None and evidence.hex() != entry.evidence_digest:
             text = f"entry {seq} is as it was logged, but other evidence is kept for it"

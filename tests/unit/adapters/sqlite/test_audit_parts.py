@@ -10,7 +10,7 @@ from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import append_entry
-from pinfold.adapters.sqlite.audit_parts import cut_clients
+from pinfold.adapters.sqlite.audit_parts import share_parts
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.audit.canonical import canonical_bytes
 from pinfold.domain.audit_entry import Actor, Entry
@@ -37,14 +37,15 @@ def test_a_client_and_a_set_of_verdicts_that_recur_are_stored_once() -> None:
     entries = [entry(number) for number in range(50)]
     read, kept, parts = stored(entries)
     assert read == [canonical_bytes(seq, one) for seq, one in enumerate(entries, 1)]
-    assert parts == 2
+    # Each entry is about a file of its own.
+    assert parts == 50 + 2
     assert all(b"minimum-age" not in body and b'"ci"' not in body for body in kept)
 
 
-def test_an_entry_without_verdicts_shares_its_client_alone() -> None:
+def test_an_entry_without_verdicts_shares_its_client_and_its_file_alone() -> None:
     bare = replace(entry(1), verdicts=())
     read, _, parts = stored([bare])
-    assert (read, parts) == ([canonical_bytes(1, bare)], 1)
+    assert (read, parts) == ([canonical_bytes(1, bare)], 2)
 
 
 @settings(max_examples=100)
@@ -68,7 +69,7 @@ def test_parts_are_shared_between_processes(tmp_path: Path) -> None:
         connection.close()
         return int(parts)
 
-    assert asyncio.run(append()) == 2
+    assert asyncio.run(append()) == 3 + 2
 
 
 def test_entries_from_before_clients_were_cut_out_are_cut_and_read_as_they_were() -> None:
@@ -87,11 +88,11 @@ def test_entries_from_before_clients_were_cut_out_are_cut_and_read_as_they_were(
         for seq, body in bodies:
             older = [body, seq]
             database.execute(
-                "UPDATE audit SET body = ?, client = NULL, client_at = NULL, verdicts = NULL, verdicts_at = NULL, "
-                "unchanged = NULL WHERE seq = ?",
+                "UPDATE audit SET body = ?, client = NULL, client_at = NULL, file = NULL, verdicts = NULL, "
+                "verdicts_at = NULL, unchanged = NULL WHERE seq = ?",
                 older,
             )
         database.execute("INSERT INTO audit (seq, time, action, actor, body) VALUES (4, '', '', '', x'00')")
-        cut_clients(database)
+        share_parts(database)
         assert database.execute("SELECT * FROM audit WHERE seq < 4").fetchall() == before
         assert database.execute("SELECT seq, body FROM audit_entry").fetchall() == [*bodies, (4, b"\0")]

@@ -87,8 +87,8 @@ async def test_what_remains_keeps_its_evidence_and_the_rest_goes(ledger: Databas
     }
     found = await counts(ledger)
     assert found["evidence"] == 4
-    # Four clients, that of the entry about the pruning, and one set of verdicts.
-    assert found["audit_part"] == 6
+    # Four clients and files, those of the entry about the pruning, and one set of verdicts.
+    assert found["audit_part"] == 11
     assert await sweep(ledger) == 0
     await ledger.close()
     assert verified(tmp_path).ok
