@@ -94,6 +94,22 @@ def test_a_lock_of_fifty_packages_is_served_pinned_and_nothing_else_is(server, u
     assert [status(server, file) for file in files] == [200 if file.version == "1.0" else 403 for file in files]
 
 
+@pytest.mark.parametrize("installer", [Pip, Uv], ids=lambda client: client.name)
+def test_an_exported_lock_installs_through_the_index_that_is_limited_to_it(
+    installer, server, numpy, upstream, tmp_path
+):
+    pin(server, numpy[0], upstream.add_file("six", "1.0"))
+    lock = tmp_path / "pylock.toml"
+    # The lock names the configured port, and the server of a test takes any that is free.
+    lock.write_text(server.run("lock", "export", "approved").replace("http://127.0.0.1:8765", server.url))
+    outcome = installer(tmp_path / "client").install("https://index.example/simple/", "-r", str(lock))
+    assert outcome.installed == {"numpy": "1.0", "six": "1.0"}, str(outcome)
+    pin(server, numpy[1])
+    outcome = installer(tmp_path / "later").install("https://index.example/simple/", "-r", str(lock))
+    assert outcome.status != 0
+    assert "pin set approved holds numpy 2.0 only" in " ".join(outcome.output.split()), str(outcome)
+
+
 def status(server, file):
     try:
         with urllib.request.urlopen(f"{server.url}/prod/files/{file.project}/{file.sha256}/{file.filename}") as answer:
