@@ -269,6 +269,18 @@ async def test_a_name_is_asked_for_once_and_never_after_it_was_claimed(pinfold, 
     assert [request.path for request in upstream.requests] == asked
 
 
+async def test_what_one_index_keeps_to_itself_another_does_not_tell(pinfold, publisher, upstream):
+    upstream.add_file("acme-tool", "9.9")
+    for path in ("/other/legacy/", "/legacy/", "/prod/legacy/"):
+        answer = await publisher.upload(WHEEL, wheel(), path)
+        assert answer.status == 200
+        assert b"warning" not in answer.body
+    await publisher.upload("widget-1.0-py3-none-any.whl", wheel(project="widget"))
+    asked = len(upstream.requests)
+    await publisher.upload("widget-1.0-py3-none-any.whl", wheel(project="widget"), "/other/legacy/")
+    assert len(upstream.requests) == asked == 1
+
+
 async def test_an_upstream_that_cannot_be_asked_is_warned_of(pinfold, publisher, upstream):
     await upstream.__aexit__(None, None, None)
     answer = await publisher.upload("widget-1.0-py3-none-any.whl", wheel(project="widget"))

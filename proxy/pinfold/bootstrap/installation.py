@@ -244,6 +244,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
                 verifier,
                 stores.audit_log,
                 clock,
+                indexes,
                 settings.publishing.max_file_size,
             ),
             refresh_feed=RefreshFeed(stores.advisories, announce, clock, telemetry),

@@ -25,7 +25,7 @@ from pinfold.ports.verifier import ProvenanceVerifier
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.find_project import ProjectFinder
-from pinfold.usecases.indexes import Index
+from pinfold.usecases.indexes import Index, Indexes
 from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.receive_upload import ReceivedFile, receiving
 from pinfold.usecases.uploaded_metadata import CoreMetadata, Statement, check_statement, read_metadata
@@ -79,6 +79,7 @@ class Publish:
         verifier: ProvenanceVerifier,
         audit_log: AuditLog,
         clock: Clock,
+        indexes: Indexes,
         largest: int,
     ) -> None:
         """Take files of `largest` bytes at most."""
@@ -90,6 +91,7 @@ class Publish:
         self._verifier = verifier
         self._audit_log = audit_log
         self._clock = clock
+        self._indexes = indexes
         self._largest = largest
 
     def receiving(self) -> AbstractAsyncContextManager[ReceivedFile]:
@@ -242,9 +244,12 @@ class Publish:
     async def _namesakes(self, index: Index, project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return which public upstreams have a project of a name that is about to be claimed, and what to warn of.
 
-        A name that the index reserves is not asked for: to ask would tell it.
+        A name that some index reserves, or that is published elsewhere here and known to nobody outside, is not asked
+        for: to ask would tell it.
         """
-        if (await self._store.current()).of(index.name, project) is not None or index.reserves(project):
+        claims = await self._store.current()
+        ours = project in claims.unknown_outside or any(each.reserves(project) for each in self._indexes.values())
+        if ours or claims.of(index.name, project) is not None:
             return (), ()
         namesakes, warnings = [], []
         for source in index.sources:
