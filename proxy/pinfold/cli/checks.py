@@ -178,10 +178,30 @@ async def _check_running(settings: Settings) -> list[Check]:
             feeds = await _check_feeds(installation)
             published = await _check_published(installation)
             pins = await _check_pins(installation)
-            ends = [*published, *pins, await _check_audit_log(installation), await _check_clock(installation, newest)]
+            issuers = await _check_issuers(installation)
+            ends = [
+                *published,
+                *pins,
+                *issuers,
+                await _check_audit_log(installation),
+                await _check_clock(installation, newest),
+            ]
             return [*(check for check, _ in answers), *feeds, *ends]
     except PinfoldError as error:
         return [Check("start", State.FAIL, str(error))]
+
+
+async def _check_issuers(installation: Installation) -> list[Check]:
+    """Ask those who vouch for trusted publishers for their keys, as the first publish would."""
+    found = []
+    for issuer in installation.trusted_publishing.issuers:
+        try:
+            await installation.trusted_publishing.ask(issuer)
+        except UpstreamError as error:
+            found.append(Check("trusted publishing", State.FAIL, str(error), "look at its issuer, network and proxy"))
+        else:
+            found.append(Check("trusted publishing", State.OK, f"{issuer} has keys"))
+    return found
 
 
 def _check_space(root: Path) -> Check:

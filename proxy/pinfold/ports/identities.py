@@ -15,3 +15,7 @@ class IdentityVerifier(Protocol):
         be had.
         """
         ...
+
+    async def ask(self, issuer: str) -> None:
+        """See that an issuer's keys can be had; raises UpstreamError where they cannot."""
+        ...

@@ -42,6 +42,15 @@ class TrustedPublishing:
         """Whether there is anybody who may publish so."""
         return bool(self._publishers)
 
+    @property
+    def issuers(self) -> list[str]:
+        """Those who vouch for the workflows that may publish."""
+        return sorted({each.issuer for each in self._publishers})
+
+    async def ask(self, issuer: str) -> None:
+        """See that an issuer's keys can be had; raises UpstreamError where they cannot."""
+        await self._identities.ask(issuer)
+
     async def mint(self, assertion: str, actor: Actor) -> NewToken:
         """Return a token for a workflow that shows an identity.
 

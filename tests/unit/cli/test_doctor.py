@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.oidc import running_issuer
 from tests.fakes.upstream import FakeUpstream, Fault
 from tests.unit.cli.conftest import Run
 
@@ -67,6 +68,17 @@ def test_who_may_read_without_a_token_is_told(
     assert "access" not in states(answer("doctor"))
     monkeypatch.setenv("PINFOLD_INDEXES__MAIN__ANONYMOUS", "true")
     assert "whoever reaches this server can read index main" in run("doctor").stdout
+
+
+def test_those_who_vouch_for_publishers_are_asked_for_their_keys(index: FakeUpstream, answer: Answer) -> None:
+    answer("quarantine", "list")
+    with running_issuer() as issuer:
+        Path("pinfold.toml").write_text(
+            '[trusted_publishing]\naudience = "packages.example"\n[[trusted_publishing.publishers]]\nkind = "GitHub"\n'
+            f'repository = "acme/widget"\nworkflow = "p.yml"\nprojects = ["acme"]\nissuer = "{issuer.url}"\n'
+        )
+        assert states(answer("doctor"))["trusted publishing"] == "ok"
+    assert states(answer("doctor", exit_code=1))["trusted publishing"] == "fail"
 
 
 def test_the_public_key_of_the_audit_log_is_told_and_that_nothing_keeps_its_checkpoints(

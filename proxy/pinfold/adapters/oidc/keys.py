@@ -52,24 +52,27 @@ class IssuerKeys:
         async with self._turn:
             fresh = self._now() < self._fresh_until
             if not (fresh and key_id in self._keys) and self._now() >= self._next_look:
-                await self._load()
+                await self.load()
             elif not fresh and self._failure is not None:
                 raise self._failure
             if key_id not in self._keys:
                 raise InvalidIdentity("it is signed with a key that its issuer does not have")
             return self._keys[key_id]
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
+        """Ask for the keys that there are now; raises UpstreamError where there are none that can be used."""
         self._next_look = self._now() + PAUSE_AFTER_FAILURE
         try:
             about = await self._fetch(self._transport.base / ".well-known" / "openid-configuration")
             if about.get("issuer") != self._issuer:
                 raise UpstreamError(f"{self._issuer}: describes itself as another issuer")
-            found = await self._fetch(_address(about.get("jwks_uri")))
+            keys = _usable((await self._fetch(_address(about.get("jwks_uri")))).get("keys"))
+            if not keys:
+                raise UpstreamError(f"{self._issuer}: has no keys that can be used")
         except UpstreamError as error:
             self._failure = error
             raise
-        self._keys, self._failure = _usable(found.get("keys")), None
+        self._keys, self._failure = keys, None
         self._fresh_until, self._next_look = self._now() + MAX_AGE, self._now() + PAUSE
 
     async def _fetch(self, url: URL) -> dict[str, Any]:

@@ -57,6 +57,10 @@ class OidcVerifier:
             raise InvalidIdentity("it lives longer than a day")
         return Identity(issuer, claims["jti"], datetime.fromtimestamp(claims["exp"], UTC), claims)
 
+    async def ask(self, issuer: str) -> None:
+        """See that an issuer's keys can be had; raises UpstreamError."""
+        await self._issuers[issuer].load()
+
     def _claimed(self, assertion: str) -> tuple[str, str]:
         """Return the issuer and the key that a token claims, of which nothing is known yet."""
         if len(assertion) > MAX_ASSERTION:
