@@ -1,6 +1,7 @@
 """What looking back remembers in the ledger."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,9 +46,18 @@ CHANGED = ChangedDecision(
 ALERT = Alert("A-1", NOON, "decision.changed", "news")
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger, made once: to bring a file's schema up to date takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    asyncio.run(Database(path, schema.ledger, durable=False).close())
+    return path
+
+
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
-    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=False)
+async def ledger(empty: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    path = shutil.copy(empty, tmp_path / "ledger.db")
+    ledger = await Database.open(path, schema.ledger, durable=False)
     yield ledger
     await ledger.close()
 
