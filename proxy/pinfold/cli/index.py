@@ -18,7 +18,7 @@ def index() -> None:
 @index.command("list")
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
-    """Show every index: its address, policy, upstreams, private names, and whether everybody may read it."""
+    """Show every index: its address, policy, upstreams, private names, pin set, and whether everybody may read it."""
     policies, whole = PolicyFiles(), invocation.settings()
     found: list[dict[str, Any]] = []
     for name, settings in whole.indexes.items():
@@ -33,6 +33,7 @@ def list_(invocation: Invocation) -> None:
                 "packages_from": list(settings.packages_from),
                 "private": list(settings.private),
                 "refusals": settings.refusals,
+                "pins": settings.pins,
                 "anonymous": name in whole.open_indexes,
             }
         )
@@ -44,9 +45,10 @@ def list_(invocation: Invocation) -> None:
             ", ".join([*one["packages_from"], *one["upstreams"]]) or "-",
             ", ".join(one["private"]) or "-",
             one["refusals"],
+            one["pins"] or "-",
             "anybody" if one["anonymous"] else "token",
         ]
         for one in found
     ]
-    headings = ["INDEX", "PATH", "POLICY", "UPSTREAMS", "PRIVATE NAMES", "REFUSALS", "READ BY"]
+    headings = ["INDEX", "PATH", "POLICY", "UPSTREAMS", "PRIVATE NAMES", "REFUSALS", "PINS", "READ BY"]
     invocation.answer({"indexes": found}, table(headings, rows))

@@ -89,10 +89,13 @@ def test_a_folder_without_cases_does_not_pass(run: Run) -> None:
 
 
 def test_indexes_are_listed_with_what_they_are_made_of(run: Run, answer: Answer) -> None:
-    Path("pinfold.toml").write_text('[indexes.own]\npolicy = "strict"\nprivate = ["acme-*"]\nrefusals = "hide"\n')
+    Path("pinfold.toml").write_text(
+        '[indexes.own]\npolicy = "strict"\nprivate = ["acme-*"]\nrefusals = "hide"\npins = "ours"\n'
+    )
     main, own = answer("index", "list")["indexes"]
     assert (main["name"], main["path"], main["policy"]) == ("main", "/simple/", "baseline")
     assert (own["name"], own["path"], own["policy"]) == ("own", "/own/simple/", "strict")
     assert (own["upstreams"], own["private"], own["refusals"]) == (["pypi"], ["acme-*"], "hide")
     assert run("index", "list").stdout.splitlines()[2].startswith("own    /own/simple/  strict")
     assert (main["anonymous"], own["anonymous"]) == (True, True)
+    assert (main["pins"], own["pins"]) == (None, "ours")

@@ -112,6 +112,16 @@ class TestEvidence:
             (StatusMarker.ACTIVE, True),
         ]
 
+    def test_a_project_may_resemble_another_by_what_is_known_at_the_moment(self) -> None:
+        (case,) = parsed(HEAD + 'resembles = ["LiteLM"]\n' + FILES + EXPECT)
+        seen = evidence_at(case, case.files[0], UPLOADED).resemblance
+        assert isinstance(seen, Known)
+        assert seen.value is not None
+        assert [likeness.name for likeness in seen.value.likenesses] == ["litelm"]
+        assert (seen.value.first_upload, seen.value.releases) == (UPLOADED, 1)
+        (ours,) = parsed(HEAD + 'resembles = ["litelm"]\nprivate_upstream = true\n' + FILES + EXPECT)
+        assert evidence_at(ours, ours.files[0], UPLOADED).resemblance == Known(None)
+
     def test_hash_and_first_sighting_can_be_stated(self) -> None:
         facts = FILES.replace("vanished = 2026-03-24T13:11:00Z", f'seen = 2026-03-24T11:00:00Z\nsha256 = "{"ab" * 32}"')
         (case,) = parsed(HEAD + facts + EXPECT)

@@ -186,6 +186,8 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
             "[indexes.main]\nupstreams = ['pypii']",
             "pinfold.toml: indexes.main.upstreams: there is no [upstreams.pypii]; did you mean pypi?",
         ),
+        ("[indexes.prod]\npins = 'Not a name'", "pinfold.toml: indexes.prod.pins: a name is made of lower-case"),
+        ("[indexes.as-of]", "pinfold.toml: indexes.as-of: /as-of/ is an address of Pinfold's own"),
         ("[server]\nbase_url = 'x'", "pinfold.toml: server.base_url: must be an address"),
         ("[upstreams.pypi]\nca_file = 'absent.pem'", "pinfold.toml: upstreams.pypi.ca_file: there is no such file"),
         ("[upstreams.pypi]\nidle_timeout = '0s'", "pinfold.toml: upstreams.pypi.idle_timeout: must be longer"),

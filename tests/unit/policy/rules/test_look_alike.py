@@ -1,14 +1,16 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.fakes.evidence import UPLOADED, evidence_of
 
+from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.domain.decision import PASS, Finding, Outcome
 from pinfold.domain.evidence import Known, Unknown
-from pinfold.domain.look_alikes import Likeness, Resemblance, Slip
+from pinfold.domain.look_alikes import Likeness, NameIndex, Resemblance, Slip
 from pinfold.policy.rules.look_alike import LookAlike
 
 LITELM = Likeness("litelm", Slip.LETTERS, everyday=True)
+FILES = PolicyFiles()
 OURS = Likeness("litellm-", Slip.SEPARATORS, everyday=False)
 
 
@@ -18,6 +20,28 @@ def seen(*, releases: int = 10, age: timedelta | None = timedelta(days=10), like
 
 def finding(resemblance: Resemblance | None, at: datetime = UPLOADED, **params: float) -> Finding:
     return LookAlike(**params).judge(evidence_of(resemblance=Known(resemblance)), at)
+
+
+ESTABLISHED = [
+    ("scanpy", "scapy", datetime(2017, 7, 24, tzinfo=UTC), 97),
+    ("djongo", "django", datetime(2017, 8, 15, tzinfo=UTC), 47),
+    ("dotenv", "python-dotenv", datetime(2013, 1, 23, tzinfo=UTC), 5),
+    ("docx", "python-docx", datetime(2012, 1, 12, tzinfo=UTC), 6),
+    ("elasticsearch6", "elasticsearch", datetime(2019, 5, 9, tzinfo=UTC), 5),
+    ("beautifulsoup", "beautifulsoup4", datetime(2010, 11, 21, tzinfo=UTC), 13),
+]
+"""Honest projects beside everyday ones, with what their pages on PyPI said of them in November 2026."""
+
+
+@pytest.mark.parametrize(("name", "near", "first_upload", "releases"), ESTABLISHED)
+@pytest.mark.parametrize("policy", ["baseline", "strict"])
+def test_honest_neighbours_of_everyday_projects_are_no_false_alarm(
+    name: str, near: str, first_upload: datetime, releases: int, policy: str
+) -> None:
+    assert near in NameIndex(FILES.everyday_names()).near(name)
+    (rule,) = (entry.rule for entry in FILES.load(policy).rules if entry.rule.id == "look-alike")
+    resemblance = Resemblance((Likeness(near, Slip.LETTERS, everyday=True),), first_upload, releases)
+    assert rule.judge(evidence_of(resemblance=Known(resemblance)), UPLOADED) is PASS
 
 
 def test_a_name_that_is_known_or_resembles_none_passes() -> None:
