@@ -208,6 +208,16 @@ async def test_the_first_page_shows_what_is_open_to_its_reader_and_nothing_else(
         assert b"closed" not in shown
 
 
+async def test_what_a_token_opened_is_kept_in_no_cache_that_others_share(world):
+    for path in ("/closed/simple/acme/", "/closed/simple/", "/closed/files/acme/{sha256}/{filename}", "/metrics"):
+        told = (await world.ask("GET", path, "admin")).headers["Cache-Control"].split(", ")
+        assert told[0] == "private", path
+    for who, path in (("nobody", "/simple/acme/"), ("a password", "/simple/acme/")):
+        assert "private" not in (await world.ask("GET", path, who)).headers["Cache-Control"]
+    for who in ("nobody", *TURNED_AWAY):
+        assert "no-store" in (await world.ask("GET", "/closed/simple/acme/", who)).headers["Cache-Control"]
+
+
 async def test_a_refusal_says_who_may_not_do_what_and_never_the_secret(world):
     answer = await world.ask("GET", "/closed/simple/acme/", "reader of other")
     said = json.loads(answer.body)["detail"]

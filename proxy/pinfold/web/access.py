@@ -98,6 +98,14 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+async def keep_private(request: web.Request, response: web.StreamResponse) -> None:
+    """Keep what somebody got for a token out of caches that others share; not all of them mind `Authorization`."""
+    principal = request.get(PRINCIPAL)
+    if principal is not None and principal.token is not None:
+        told = response.headers.get(hdrs.CACHE_CONTROL)
+        response.headers[hdrs.CACHE_CONTROL] = f"private, {told}" if told else "private"
+
+
 def credential_of(request: web.BaseRequest) -> str | None:
     """Return what a request shows for itself: a Bearer token, or the password of Basic (RFC 7617), whoever the user.
 

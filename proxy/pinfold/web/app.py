@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from pinfold.web import files, health, integrity, landing, oidc, simple, upload
-from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, PUBLISH, READ, Need, admit
+from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, PUBLISH, READ, Need, admit, keep_private
 from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
@@ -77,6 +77,7 @@ def build_app(services: Services) -> web.Application:
     """Return the web application over a set of services."""
     # The order matters: what an error was turned into is what is counted and logged.
     app = web.Application(middlewares=[observe, explain_errors, admit])
+    app.on_response_prepare.append(keep_private)
     app[SERVICES], app[NEEDS] = services, {}
     for route in ROUTES:
         _add(app, route)

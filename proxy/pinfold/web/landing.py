@@ -24,6 +24,7 @@ pre{{background:#f3f3f3;padding:.8rem;overflow-x:auto}}
 </body>
 </html>
 """
+_CLOSED = "<p>Whoever reads here needs a token.</p>"
 
 
 async def page(request: web.Request) -> web.Response:
@@ -38,7 +39,7 @@ async def page(request: web.Request) -> web.Response:
             f"<pre>pip install --index-url {escape(url)} NAME\nuv pip install --default-index {escape(url)} NAME</pre>"
         )
     return web.Response(
-        text=_PAGE.format(version=__version__, indexes="".join(parts)),
+        text=_PAGE.format(version=__version__, indexes="".join(parts) or _CLOSED),
         content_type="text/html",
         headers={
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
