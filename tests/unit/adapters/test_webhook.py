@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.fakes.clock import FakeClock
-from tests.fakes.upstream.certificates import self_signed
+from tests.fakes.upstream.certificates import local_certificate
 
 from pinfold.adapters.webhook import ID, SIGNATURE, TIMESTAMP, Webhook, WebhookOptions
 from pinfold.domain.alert import Alert
@@ -134,7 +134,7 @@ async def test_neither_address_nor_secret_are_ever_told(caplog: pytest.LogCaptur
 
 
 async def test_a_receiver_of_the_own_network_is_vouched_for_by_its_own_authority(tmp_path: Path) -> None:
-    tls, ca_file = self_signed(tmp_path)
+    tls, ca_file = local_certificate(tmp_path)
     async with receiving(tls=tls) as received:
         with pytest.raises(NotDelivered, match="Certificate"):
             await send(received.url)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from tests.fakes.upstream.certificates import self_signed
+from tests.fakes.upstream.certificates import local_certificate
 
 from pinfold.adapters.witness import Witness
 from pinfold.domain.errors import InvalidSettings
@@ -64,7 +64,7 @@ async def test_no_answer_is_told_without_the_address() -> None:
 
 
 async def test_a_witness_of_the_own_network_is_vouched_for_by_its_own_authority(keeper: Keeper, tmp_path: Path) -> None:
-    tls, ca_file = self_signed(tmp_path)
+    tls, ca_file = local_certificate(tmp_path)
     app = web.Application()
     app.router.add_post("/add", keeper.take)
     server = TestServer(app, scheme="https")

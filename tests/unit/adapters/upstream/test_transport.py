@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.upstream import FakeUpstream, Fault, Manners
-from tests.fakes.upstream.certificates import self_signed
+from tests.fakes.upstream.certificates import local_certificate
 from tests.fakes.upstream.names import FakeNames
 from tests.fakes.upstream.reading import entry_of, page_of, read
 from tests.unit.adapters.upstream.conftest import Connect
@@ -291,7 +291,7 @@ async def test_a_proxy_that_wants_credentials_says_so(
 
 @pytest.fixture
 async def secure(tmp_path: Path) -> AsyncIterator[tuple[FakeUpstream, Path]]:
-    tls, ca_file = self_signed(tmp_path)
+    tls, ca_file = local_certificate(tmp_path)
     async with FakeUpstream(tls=tls) as running:
         running.add_file("litellm", "1.82.6")
         yield running, ca_file

@@ -1,0 +1,78 @@
+"""uv publishes from a workflow without any stored secret, and pip installs what it published."""
+
+import pytest
+from tests.e2e.clients import Pip
+from tests.e2e.server import PinfoldServer
+from tests.e2e.uploaders import UvPublish
+from tests.fakes.front import tls_front
+from tests.fakes.oidc import AUDIENCE, running_issuer
+from tests.fakes.upstream import build_wheel
+
+CONFIG = """
+[upstreams.pypi]
+url = "{upstream}"
+[indexes.main]
+private = ["acme-*"]
+[trusted_publishing]
+audience = "{audience}"
+[[trusted_publishing.publishers]]
+kind = "GitHub"
+issuer = "{issuer}"
+repository = "acme/widget"
+workflow = "publish.yml"
+environment = "release"
+projects = ["acme-widget"]
+"""
+
+
+@pytest.fixture
+def issuer():
+    with running_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def server(upstream, issuer, tmp_path):
+    config = CONFIG.format(upstream=upstream.url, issuer=issuer.url, audience=AUDIENCE)
+    with PinfoldServer(tmp_path / "pinfold", config) as server:
+        yield server
+
+
+def publish(server, issuer, folder, project="acme-widget"):
+    client = UvPublish(folder)
+    name = project.replace("-", "_")
+    (client.dist / f"{name}-1.0-py3-none-any.whl").write_bytes(build_wheel(project, "1.0"))
+    # uv shows identities by https alone.
+    with tls_front(int(server.url.rpartition(":")[2]), folder / "front") as (url, ca_file):
+        return client.publish_as_workflow(f"{url}/legacy/", f"{issuer.url}/runner", ca_file)
+
+
+def test_a_workflow_publishes_by_showing_who_it_is(server, issuer, tmp_path):
+    done = publish(server, issuer, tmp_path / "ci")
+    assert done.returncode == 0, done.stdout
+    outcome = Pip(tmp_path / "pip").install(server.simple(), "acme-widget")
+    assert outcome.installed == {"acme-widget": "1.0"}, outcome
+    (published,) = server.run("audit", "search", "--action", "file.published", "--json").split('"action": ')[1:]
+    assert "GitHub acme/widget (publish.yml)" in published
+    assert "GitHub acme/widget (publish.yml)" in server.run("package", "list")
+
+
+@pytest.mark.parametrize(
+    "claims", [{"repository": "thief/widget"}, {"environment": "test"}, {"aud": "another.example"}], ids=str
+)
+def test_another_workflow_does_not(server, issuer, tmp_path, claims):
+    issuer.claims = claims
+    if "aud" in claims:
+        issuer.github = lambda github=issuer.github, **told: github(**{**told, **claims})
+        issuer.claims = {}
+    done = publish(server, issuer, tmp_path / "ci")
+    assert done.returncode != 0, done.stdout
+    assert "invalid-" in done.stdout
+    assert server.run("package", "list").strip() == "Nothing is published."
+
+
+def test_a_workflow_publishes_its_own_projects_only(server, issuer, tmp_path):
+    done = publish(server, issuer, tmp_path / "ci", "acme-other")
+    assert done.returncode != 0, done.stdout
+    assert "may not publish acme-other" in done.stdout
+    assert server.run("package", "list").strip() == "Nothing is published."
