@@ -7,14 +7,14 @@ from typing import NoReturn
 from pinfold.domain.access import Principal, Token
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import AccessDenied, TooManyAttempts
-from pinfold.domain.token_text import PREFIX, TokenText, read_token
+from pinfold.domain.token_text import PREFIX, read_token
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.tokens import TokenStore
 from pinfold.usecases.failed_attempts import FailedAttempts
 from pinfold.usecases.token_uses import TokenUses
 
-_NOBODY = TokenText("", b"\0" * 32)
+_NO_HASH = bytes(32)
 
 
 class Authenticate:
@@ -49,7 +49,7 @@ class Authenticate:
         text, now = read_token(credential), self._clock.now()
         kept = (await self._tokens.current()).get(text.id) if text is not None else None
         # An unknown id is compared as well, so that the time it takes does not tell which ids exist.
-        proven = hmac.compare_digest(kept.sha256 if kept else _NOBODY.sha256, text.sha256 if text else b"")
+        proven = hmac.compare_digest(kept.sha256 if kept else _NO_HASH, text.sha256 if text else b"")
         if kept is None or not proven:
             why = "there is no such token" if text else "the token was mistyped or cut off: its checksum is wrong"
             await self.fail(actor, why, text.id if text else None)
