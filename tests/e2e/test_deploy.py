@@ -1,5 +1,6 @@
 """What `deploy/` offers, checked by the programs that it is written for."""
 
+import random
 import re
 import socket
 import ssl
@@ -19,6 +20,8 @@ from tests.e2e.clients import OldestPip, Pip
 from tests.e2e.debian import program
 from tests.e2e.server import PinfoldServer
 from tests.e2e.test_refusals import REASON, entries
+from tests.fakes.uploads import CONTENT_TYPE, body_of, fields_of
+from tests.fakes.upstream import build_wheel
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -142,6 +145,22 @@ def test_what_a_client_claims_of_its_address_does_not_pass_the_front(front, behi
     with pytest.raises(urllib.error.HTTPError, match="404") as hidden:
         urllib.request.urlopen(f"{url}/metrics", context=context)
     hidden.value.close()
+
+
+def test_a_package_larger_than_a_form_is_published_through_the_front(front, behind):
+    url, chain = front
+    token = behind.run("token", "create", "ci", "--role", "publisher").strip()
+    noise = {"acme_tool/noise.py": b"noise = %r\n" % random.Random(1).randbytes(1_000_000)}
+    filename, wheel = "acme_tool-1.0-py3-none-any.whl", build_wheel("acme-tool", "1.0", files=noise)
+    assert len(wheel) > 2_000_000
+    for path in ("/legacy/", "/main/legacy/"):
+        request = urllib.request.Request(f"{url}{path}", body_of(fields_of(filename, wheel), filename, wheel))
+        request.add_header("Content-Type", CONTENT_TYPE)
+        request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(chain))) as response:
+            assert response.status == 200
+    (entry,) = [one for one in entries(behind) if one["action"] == "file.published"]
+    assert entry["actor"]["address"] == "127.0.0.1"
 
 
 def test_the_unit_is_one_that_systemd_accepts_and_calls_safe(tmp_path):

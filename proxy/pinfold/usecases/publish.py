@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.distribution import Distribution, parse_distribution
-from pinfold.domain.errors import AlreadyPublished, InspectionFailed, InvalidName, InvalidUpload, UpstreamError
+from pinfold.domain.errors import (
+    AlreadyPublished,
+    InspectionFailed,
+    InvalidName,
+    InvalidUpload,
+    StoreError,
+    UpstreamError,
+)
 from pinfold.domain.evidence import Unknown
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
@@ -165,7 +172,10 @@ class Publish:
             if same is None:
                 raise
             return Answer(same, anew=False)
-        await self._inspections.remember(inspected)
+        try:
+            await self._inspections.remember(inspected)
+        except StoreError as error:
+            log.warning("the inspection of %s has to be made again: %s", file.filename, error)
         await asyncio.sleep(SEEN_EVERYWHERE)
         return Answer(published, warnings=warnings)
 
