@@ -51,12 +51,25 @@ def table() -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
 
 
+def holds(incident: Incident, rule: str | None, after: timedelta) -> bool:
+    """Tell whether baseline, or one rule of it alone, refuses an incident's file so long after its upload."""
+    files = PolicyFiles()
+    baseline = files.load("baseline")
+    case, facts = _facts(incident, files.cases())
+    return _decided(_alone(baseline, rule) if rule else baseline, case, facts, facts.uploaded + after).refused
+
+
 def _row(incident: Incident, cases: tuple[Case, ...], baseline: Policy) -> list[str]:
-    (case,) = (case for case in cases if fnmatchcase(case.name, incident.case))
-    (facts,) = (facts for facts in case.files if fnmatchcase(facts.filename, incident.filename))
+    case, facts = _facts(incident, cases)
     first = _decided(baseline, case, facts, facts.uploaded + timedelta(hours=1))
     told = f"{first.effect.label} by `{first.deciding.rule}`" if first.deciding else "allow"
     return [incident.title, told, *(_cell(_alone(baseline, rule), case, facts) for rule in RULES)]
+
+
+def _facts(incident: Incident, cases: tuple[Case, ...]) -> tuple[Case, FileFacts]:
+    (case,) = (case for case in cases if fnmatchcase(case.name, incident.case))
+    (facts,) = (facts for facts in case.files if fnmatchcase(facts.filename, incident.filename))
+    return case, facts
 
 
 def _alone(policy: Policy, rule: str) -> Policy:
