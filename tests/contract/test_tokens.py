@@ -98,6 +98,24 @@ async def test_what_one_process_revokes_holds_in_another_within_a_second(held: H
         await asyncio.sleep(0.01)
 
 
+async def test_what_one_process_adds_is_found_by_another_at_once(held: Held) -> None:
+    for number in range(5):
+        token_id = f"T-AAAAAA{number + 2}"
+        assert token_id not in await held.other.current()
+        assert await held.other.find(token_id) is None
+        await held.store.add(replace(TOKEN, id=token_id), HASH, CREATED)
+        assert await held.other.find(token_id) == KeptToken(replace(TOKEN, id=token_id), HASH)
+
+
+async def test_many_who_look_for_what_was_just_added_find_it(held: Held) -> None:
+    async def add_and_find(number: int) -> bool:
+        token_id = f"T-BBBBBB{number + 2}"
+        await held.store.add(replace(TOKEN, id=token_id), HASH, CREATED)
+        return await held.other.find(token_id) is not None
+
+    assert all(await asyncio.gather(*(add_and_find(number) for number in range(30))))
+
+
 async def test_a_token_is_revoked_once(held: Held) -> None:
     await held.store.add(TOKEN, HASH, CREATED)
     await held.store.revoke("T-AAAAAAA", "lee", NOON, REVOKED)

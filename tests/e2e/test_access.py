@@ -137,6 +137,18 @@ def test_a_revoked_token_opens_nothing_in_any_worker_within_a_second(upstream, t
         assert {status(url, reader["token"]) for _ in range(20)} <= {403, 429}
 
 
+def test_a_token_opens_what_it_should_in_every_worker_at_once(upstream, tmp_path):
+    upstream.add_file("acme", "1.0")
+    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url), "--workers", "2") as server:
+        url = f"{server.simple('closed')}acme/"
+        held = token(server, "held", "--role", "reader")["token"]
+        for number in range(3):
+            # Both workers have just looked at the tokens that there are.
+            assert [status(url, held) for _ in range(6)] == [200] * 6
+            new = token(server, f"new-{number}", "--role", "reader")["token"]
+            assert [status(url, new) for _ in range(6)] == [200] * 6
+
+
 def test_a_last_use_is_kept(server):
     reader = token(server, "ci", "--role", "reader")
     assert status(f"{server.simple('closed')}acme/", reader["token"]) == 200

@@ -26,6 +26,10 @@ class FakeTokenStore:
         self._may_fail()
         return dict(self._tokens)
 
+    async def find(self, token_id: str) -> KeptToken | None:
+        self._may_fail()
+        return self._tokens.get(token_id)
+
     async def add(self, token: Token, sha256: bytes, entry: Entry) -> None:
         self._may_fail()
         if token.id in self._tokens:

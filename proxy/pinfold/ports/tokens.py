@@ -32,6 +32,13 @@ class TokenStore(Protocol):
         """
         ...
 
+    async def find(self, token_id: str) -> KeptToken | None:
+        """Return a token as `current` has it; where it has none, look whether one was added this very moment.
+
+        A workflow uses its token at once, and whichever process it asks must know it.
+        """
+        ...
+
     async def add(self, token: Token, sha256: bytes, entry: Entry) -> None:
         """Add a token, under an id that none has."""
         ...

@@ -47,7 +47,7 @@ class Authenticate:
         if not credential.startswith(PREFIX):
             return self.anonymous
         text, now = read_token(credential), self._clock.now()
-        kept = (await self._tokens.current()).get(text.id) if text is not None else None
+        kept = await self._tokens.find(text.id) if text is not None else None
         # An unknown id is compared as well, so that the time it takes does not tell which ids exist.
         proven = hmac.compare_digest(kept.sha256 if kept else _NO_HASH, text.sha256 if text else b"")
         if kept is None or not proven:

@@ -20,6 +20,7 @@ class Kept(Generic[T]):
         self._state = first
         self._trusted_until = 0.0
         self._check: asyncio.Task[T] | None = None
+        self._queued: asyncio.Task[T] | None = None
 
     async def current(self) -> T:
         """Return the state; many who ask at once cost one look."""
@@ -29,9 +30,23 @@ class Kept(Generic[T]):
             self._check = asyncio.create_task(self._renew())
         return await asyncio.shield(self._check)
 
+    async def renewed(self) -> T:
+        """Return the state as a look finds it that begins after this call: one at a time, whoever asks for it."""
+        if self._queued is None:
+            self._queued = asyncio.create_task(self._renew_after(self._check))
+        return await asyncio.shield(self._queued)
+
     def distrust(self) -> None:
         """Look again before the next answer: this process changed something."""
         self._check, self._trusted_until = None, 0.0
+
+    async def _renew_after(self, earlier: asyncio.Task[T] | None) -> T:
+        if earlier is not None and not earlier.done():
+            await asyncio.wait([earlier])
+        # What whoever asks from here on wants to see may come too late for this look.
+        self._queued = None
+        self.distrust()
+        return await self.current()
 
     async def _renew(self) -> T:
         began = monotonic()

@@ -40,6 +40,10 @@ class SqliteTokenStore:
         """Return the tokens by id; without a look at the file where one was taken just now."""
         return (await self._kept.current()).by_id
 
+    async def find(self, token_id: str) -> KeptToken | None:
+        """Return a token by its id; one that is not known is looked for anew."""
+        return (await self.current()).get(token_id) or (await self._kept.renewed()).by_id.get(token_id)
+
     async def add(self, token: Token, sha256: bytes, entry: Entry) -> None:
         """Add a token."""
         await self._change(lambda database: _insert(database, token, sha256), entry)

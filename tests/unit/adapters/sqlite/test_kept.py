@@ -68,3 +68,29 @@ async def test_a_failure_is_everybodys_and_not_kept():
     assert [type(result) for result in results] == [StoreError] * 3
     looks.failure = None
     assert await kept.current() == 2
+
+
+async def test_a_renewed_look_begins_after_it_was_asked_for():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    assert await kept.current() == 1
+    assert await kept.renewed() == 2
+    assert await kept.current() == 2
+    looks.gate = asyncio.Event()
+    first = asyncio.create_task(kept.renewed())
+    await asyncio.sleep(0.01)
+    later = [asyncio.create_task(kept.renewed()) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    looks.gate.set()
+    assert await first == 3
+    assert await asyncio.gather(*later) == [4] * 20, "those who came during a look share the next, and no more"
+
+
+async def test_a_renewed_look_that_fails_is_followed_by_another():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    looks.failure = StoreError("gone")
+    results = await asyncio.gather(*(kept.renewed() for _ in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 3
+    looks.failure = None
+    assert await kept.renewed() == looks.count
