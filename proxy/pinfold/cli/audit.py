@@ -49,7 +49,7 @@ def _filtered(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(cls=Group)
 def audit() -> None:
-    """Read the audit log."""
+    """Ask the audit log, prove it, and keep it."""
 
 
 audit.add_command(exposure)
@@ -121,7 +121,7 @@ def _row(one: Recorded) -> list[Text]:
     entry = one.entry
     return [
         str(one.seq),
-        moment(entry.time),
+        moment(entry.time, seconds=True),
         Painted(entry.action, _COLOURS.get(entry.action)),
         _who(entry.actor),
         _what(entry),
@@ -146,7 +146,8 @@ def _what(entry: Entry) -> str:
         case Action.ACCESS_REFUSED:
             return entry.reference or ""
         case _:
-            return str(entry.details.get("target") or entry.filename or entry.project or "")
+            what = str(entry.details.get("target") or entry.filename or entry.project or "")
+            return f"{what}, {part}" if (part := entry.details.get("part")) else what
 
 
 def _why(entry: Entry) -> str:
@@ -159,6 +160,8 @@ def _why(entry: Entry) -> str:
             return _granted(entry)
         case Action.ACCESS_REFUSED:
             return str(entry.details.get("why", ""))
+        case Action.DECISION_CHANGED:
+            return f"now {entry.details.get('to')}: {_reason(entry)}"
         case _:
             return _reason(entry)
 

@@ -130,6 +130,8 @@ def export(
         first = max((after or 0) + 1, _first_since(reader, since, state.size))
         lines = export_csv(reader, state, first) if form == "csv" else export_jsonl(reader, state, first, kept=kept)
         _write(lines, output)
+    if output is not None:
+        note(f"{spelled(first, state.size) if first <= state.size else 'no entries'}: {output}")
 
 
 @click.command(cls=Command)

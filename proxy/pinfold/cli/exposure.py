@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,12 +155,14 @@ def _lines(named: dict[Target, str], summary: Summary) -> Iterator[Line]:
             bold=True,
         )
         yield ""
-        yield from table(_HEADINGS, [_row(client, _times(client)) for client in exposed])
+        yield from table(_HEADINGS, [_row(client, client.files, _times(client)) for client in exposed])
     if refused:
         yield ""
         yield f"{_count(len(refused), 'client')} tried in vain, and got nothing:"
         yield ""
-        yield from table(_HEADINGS, [_row(client, str(client.fates[Fate.REFUSED])) for client in refused])
+        yield from table(
+            _HEADINGS, [_row(client, client.refused_files, str(client.fates[Fate.REFUSED])) for client in refused]
+        )
     if len(named) > 1:
         yield from _by_target(named, summary)
     if exposed:
@@ -190,17 +192,17 @@ def _by_target(named: dict[Target, str], summary: Summary) -> Iterator[Line]:
         yield f"and {len(concerned) - TARGETS_SHOWN} more; --json has them all"
 
 
-def _row(client: Client, times: str) -> list[Text]:
+def _row(client: Client, files: Iterable[str], times: str) -> list[Text]:
     return [
-        Painted(client.name, bold=True),
+        Painted(f"{client.name} ({client.token})" if client.token else client.name, bold=True),
         client.address or "-",
         {True: "yes", False: "no", None: "-"}[client.ci],
         moment(client.first),
         moment(client.last),
         times,
         ", ".join(sorted(client.indexes)),
-        _some(sorted(client.files)),
-        _some(sorted(client.installers)),
+        _some(sorted(files)),
+        _some(sorted(client.installers), "; "),
     ]
 
 
@@ -210,8 +212,8 @@ def _times(client: Client) -> str:
     return ", ".join(whole + [f"{client.fates[fate]} {word}" for fate, word in told.items() if client.fates[fate]])
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:FILES_SHOWN])
+def _some(names: Sequence[str], between: str = ", ") -> str:
+    shown = between.join(names[:FILES_SHOWN])
     return shown if len(names) <= FILES_SHOWN else f"{shown} and {len(names) - FILES_SHOWN} more"
 
 

@@ -93,9 +93,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> list[Line]
     return [_aligned(line, widths) for line in lines]
 
 
-def moment(time: datetime | None) -> str:
-    """Return a time in UTC to the minute, as in `2026-03-24 10:39`."""
-    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
+def moment(time: datetime | None, *, seconds: bool = False) -> str:
+    """Return a time in UTC to the minute, as in `2026-03-24 10:39`, or to the second."""
+    return "" if time is None else f"{time.astimezone(UTC):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}}"
 
 
 def _aligned(cells: Sequence[Text], widths: Sequence[int]) -> list[Text]:

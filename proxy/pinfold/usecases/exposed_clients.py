@@ -68,16 +68,23 @@ def _fate(tally: Tally) -> Fate:
             return Fate.UNCHANGED if tally.unchanged else Fate.SERVED
 
 
+ClientKey = tuple[str, str | None, str | None]
+"""A client's name, its token's id, and its address."""
+
+
 @dataclass
 class Client:
-    """What one client, by name and address, got of the files or was refused."""
+    """What one client, by name, token and address, got of the files or was refused."""
 
     name: str
+    token: str | None
     address: str | None
     installers: set[str] = field(default_factory=set)
     ci: bool | None = None
     """Whether it said to run in CI, at least once."""
     files: set[str] = field(default_factory=set)
+    """What it has, whole or in part."""
+    refused_files: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)
     fates: Fates = field(default_factory=Fates)
     first: datetime | None = None
@@ -93,7 +100,8 @@ class Client:
         self.fates.add(tally)
         if tally.action is Action.FILE_BROKEN_OFF:
             return
-        self.files.add(tally.filename or "?")
+        files = self.refused_files if tally.action is Action.FILE_REFUSED else self.files
+        files.add(tally.filename or "?")
         self.indexes.add(tally.index or "?")
         self.installers.add(installer_of(tally.actor))
         self.ci = tally.actor.ci if self.ci is None else self.ci or bool(tally.actor.ci)
@@ -107,11 +115,11 @@ class Summary:
     def __init__(self, targets: Iterable[Target]) -> None:
         self.targets = {target: Fates() for target in targets}
         """How often the files of each target were asked for, by what became of it."""
-        self.clients: dict[tuple[str, str | None], Client] = {}
+        self.clients: dict[ClientKey, Client] = {}
 
     def add(self, tally: Tally, targets: Iterable[Target]) -> None:
         """Count requests for a file, which these of the targets mean."""
-        key = (tally.actor.name, tally.actor.address)
+        key = (tally.actor.name, tally.actor.token, tally.actor.address)
         client = self.clients.get(key)
         if client is None:
             client = self.clients[key] = Client(*key)
@@ -151,11 +159,13 @@ def client_document(client: Client) -> dict[str, Any]:
     """Return a client as plain data."""
     return {
         "actor": client.name,
+        "token": client.token,
         "address": client.address,
         "installers": sorted(client.installers),
         "ci": client.ci,
         "indexes": sorted(client.indexes),
         "files": sorted(client.files),
+        "refused_files": sorted(client.refused_files),
         "requests": client.fates.document(),
         "first": plain(client.first),
         "last": plain(client.last),

@@ -191,6 +191,9 @@ def test_exposure_tells_people_by_client_who_has_it(log: str, run: Run) -> None:
     assert lines[2].split()[:2] == ["CLIENT", "ADDRESS"]
     assert lines[3].split()[:2] == ["ci", "192.0.2.7"]
     assert "1, 1 refused" in lines[3]
+    # What it was refused is not among what it has.
+    assert "litellm-1.82.6.tar.gz" in lines[3]
+    assert "litellm-1.82.8.tar.gz" not in lines[3]
 
 
 def test_exposure_tells_people_that_nobody_has_it(log: str, run: Run) -> None:

@@ -244,10 +244,12 @@ def test_what_is_counted_in_the_store_is_what_single_requests_come_to(
             assert summary.targets[target][fate] == sum(
                 target in request.targets for request in requests if request.fate is fate
             )
-        for (name, address), client in summary.clients.items():
+        for (name, _, address), client in summary.clients.items():
             theirs = [one for one in requests if (one.entry.actor.name, one.entry.actor.address) == (name, address)]
             assert client.fates[fate] == sum(request.fate is fate for request in theirs)
-            assert client.files == {request.entry.filename for request in theirs}
+            got = {request.entry.filename for request in theirs if request.fate.exposed}
+            assert client.files == got
+            assert client.files | client.refused_files == {request.entry.filename for request in theirs}
             assert (client.first, client.last) == (
                 min(one.entry.time for one in theirs),
                 max(one.entry.time for one in theirs),
