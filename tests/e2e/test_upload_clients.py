@@ -1,11 +1,13 @@
 """twine, uv, Poetry and PDM publish a private package, and pip and uv install it."""
 
 import re
+import urllib.request
 
 import pytest
 from tests.e2e.clients import Pip, Uv
 from tests.e2e.server import PinfoldServer
 from tests.e2e.uploaders import EVERY_UPLOADER, Twine, UvPublish
+from tests.fakes.uploads import CONTENT_TYPE, body_of, fields_of
 from tests.fakes.upstream import build_sdist, build_wheel
 
 CONFIG = """
@@ -138,3 +140,28 @@ def test_a_yanked_release_is_passed_over_and_a_deleted_one_gone(server, token, t
     again = uploader.publish(address(server), token)
     assert again.returncode != 0
     assert "previously used by a file that has since been deleted" in again.stdout, again.stdout
+
+
+def test_every_worker_shows_what_was_just_published(upstream, tmp_path):
+    config = CONFIG.format(url=upstream.url)
+    with PinfoldServer(tmp_path / "pinfold", config, "--workers", "3") as server:
+        token = server.run("token", "create", "ci", "--role", "publisher").strip()
+        for version in ("1.0", "1.1", "1.2"):
+            filename, wheel = f"acme_tool-{version}-py3-none-any.whl", build_wheel("acme-tool", version)
+            assert b"published" in upload(server, token, filename, wheel)
+            # Each request is a connection of its own, which any of the workers may get.
+            for _ in range(15):
+                assert filename in page(server, "acme-tool")
+
+
+def upload(server, token, filename, content):
+    request = urllib.request.Request(address(server), body_of(fields_of(filename, content), filename, content))
+    request.add_header("Content-Type", CONTENT_TYPE)
+    request.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return response.read()
+
+
+def page(server, project):
+    with urllib.request.urlopen(f"{server.simple()}{project}/", timeout=60) as response:
+        return response.read().decode()
