@@ -208,6 +208,13 @@ async def test_the_first_page_shows_what_is_open_to_its_reader_and_nothing_else(
         assert b"closed" not in shown
 
 
+async def test_where_nothing_is_open_the_first_page_says_what_is_needed(tmp_path):
+    async with in_process(tmp_path / "data", {"server.base_url": "https://packages.example"}) as pinfold:
+        shown = (await pinfold.get("/")).body
+        assert b"needs a token" in shown
+        assert b"pip install" not in shown
+
+
 async def test_what_a_token_opened_is_kept_in_no_cache_that_others_share(world):
     for path in ("/closed/simple/acme/", "/closed/simple/", "/closed/files/acme/{sha256}/{filename}", "/metrics"):
         told = (await world.ask("GET", path, "admin")).headers["Cache-Control"].split(", ")
