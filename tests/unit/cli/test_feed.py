@@ -1,14 +1,22 @@
 """`pinfold feed`, and what the doctor says of feeds."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from tests.fakes.osv import FakeOsv, a_record, running_osv, zipped
+from tests.fakes.upstream import FakeUpstream
 from tests.unit.cli.conftest import Run
+
+from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.feed_schema import feeds
 
 Answer = Callable[..., Any]
 
@@ -79,3 +87,25 @@ def test_the_doctor_tells_of_feeds(osv: FakeOsv, upstream, answer: Answer) -> No
     checks = {check["subject"]: check for check in answer("doctor")["checks"]}
     assert (checks["feed osv"]["state"], checks["feed osv"]["advice"]) == ("ok", "")
     assert checks["feed osv"]["found"].startswith("1 records, confirmed ")
+
+
+def test_a_snapshot_that_nobody_confirmed_for_a_day_is_stale_and_the_doctor_says_so(
+    osv: FakeOsv, upstream: FakeUpstream, run: Run, answer: Answer
+) -> None:
+    answer("feed", "sync")
+    asyncio.run(confirmed(datetime.now(UTC) - timedelta(hours=30)))
+    (status,) = answer("feed", "status", exit_code=1)["feeds"]
+    assert status["state"] == "stale"
+    assert "stale" in run("feed", "status").stdout
+    (check,) = (check for check in answer("doctor")["checks"] if check["subject"] == "feed osv")
+    assert (check["state"], check["found"]) == ("warn", "1 records, confirmed 1 d ago")
+    answer("feed", "sync")
+    assert answer("feed", "status")["feeds"][0]["state"] == "current"
+
+
+async def confirmed(moment: datetime) -> None:
+    """Let the feed's source have said its last word at a moment."""
+    file = await Database.open(Path("pinfold-data/feeds.db"), feeds, durable=False)
+    store = SqliteAdvisoryStore(file, ["osv"])
+    await store.save("osv", replace(await store.state("osv"), checked_at=moment))
+    await file.close()
