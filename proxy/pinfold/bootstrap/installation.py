@@ -39,6 +39,7 @@ from pinfold.domain.evidence import Need
 from pinfold.settings import Settings
 from pinfold.usecases.announce import Announce
 from pinfold.usecases.authenticate import Authenticate
+from pinfold.usecases.claim_names import ClaimNames
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.failed_attempts import FailedAttempts
 from pinfold.usecases.fetch_file import FileFetcher
@@ -239,12 +240,11 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
                 stores.published,
                 stores.blobs,
                 gate,
-                finder,
+                ClaimNames(stores.published, finder, indexes, clock),
                 inspections,
                 verifier,
                 stores.audit_log,
                 clock,
-                indexes,
                 settings.publishing.max_file_size,
             ),
             refresh_feed=RefreshFeed(stores.advisories, announce, clock, telemetry),

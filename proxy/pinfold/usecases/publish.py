@@ -9,33 +9,24 @@ from dataclasses import dataclass, field, replace
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.distribution import Distribution, parse_distribution
-from pinfold.domain.errors import (
-    AlreadyPublished,
-    InspectionFailed,
-    InvalidName,
-    InvalidUpload,
-    StoreError,
-    UpstreamError,
-)
-from pinfold.domain.evidence import Unknown
+from pinfold.domain.errors import AlreadyPublished, InspectionFailed, InvalidName, InvalidUpload, StoreError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
-from pinfold.domain.provenance import Invalid, Unattested, Verified
-from pinfold.domain.published import Claim, PublishedFile
+from pinfold.domain.published import PublishedFile
 from pinfold.ports.audit_log import AuditLog
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
-from pinfold.ports.provenance_store import Checked
 from pinfold.ports.published import PublishedStore
 from pinfold.ports.report_store import Inspected
 from pinfold.ports.verifier import ProvenanceVerifier
+from pinfold.usecases.claim_names import ClaimNames
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.decision_entry import decision_entry
-from pinfold.usecases.find_project import ProjectFinder
-from pinfold.usecases.indexes import Index, Indexes
+from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.receive_upload import ReceivedFile, receiving
 from pinfold.usecases.uploaded_metadata import CoreMetadata, Statement, check_statement, read_metadata
+from pinfold.usecases.verify_upload import Attested, verify_upload
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +56,6 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Attested:
-    """Provenance that came with an upload, and what it proves."""
-
-    document: bytes
-    checked: Checked
-
-
 class Publish:
     """Accepts files, or says why not; either is in the audit log."""
 
@@ -81,24 +64,22 @@ class Publish:
         store: PublishedStore,
         blobs: Blobs,
         gate: Gate,
-        finder: ProjectFinder,
+        names: ClaimNames,
         inspections: Inspections,
         verifier: ProvenanceVerifier,
         audit_log: AuditLog,
         clock: Clock,
-        indexes: Indexes,
         largest: int,
     ) -> None:
         """Take files of `largest` bytes at most."""
         self._store = store
         self._blobs = blobs
         self._gate = gate
-        self._finder = finder
+        self._names = names
         self._inspections = inspections
         self._verifier = verifier
         self._audit_log = audit_log
         self._clock = clock
-        self._indexes = indexes
         self._largest = largest
 
     def receiving(self) -> AbstractAsyncContextManager[ReceivedFile]:
@@ -153,19 +134,18 @@ class Publish:
         inspected = await self._inspect(received, distribution, file)
         metadata = await asyncio.to_thread(read_metadata, received.path, distribution, upload.stated)
         file = replace(file, requires_python=metadata.requires_python)
-        attested = await self._verify(upload, file)
-        if attested is not None:
+        attested = None
+        if upload.attestations is not None:
+            attested = await verify_upload(self._verifier, upload.attestations, file, self._clock)
             file = replace(file, provenance=f"{file.url}.provenance")
         entry = await self._judge(index, distribution, file, inspected, attested, actor)
-        namesakes, warnings = await self._namesakes(index, distribution.project)
+        claim, claimed, warnings = await self._names.claim(index, distribution.project, actor)
         await received.keep()
         if distribution.kind is FileKind.WHEEL:
             file = replace(file, core_metadata=await self._keep_metadata(metadata))
         published = PublishedFile(index.name, distribution.project, file, distribution.slot, actor.name)
-        claim = Claim(index.name, distribution.project, entry.time, actor.name, namesakes)
-        entries = [_claimed(claim, warnings, actor), entry]
         try:
-            await self._store.publish(published, attested.document if attested else None, claim, entries)
+            await self._store.publish(published, attested.document if attested else None, claim, [claimed, entry])
         except AlreadyPublished:
             # Somebody else was a moment faster, perhaps with the same bytes.
             same = await self._published_before(index, distribution, received.sha256)
@@ -206,31 +186,13 @@ class Publish:
                 raise InvalidUpload(f"Invalid distribution file: {observation.kind}: {observation.text}")
         return inspected
 
-    async def _verify(self, upload: Upload, file: File) -> _Attested | None:
-        """Verify the attestations of an upload, if there are any; all of them have to hold."""
-        if upload.attestations is None:
-            return None
-        document = await self._verifier.bundle(upload.attestations)
-        result = await self._verifier.verify(document, file.filename, file.sha256)
-        if isinstance(result, Unknown):
-            raise InvalidUpload(f"Invalid attestations: {result.why}")
-        match result.value:
-            case Unattested():
-                raise InvalidUpload("Invalid attestations: none of them is a publish attestation")
-            case Invalid(why):
-                raise InvalidUpload(f"Invalid attestations: {why}")
-            case Verified():
-                root, digest = await self._verifier.trust_root(), hashlib.sha256(document).hexdigest()
-                now = self._clock.now()
-                return _Attested(document, Checked(file.filename, file.sha256, digest, root.sha256, now, result))
-
     async def _judge(
         self,
         index: Index,
         distribution: Distribution,
         file: File,
         inspected: Inspected,
-        attested: _Attested | None,
+        attested: Attested | None,
         actor: Actor,
     ) -> Entry:
         """Ask the policy about what is in the file and who attests to it, and return the entry for its publication.
@@ -250,34 +212,6 @@ class Publish:
         )
         # Evidence is kept of what clients got: here it is of what might be.
         return replace(entry, evidence_digest=None)
-
-    async def _namesakes(self, index: Index, project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return which public upstreams have a project of a name that is about to be claimed, and what to warn of.
-
-        A name that some index reserves, or that is published elsewhere here and known to nobody outside, is not asked
-        for: to ask would tell it.
-        """
-        claims = await self._store.current()
-        ours = project in claims.unknown_outside or any(each.reserves(project) for each in self._indexes.values())
-        if ours or claims.of(index.name, project) is not None:
-            return (), ()
-        namesakes, warnings = [], []
-        for source in index.sources:
-            if source.private:
-                continue
-            try:
-                found = await self._finder.find_at(source, project)
-            except UpstreamError as error:
-                log.warning("whether %s has a project %s is not known: %s", source.name, project, error)
-                warnings.append(f"{source.name} could not be asked whether it has a project {project}, too")
-                continue
-            if not found.listing.missing:
-                namesakes.append(source.name)
-                warnings.append(
-                    f"{source.name} has a project {project}, too: index {index.name} will serve only what is published "
-                    "here under that name"
-                )
-        return tuple(namesakes), tuple(warnings)
 
     async def _keep_metadata(self, metadata: CoreMetadata) -> str:
         digest = hashlib.sha256(metadata.content).hexdigest()
@@ -302,17 +236,3 @@ def _distribution_or_none(filename: str) -> Distribution | None:
         return parse_distribution(filename)
     except InvalidName:
         return None
-
-
-def _claimed(claim: Claim, warnings: tuple[str, ...], actor: Actor) -> Entry:
-    return Entry(
-        Action.PROJECT_CLAIMED,
-        claim.at,
-        actor,
-        index=claim.index,
-        project=claim.project,
-        details={
-            **({"namesakes": list(claim.namesakes)} if claim.namesakes else {}),
-            **({"warnings": list(warnings)} if warnings else {}),
-        },
-    )
