@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e.in_process import in_process
@@ -13,7 +13,11 @@ from tests.fakes.uploads import body_of, fields_of
 from tests.fakes.upstream import FakeUpstream, build_sdist, build_wheel
 
 from pinfold.domain.access import Role
+from pinfold.domain.audit_entry import Actor
+from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditQuery
+from pinfold.usecases.quarantine import Quarantine
+from pinfold.usecases.waive import Waive
 
 JSON = "application/vnd.pypi.simple.v1+json"
 WHEEL, SDIST = "acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"
@@ -343,3 +347,45 @@ async def test_what_the_policy_would_not_let_out_is_not_let_in(pinfold, publishe
     assert answer.status == 400
     assert "contents" in answer.reason
     assert await page(pinfold) is None
+
+
+async def test_a_waiver_lets_in_what_is_meant(pinfold, publisher):
+    hook = {"acme_tool.pth": b"import os; os.system('true')\n"}
+    content = build_wheel("acme-tool", "1.0", files=hook)
+    waive = Waive(pinfold.installation.records, pinfold.installation.clock)
+    expires = datetime.now(UTC) + timedelta(days=1)
+    await waive.add(parse_target("acme-tool==1.0"), "contents", "ours", expires, Actor("kim"))
+    assert (await publisher.upload(WHEEL, content)).status == 200
+    (file,) = (await page(pinfold))["files"]
+    assert (await pinfold.get(file["url"].removeprefix("../.."))).body == content
+
+
+async def test_what_waits_for_nothing_but_time_is_let_in_and_held(pinfold, publisher, tmp_path):
+    await Quarantine(pinfold.installation.records, pinfold.installation.clock).add(
+        parse_target("acme-tool"), "looked into", None, Actor("kim")
+    )
+    assert (await publisher.upload(WHEEL, wheel())).status == 200
+    (file,) = (await page(pinfold))["files"]
+    assert "quarantined" in file["yanked"]
+    assert (await pinfold.get(file["url"].removeprefix("../.."))).status == 403
+
+
+async def test_a_release_is_compared_with_the_one_before(pinfold, publisher):
+    assert (await publisher.upload(WHEEL, wheel())).status == 200
+    hook = {"acme_tool.pth": b"import os; os.system('true')\n"}
+    later = build_wheel("acme-tool", "1.1", files=hook)
+    answer = await publisher.upload("acme_tool-1.1-py3-none-any.whl", later)
+    assert answer.status == 400
+    assert f"unlike {WHEEL}" in answer.reason
+
+
+async def test_bytes_that_are_damaged_are_not_served_and_not_lost(pinfold, publisher):
+    await publisher.upload(WHEEL, wheel())
+    (file,) = (await page(pinfold))["files"]
+    path = await pinfold.installation.blobs.find(file["hashes"]["sha256"])
+    path.chmod(0o600)
+    path.write_bytes(b"damaged")
+    answer = await pinfold.get(file["url"].removeprefix("../.."))
+    assert answer.status == 502
+    assert "restore the blob" in answer.reason
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == b"damaged"
