@@ -1,8 +1,11 @@
 """The servers that are measured side by side, each started as its own documentation says, in front of one upstream."""
 
+import base64
 import contextlib
+import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,14 +17,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from tests.bench.wares import JSON_TYPE
+from tests.bench.wares import JSON_TYPE, Ware
 from tests.e2e.server import PinfoldServer
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv" / "peers"
 WORKERS = 2
 START_SECONDS = 60
+PATIENCE = 120
+AGENT = 'pip/26.3 {"ci":true,"implementation":{"name":"CPython","version":"3.11.7"},"python":"3.11.7"}'
+ACCEPT = f"{JSON_TYPE}, text/html; q=0.01"
 
 
 class Contestant(ABC):
@@ -50,6 +57,17 @@ class Contestant(ABC):
     def page(self, project: str) -> str:
         """Return the address of a project's page."""
         return f"http://127.0.0.1:{self.port}/simple/{project}/"
+
+    def wheel(self, ware: Ware) -> str:
+        """Return the address of a project's newest wheel, as its page has it."""
+        page = self.page(ware.project)
+        body = get(page, ACCEPT).decode()
+        if body.lstrip().startswith("{"):
+            urls = [entry["url"] for entry in json.loads(body)["files"]]
+        else:
+            urls = re.findall(r'href="([^"#]+)', body)
+        found = next(url for url in urls if urlsplit(url).path.endswith(ware.wheel))
+        return urljoin(page, found).partition("#")[0]
 
     def stop(self) -> None:
         """Stop the server and what it started."""
@@ -175,6 +193,7 @@ class Pinfold(Contestant):
     """Pinfold with its default policy and two workers."""
 
     name = "pinfold"
+    flags = ("--workers", str(WORKERS))
 
     def start(self) -> None:
         """Start it as a user does."""
@@ -182,9 +201,13 @@ class Pinfold(Contestant):
             f'[server]\naccess_log = false\n[upstreams.pypi]\nurl = "{self.upstream}/simple/"\nfreshness = "1d"\n'
             f'file_hosts = ["127.0.0.1"]\n'
         )
-        self._server = PinfoldServer(self.folder, config, "--workers", str(WORKERS))
+        self._server = self.make(config)
         self._server.start()
         self.port = int(self._server.url.rpartition(":")[2])
+
+    def make(self, config: str) -> PinfoldServer:
+        """Return the server, not yet started."""
+        return PinfoldServer(self.folder, config, *self.flags)
 
     @property
     def pid(self) -> int:
@@ -260,11 +283,11 @@ class PypiServer(Contestant):
         """Gather the files and start its command."""
         packages = self.folder / "packages"
         packages.mkdir()
-        for page in json.loads(_get(f"{self.upstream}/simple/"))["projects"]:
-            for entry in json.loads(_get(f"{self.upstream}/simple/{page['name']}/"))["files"]:
+        for page in json.loads(get(f"{self.upstream}/simple/"))["projects"]:
+            for entry in json.loads(get(f"{self.upstream}/simple/{page['name']}/"))["files"]:
                 content = b"on its page alone"
                 with contextlib.suppress(urllib.error.HTTPError):
-                    content = _get(entry["url"])
+                    content = get(entry["url"])
                 (packages / entry["filename"]).write_bytes(content)
         self._run(
             str(PEERS / "pypiserver" / "bin" / "pypi-server"),
@@ -297,14 +320,15 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "PYTHON"))}
 
 
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        return bytes(answer.read())
+def get(url: str, accept: str = "*/*", encoding: str = "identity", *, decoded: bool = True) -> bytes:
+    """Return what is at an address, for a client such as pip."""
+    request = urllib.request.Request(url, headers={"Accept": accept, "Accept-Encoding": encoding, "User-Agent": AGENT})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        body = bytes(answer.read())
+        return gzip.decompress(body) if decoded and answer.headers.get("Content-Encoding") == "gzip" else body
 
 
 def _ask(url: str, method: str, document: dict[str, Any], auth: tuple[str, str] | None = None) -> dict[str, Any]:
-    import base64
-
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if auth is not None:
         headers["X-Devpi-Auth"] = base64.b64encode(":".join(auth).encode()).decode()

@@ -9,7 +9,6 @@ answers with. Each figure is the median of the rounds. Prints a table, and write
 """
 
 import argparse
-import gzip
 import json
 import os
 import platform
@@ -17,32 +16,29 @@ import re
 import statistics
 import sys
 import tempfile
-import time
-import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.contestants import (
+    ACCEPT,
+    AGENT,
     PEER_CLASSES,
     Contestant,
     NginxCache,
     NginxStatic,
     Pinfold,
     Upstream,
+    get,
     what_is_missing,
 )
 from tests.bench.load import Measured, peak_memory, run_wrk
-from tests.bench.wares import JSON_TYPE, PAGES, WHEELS, Ware, write_upstream
-
-AGENT = 'pip/26.3 {"ci":true,"implementation":{"name":"CPython","version":"3.11.7"},"python":"3.11.7"}'
-ACCEPT = f"{JSON_TYPE}, text/html; q=0.01"
-PATIENCE = 120
+from tests.bench.wares import PAGES, WHEELS, Ware, write_upstream
 
 
 @dataclass(frozen=True)
@@ -126,12 +122,12 @@ def _start(stack: ExitStack, folder: Path, peers: list[type[Contestant]], *, qui
     _bring_up(stack, pinfold)
     for ware in (*PAGES, *WHEELS):
         page = pinfold.page(ware.project)
-        plain = _get(page, ACCEPT, "identity")
-        static.take(urlsplit(page).path, plain, _get(page, ACCEPT, "gzip", decoded=False))
+        plain = get(page, ACCEPT, "identity")
+        static.take(urlsplit(page).path, plain, get(page, ACCEPT, "gzip", decoded=False))
         if ware.wheel_bytes:
-            wheel = _wheel_address(pinfold, ware)
-            static.take(urlsplit(wheel).path, _get(wheel, "*/*", "identity"), None)
-            static.take(urlsplit(wheel).path + ".metadata", _get(wheel + ".metadata", "*/*", "identity"), None)
+            wheel = pinfold.wheel(ware)
+            static.take(urlsplit(wheel).path, get(wheel, "*/*", "identity"), None)
+            static.take(urlsplit(wheel).path + ".metadata", get(wheel + ".metadata", "*/*", "identity"), None)
     _bring_up(stack, static)
     if not quick:
         cache = NginxCache(folder, f"http://127.0.0.1:{static.port}")
@@ -177,38 +173,15 @@ def _address(contestant: Contestant, cell: Cell) -> str | None:
         address = contestant.page(cell.ware.project)
     else:
         # nginx has no page of its own to tell addresses: they are Pinfold's.
-        found = _wheel_address(contestant, cell.ware)
+        found = contestant.wheel(cell.ware)
         address = found + ".metadata" if cell.kind == "metadata" else found
     try:
         for _ in range(4):
-            _get(address, cell.headers.get("Accept", "*/*"), cell.headers["Accept-Encoding"])
+            get(address, cell.headers.get("Accept", "*/*"), cell.headers["Accept-Encoding"])
     except (OSError, EOFError) as error:
         print(f"{contestant.name} has no {_label(cell)}: {error}", file=sys.stderr)
         return None
     return address
-
-
-def _wheel_address(contestant: Contestant, ware: Ware) -> str:
-    page = contestant.page(ware.project)
-    body = _get(page, ACCEPT, "identity").decode()
-    if body.lstrip().startswith("{"):
-        urls = [entry["url"] for entry in json.loads(body)["files"]]
-    else:
-        urls = re.findall(r'href="([^"#]+)', body)
-    found = next(url for url in urls if urlsplit(url).path.endswith(ware.wheel))
-    return urljoin(page, found).partition("#")[0]
-
-
-def _get(url: str, accept: str, encoding: str, *, decoded: bool = True) -> bytes:
-    request = urllib.request.Request(url, headers={"Accept": accept, "Accept-Encoding": encoding, "User-Agent": AGENT})
-    deadline = time.monotonic() + PATIENCE
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        body = bytes(answer.read())
-        if decoded and answer.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-    if time.monotonic() > deadline:
-        raise TimeoutError(url)
-    return body
 
 
 def _label(cell: Cell) -> str:

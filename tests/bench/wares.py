@@ -6,6 +6,7 @@ Everything is written once into a folder, as files that any web server can serve
 import hashlib
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,14 @@ PAGES = (Ware("small-page", 10), Ware("medium-page", 300), Ware("large-page", 50
 WHEELS = (Ware("wheel-2mb", 3, 2 * MIB), Ware("wheel-100mb", 3, 100 * MIB))
 
 
-def write_upstream(root: Path, port: int) -> None:
+def write_upstream(root: Path, port: int, wares: Sequence[Ware] = (*PAGES, *WHEELS)) -> None:
     """Write the index and its files under a folder that will be served at a port."""
-    names = [ware.project for ware in (*PAGES, *WHEELS)]
+    names = [ware.project for ware in wares]
     _write(
         root / "simple" / "index.json",
         json.dumps({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]}).encode(),
     )
-    for ware in (*PAGES, *WHEELS):
+    for ware in wares:
         _write(root / "simple" / ware.project / "index.json", json.dumps(_page(root, ware, port)).encode())
 
 

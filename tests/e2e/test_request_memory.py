@@ -45,3 +45,24 @@ def test_requests_from_memory_are_counted_logged_and_end_with_the_decision(tmp_p
 def _page(connection: http.client.HTTPConnection) -> bytes:
     connection.request("GET", "/simple/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     return connection.getresponse().read()
+
+
+def test_metadata_from_memory_ends_with_the_decision(tmp_path: Path) -> None:
+    with ExitStack() as stack, running_upstream() as upstream:
+        file = upstream.add_file("six", "1.0")
+        with PinfoldServer(tmp_path, f'[upstreams.pypi]\nurl = "{upstream.url}"\n') as server:
+            connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+            stack.callback(connection.close)
+            path = f"/files/six/{file.sha256}/{file.filename}.metadata"
+            assert {_get(connection, path) for _ in range(ASKED)} == {(200, file.metadata)}
+            server.run("quarantine", "add", "six", "--reason", "for a test")
+            quarantined = time.monotonic()
+            while _get(connection, path)[0] == 200:
+                assert time.monotonic() < quarantined + 10
+            assert _get(connection, path)[0] == 403
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.read()

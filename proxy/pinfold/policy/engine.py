@@ -1,11 +1,11 @@
 """The decision: every rule of a policy over one file's evidence, worst effect first."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome, Verdict
 from pinfold.domain.evidence import Evidence, Need
@@ -15,6 +15,8 @@ from pinfold.policy.rule import Rule
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = 10_000
+"""Projects of which a policy remembers what rules apply to them."""
 SHARED = 100
 """Decisions of a project that are shared by files, besides that of those that pass."""
 
@@ -100,9 +102,17 @@ class Policy:
 
     def for_project(self, project: str) -> ProjectRules:
         """Return the rules that apply to a project."""
+        return ProjectRules(*self._admitted(project))
+
+    @cached_property
+    def _admitted(self) -> Callable[[str], tuple[tuple[PolicyRule, ...], Decision]]:
+        # Asked several times a request; comparing globs is most of what a decision on one file costs.
+        return lru_cache(REMEMBERED)(self._admit)
+
+    def _admit(self, project: str) -> tuple[tuple[PolicyRule, ...], Decision]:
         rules = tuple(entry for entry in self.rules if entry.selector.admits(project))
         verdicts = tuple(Verdict(entry.rule.id, PASS, Effect.ALLOW, entry.mode) for entry in rules)
-        return ProjectRules(rules, Decision(Effect.ALLOW, verdicts, self.digest))
+        return rules, Decision(Effect.ALLOW, verdicts, self.digest)
 
 
 def decide(

@@ -207,7 +207,11 @@ class Gate:
         return project, final
 
     def _again(self, project: JudgedProject, judged: JudgedFile, awaited: frozenset[Need]) -> JudgedFile:
-        """Ask the decision function for one file as of now."""
+        """Ask the decision function for one file as of now, unless nothing can have changed since it was last asked."""
+        key, now = (judged.file.filename, judged.file.sha256, awaited), self._clock.now()
+        kept = project.decided.get(key)
+        if kept is not None and (kept.decision.changes_at is None or now < kept.decision.changes_at):
+            return kept
         index, name, records = project.index, project.name, project.records
         (evidence,) = gather(
             index,
@@ -223,8 +227,10 @@ class Gate:
         )
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
-        decision = engine.decide(rules, evidence, waivers, self._clock.now(), awaited=awaited)
-        return replace(judged, evidence=evidence, decision=decision)
+        decision = engine.decide(rules, evidence, waivers, now, awaited=awaited)
+        again = replace(judged, evidence=evidence, decision=decision, evidence_digest=evidence.digest())
+        project.decided[key] = again
+        return again
 
 
 def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime) -> bool:

@@ -34,7 +34,7 @@ def decision_entry(
         rule=deciding.rule if deciding else None,
         verdicts=tuple(map(_verdict, decision.verdicts)),
         policy_digest=decision.policy_digest,
-        evidence_digest=judged.evidence.digest(),
+        evidence_digest=judged.digest(),
         reference=reference,
         details={**details, "upstream": judged.evidence.origin.upstream},
     )

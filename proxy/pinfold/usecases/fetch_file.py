@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from time import monotonic
 
 from pinfold.domain.errors import FileMismatch, NotFound, PinfoldError, UpstreamError
 from pinfold.domain.project import File
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 BLOBS_REMEMBERED = 200_000
 MAX_FILE_SIZE = 16 * 1024**3
 """An upstream that does not state a size may not fill the disk for ever."""
+OPEN_AT_ONCE = 128
+"""Files that are kept open between requests."""
+TRUSTED_SECONDS = 0.5
+"""How long a file that was found counts as there."""
 LOOK_EVERY = 0.02
 """Seconds between two looks at what another process brings in."""
 
@@ -31,6 +36,8 @@ class FileFetcher:
         self._fills: dict[str, tuple[Fill, asyncio.Task[None]]] = {}
         self._intact: Lru[str, int] = Lru(BLOBS_REMEMBERED)
         """The lengths of blobs that this process found to have their hash."""
+        self._open: Lru[str, tuple[Stored, float]] = Lru(OPEN_AT_ONCE)
+        """Blobs that were found just now, and until when they need not be looked for again."""
         self._checks: SingleFlight[str, bool] = SingleFlight()
 
     async def fetch(self, upstream: Upstream, file: File) -> Stored | Fill:
@@ -68,12 +75,17 @@ class FileFetcher:
 
     async def _find_intact(self, sha256: str) -> Stored | None:
         """Find a blob, and check its hash when this process first meets it: disks and backups do damage files."""
+        found, until = self._open.get(sha256) or (None, 0.0)
+        if found is not None and monotonic() < until:
+            return found
         path = await self._blobs.find(sha256)
         if path is None:
             return None
         length = self._intact.get(sha256)
         if length is not None:
-            return Stored(path, length)
+            found = Stored(path, length)
+            self._open.put(sha256, (found, monotonic() + TRUSTED_SECONDS), 1)
+            return found
         try:
             intact = await self._checks.run(sha256, lambda: self._blobs.verify(sha256))
         except NotFound:

@@ -1,8 +1,11 @@
 """A file's bytes on disk: all of them, or those of a file that is still arriving."""
 
 import asyncio
+import os
 import time
+import weakref
 from collections.abc import Awaitable, Callable
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,10 +23,18 @@ class Stored:
     def __init__(self, path: Path, length: int) -> None:
         self.path = path
         self.length = length
+        self._descriptor: int | None = None
 
     def open(self) -> BinaryIO:
         """Open the file for reading; blocking."""
-        return self.path.open("rb")
+        file = FileIO(self.path)
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        return file
+
+    def open_again(self) -> BinaryIO | None:
+        """Return the file opened once more, at once; None where it was not opened before."""
+        return FileIO(os.dup(self._descriptor)) if self._descriptor is not None else None
 
     @property
     def is_whole(self) -> bool:
@@ -75,6 +86,9 @@ class Fill:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.01)
+
+    def open_again(self) -> None:
+        """Return nothing: where the bytes are may change at any time."""
 
     async def started(self) -> None:
         """Wait until something may be shown; raise what went wrong."""
@@ -155,6 +169,10 @@ class Unvouched:
     def open(self) -> BinaryIO:
         """Open what has arrived, for reading while more arrives; blocking."""
         return self._fill.open()
+
+    def open_again(self) -> BinaryIO | None:
+        """Return the file opened once more, at once, where it can be."""
+        return self._fill.open_again()
 
     async def started(self) -> None:
         """Wait until something may be shown; raise what went wrong."""

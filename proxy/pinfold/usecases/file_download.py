@@ -66,6 +66,13 @@ class Granted:
     project: JudgedProject
     judged: JudgedFile
 
+    @property
+    def stands_until(self) -> datetime:
+        """Until when the same would be granted again, as far as time alone changes that."""
+        found, changes_at = self.project.found, self.judged.decision.changes_at
+        fresh_until = self.project.judged_at if found.stale else found.stored.fresh_until
+        return min(fresh_until, changes_at) if changes_at is not None else fresh_until
+
 
 class FileDownload:
     """Serves files: the gate first, then the audit log, then the bytes."""

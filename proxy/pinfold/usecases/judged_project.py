@@ -71,6 +71,8 @@ class JudgedFile:
     decision: Decision
     vanished: bool = False
     """The upstream lists it no more."""
+    evidence_digest: str | None = None
+    """The digest of the evidence, where it was computed already."""
 
     @property
     def refused(self) -> bool:
@@ -95,7 +97,11 @@ class JudgedFile:
 
     def reference(self) -> str:
         """Return the short reference of this decision on this evidence."""
-        return reference(self.decision, self.evidence.digest())
+        return reference(self.decision, self.digest())
+
+    def digest(self) -> str:
+        """Return the digest of the evidence."""
+        return self.evidence_digest or self.evidence.digest()
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,11 @@ class JudgedProject:
         """The earliest moment at which one of the decisions changes by itself."""
         moments = (judged.decision.changes_at for judged in self.files)
         return min((moment for moment in moments if moment is not None), default=None)
+
+    @cached_property
+    def decided(self) -> dict[tuple[str, str, frozenset[Need]], JudgedFile]:
+        """Files that were judged once more, by name, hash and what was awaited: good until one changes by itself."""
+        return {}
 
     @cached_property
     def last_good(self) -> str | None:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 MAX_METADATA = 8 * 1024 * 1024
 MAX_DIRECTORY = 32 * 1024 * 1024
 WHEELS_IN_MEMORY = 100_000
+BYTES_IN_MEMORY = 16 * 1024 * 1024
+"""The budget for metadata that was served."""
 _BLOCK = 64 * 1024
 
 
@@ -36,6 +38,8 @@ class WheelMetadata:
         self._blobs = blobs
         self._fetcher = fetcher
         self._known: Lru[str, dict[str, str | None]] = Lru(WHEELS_IN_MEMORY)
+        self._contents: Lru[str, bytes] = Lru(BYTES_IN_MEMORY)
+        """By digest."""
         self._flights: SingleFlight[str, bytes] = SingleFlight()
         # Reading by ranges waits for the network inside a thread; the common pool must not run dry over it.
         self._readers = ThreadPoolExecutor(8, thread_name_prefix="wheel-metadata")
@@ -58,6 +62,9 @@ class WheelMetadata:
         """
         if file.kind is not FileKind.WHEEL:
             raise NotFound(f"{file.filename} is no wheel: only wheels have metadata of their own")
+        digest = (self._known.get(project) or {}).get(file.sha256)
+        if digest is not None and (content := self._contents.get(digest)) is not None:
+            return content
         return await self._flights.run(file.sha256, lambda: self._find(upstream, project, file))
 
     async def close(self) -> None:
@@ -71,8 +78,11 @@ class WheelMetadata:
             digest = known[file.sha256]
             if digest is None:
                 raise NotFound(f"{file.filename} carries no metadata")
-            if (path := await self._blobs.find(digest)) is not None:
-                return await asyncio.to_thread(path.read_bytes)
+            path = await self._blobs.find(digest)
+            kept = await asyncio.to_thread(_read_intact, path, digest) if path is not None else None
+            if kept is not None:
+                self._contents.put(digest, kept, len(kept))
+                return kept
         content = await upstream.metadata(file) if file.core_metadata else None
         if content is None:
             content = await self._read_out(upstream, project, file)
@@ -105,6 +115,12 @@ class WheelMetadata:
 
     def _keep(self, project: str, known: dict[str, str | None]) -> None:
         self._known.put(project, known, 1 + len(known))
+
+
+def _read_intact(path: Path, digest: str) -> bytes | None:
+    """Return what a blob holds, unless it is damaged."""
+    content = path.read_bytes()
+    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
 class _Readable(Protocol):

@@ -21,6 +21,7 @@ from pinfold.web.as_of import as_of
 from pinfold.web.page_cache import bring_in, is_in_memory
 from pinfold.web.problem import problem
 from pinfold.web.ranges import Unsatisfiable, asks_for_range, resolve_range
+from pinfold.web.request_memory import may_be_remembered
 from pinfold.web.services import SERVICES
 from pinfold.web.simple import index_of
 
@@ -87,6 +88,7 @@ async def _serve(request: web.Request, index: Index, address: Address, *, metada
 
 async def _metadata(request: web.Request, files: FileDownload, granted: Granted) -> web.StreamResponse:
     content = await files.metadata(granted)
+    may_be_remembered(request, granted.stands_until)
     etag = f'"{granted.judged.file.sha256}.metadata"'
     headers = {
         "Content-Type": "text/plain; charset=utf-8",
@@ -142,7 +144,10 @@ class _Transfer:
         response = self._response(part, length)
         await response.prepare(self._request)
         try:
-            with await asyncio.to_thread(content.open) as file:
+            file = content.open_again()
+            if file is None:
+                file = await asyncio.to_thread(content.open)
+            with file:
                 await self._send(response, content, file, part or (0, length))
             await response.write_eof()
         except (Exception, asyncio.CancelledError) as error:

@@ -17,9 +17,10 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from pinfold.usecases.lru import Lru
+from pinfold.web.actor import PRINCIPAL
 
 STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
-"""Set on a request that would be answered the same until then, whatever else becomes of it, by whoever knows that."""
+"""On a request that would be answered the same until then."""
 OBSERVED: Final = web.RequestKey[Callable[[float], None]]("observed")
 """What counts and logs a request like this one, given the seconds that it took."""
 
@@ -32,6 +33,13 @@ OVERHEAD: Final = 1024
 JOINED: Final = 64 * 1024
 """Bytes up to which copying a body behind its head is cheaper than a second system call."""
 _END: Final = b"\r\n\r\n"
+
+
+def may_be_remembered(request: web.Request, until: datetime) -> None:
+    """Say that a request is answered the same until then; where its token expires sooner, no longer than that."""
+    token = request[PRINCIPAL].token
+    expires_at = token.expires_at if token is not None else None
+    request[STANDS_UNTIL] = min(until, expires_at) if expires_at is not None else until
 
 
 class Asked(NamedTuple):

@@ -9,11 +9,10 @@ from pinfold.domain.names import normalise
 from pinfold.index.negotiate import Encoding, Representation, choose, choose_encoding
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.project_page import PageAnswer
-from pinfold.web.actor import PRINCIPAL
 from pinfold.web.as_of import as_of
 from pinfold.web.origin import root_of
 from pinfold.web.problem import problem
-from pinfold.web.request_memory import STANDS_UNTIL
+from pinfold.web.request_memory import may_be_remembered
 from pinfold.web.services import SERVICES
 
 CONTENT_TYPES: Final = {
@@ -50,13 +49,13 @@ async def project_page(request: web.Request) -> web.StreamResponse:
     if representation is None:
         return _not_acceptable()
     encoding = choose_encoding(request.headers.get("Accept-Encoding"))
-    moment, token = as_of(request), request[PRINCIPAL].token
+    moment = as_of(request)
     answer = await request.app[SERVICES].pages.get(index, name, representation, encoding, root_of(request), moment)
     if answer is None and moment is not None:
         return problem(404, f"pinfold: index {index.name} had no file of {name} at {moment:%Y-%m-%d %H:%M} UTC")
     if answer is None:
         return problem(404, f"pinfold: no upstream of index {index.name} has a project {name}{_why_not(index, name)}")
-    request[STANDS_UNTIL] = min(answer.stands_until, (token and token.expires_at) or answer.stands_until)
+    may_be_remembered(request, answer.stands_until)
     headers = _page_headers(answer, representation, encoding)
     if _matches(request, answer.page.etag):
         return web.Response(status=304, headers=headers)

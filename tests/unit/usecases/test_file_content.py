@@ -1,4 +1,5 @@
 import asyncio
+import os
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,22 @@ async def test_a_reader_that_opens_late_finds_the_file_at_its_final_place(tmp_pa
     fill.finish(final)
     assert await read(fill, b"x" * 10) == b"x" * 10
     assert fill.length == 10
+
+
+async def test_a_stored_file_is_opened_again_without_looking_for_it(tmp_path):
+    path = tmp_path / "wheel"
+    path.write_bytes(b"x" * 10)
+    stored = Stored(path, 10)
+    assert stored.open_again() is None
+    with stored.open() as first:
+        path.unlink()
+        with stored.open_again() as again:
+            assert first.read() == b"x" * 10
+            assert os.pread(again.fileno(), 20, 0) == b"x" * 10
+    descriptor = stored._descriptor
+    del stored
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 async def test_a_stored_file_is_shown_whole_at_once(tmp_path):

@@ -165,3 +165,16 @@ async def test_a_wheel_that_changes_its_length_between_two_ranges_is_not_read(me
     upstream = Growing(content)
     with pytest.raises((UpstreamError, NotFound)):
         await metadata.get(upstream, "six", wheel(content))
+
+
+async def test_damaged_metadata_is_found_anew_and_what_was_served_stays_in_memory(metadata, tmp_path):
+    content = build_wheel("six", "1.0")
+    upstream, file = Upstream(content), wheel(content)
+    found = await metadata.get(upstream, "six", file)
+    digest = (await metadata.known("six"))[file.sha256]
+    kept = next(path for path in tmp_path.rglob("*") if path.name == digest)
+    kept.write_bytes(b"Name: other")
+    assert await metadata.get(upstream, "six", file) == found
+    assert await metadata.get(upstream, "six", file) == found
+    kept.unlink()
+    assert await metadata.get(upstream, "six", file) == found
