@@ -1,12 +1,16 @@
 """twine, uv, Poetry and PDM publish a private package, and pip and uv install it."""
 
+import hashlib
+import json
 import re
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 from tests.e2e.clients import Pip, Uv
 from tests.e2e.server import PinfoldServer
 from tests.e2e.uploaders import EVERY_UPLOADER, Twine, UvPublish
+from tests.fakes.sigstore import LocalSigstore
 from tests.fakes.uploads import CONTENT_TYPE, body_of, fields_of
 from tests.fakes.upstream import build_sdist, build_wheel
 
@@ -140,6 +144,28 @@ def test_a_yanked_release_is_passed_over_and_a_deleted_one_gone(server, token, t
     again = uploader.publish(address(server), token)
     assert again.returncode != 0
     assert "previously used by a file that has since been deleted" in again.stdout, again.stdout
+
+
+def test_attestations_that_twine_sends_are_verified_and_served(upstream, tmp_path):
+    sigstore = LocalSigstore(tmp_path)
+    config = f'{CONFIG.format(url=upstream.url)}\n[sigstore]\ntrusted_root = "{sigstore.trusted_root_path}"\n'
+    (filename, wheel), *_ = FILES.items()
+    with PinfoldServer(tmp_path / "pinfold", config) as server:
+        token = server.run("token", "create", "ci", "--role", "publisher").strip()
+        for sha256, accepted in (("0" * 64, False), (hashlib.sha256(wheel).hexdigest(), True)):
+            uploader = Twine(tmp_path / f"twine-{accepted}")
+            (uploader.dist / filename).write_bytes(wheel)
+            attestation = sigstore.attest(filename, sha256, at=datetime.now(UTC))
+            (uploader.dist / f"{filename}.publish.attestation").write_text(json.dumps(attestation))
+            done = uploader.publish(address(server), token, "--attestations")
+            assert (done.returncode == 0) is accepted, done.stdout
+        assert "attested" in server.run("package", "list")
+        with urllib.request.urlopen(
+            f"{server.url}/integrity/acme-tool/1.0/{filename}/provenance", timeout=60
+        ) as response:
+            (bundle,) = json.load(response)["attestation_bundles"]
+        assert bundle["publisher"]["repository"] == "example/widget"
+        assert bundle["attestations"] == [attestation]
 
 
 def test_every_worker_shows_what_was_just_published(upstream, tmp_path):

@@ -26,13 +26,15 @@ class Uploader(Client):
 class Twine(Uploader):
     name = "twine"
 
-    def publish(self, url: str, token: str, *, skip_existing: bool = False) -> subprocess.CompletedProcess[str]:
+    def publish(
+        self, url: str, token: str, *flags: str, skip_existing: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         # Twine lets nobody skip what exists but on PyPI and its test instance: here it is told that this is that one.
         start = (
             f"import sys; from twine import __main__, repository; repository.TEST_WAREHOUSE = {url!r}; "
             "sys.exit(__main__.main())"
         )
-        flags = ["--skip-existing"] if skip_existing else []
+        flags = (*flags, "--skip-existing") if skip_existing else flags
         files = sorted(self.dist.iterdir())
         twine = [CLIENTS / "twine" / "bin" / "python", "-c", start, "upload", "--non-interactive"]
         return self.run(
