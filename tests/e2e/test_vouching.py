@@ -227,6 +227,22 @@ async def test_nothing_of_a_project_that_nobody_uses_is_fetched_ahead(pinfold, u
     assert upstream.requests_for(file) == []
 
 
+async def test_a_package_that_belongs_to_another_project_in_use_is_told(pinfold, upstream):
+    theirs = upstream.add_file("requests", "1.0", upload_time=NOW - timedelta(days=90))
+    files = {"requests/__init__.py": b"# over theirs\n", "unheard_of/__init__.py": b"", "odd name/__init__.py": b""}
+    for project in ("early", "late"):
+        file = upstream.add_file(project, "1.0", upload_time=NOW - timedelta(days=5), files=files)
+        assert (await pinfold.get(address(file))).status == 200
+        (await pinfold.get(address(theirs)))
+    warned = await pinfold.installation.audit_log.search(AuditQuery(decision="warn"))
+    told = {
+        each.entry.project: [verdict["reason"] for verdict in each.entry.verdicts if verdict["effect"] == "warn"]
+        for each in warned
+    }
+    # Nobody had asked for the other project when the early one was inspected.
+    assert told == {"late": ["foreign-package: requests installs 'requests', which belongs to requests"]}
+
+
 async def test_an_archive_that_cannot_be_inspected_is_held_and_not_asked_about_again(pinfold, upstream):
     content = b"this is no zip archive" * 10
     file = upstream.add_file("broken", "1.0", upload_time=NOW - timedelta(days=5), content=content)

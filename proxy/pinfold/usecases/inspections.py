@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
-from pinfold.domain.errors import InspectionFailed
+from pinfold.domain.errors import InspectionFailed, InvalidName
 from pinfold.domain.evidence import Unknown
 from pinfold.domain.inspection import Report
+from pinfold.domain.names import normalise
 from pinfold.domain.project import File
-from pinfold.inspection import INSPECTOR
+from pinfold.inspection import INSPECTOR, foreign_packages
 from pinfold.ports.clock import Clock
 from pinfold.ports.inspector import Inspector
 from pinfold.ports.look_back import Noticed, nobody_asks
@@ -26,6 +27,8 @@ TRUSTED_SECONDS = 0.5
 LEFT_ALONE_SECONDS = 15
 """How long a file that could not be inspected is left alone."""
 TRAITS_IN_MEMORY = 200_000
+NAMES_COMPARED = 200
+"""Packages and modules of one file that are held against those of other projects; wheels of most projects have one."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,7 @@ class Inspections:
 
     async def inspect_upload(self, path: Path, project: str, file: File) -> Inspected:
         """Inspect a file that is not published yet, and remember nothing; raises InspectionFailed."""
-        began = monotonic()
-        report = await self._inspector.inspect(path, file.filename, project, file.version)
-        self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
-        return Inspected(file.sha256, self._clock.now(), report)
+        return Inspected(file.sha256, self._clock.now(), await self._see(path, project, file))
 
     async def remember(self, inspected: Inspected) -> None:
         """Remember the inspection of an upload that was accepted; raises StoreError."""
@@ -130,19 +130,39 @@ class Inspections:
         path = await self._fetcher.fetch_whole(upstream, file)
         began = monotonic()
         try:
-            report = await self._inspector.inspect(path, file.filename, project, file.version)
+            report = await self._see(path, project, file)
         except InspectionFailed as error:
             failed = Unknown(str(error))
             self._failed.put((project, key_of(file)), (monotonic() + LEFT_ALONE_SECONDS, failed), 1)
             self._telemetry.inspected("failed", monotonic() - began)
             return failed
-        self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
         await self._store.remember(Inspected(file.sha256, self._clock.now(), report))
         await self._look(project)
         if report.observations or report.grave_traits:
             # Whoever asked is told by what follows; others may have been served the file under another policy.
             await self._noticed([project], "a file was inspected")
         return None
+
+    async def _see(self, path: Path, project: str, file: File) -> Report:
+        """Inspect a file, and compare what it installs with what others are known to; raises InspectionFailed."""
+        began = monotonic()
+        report = await self._inspector.inspect(path, file.filename, project, file.version)
+        self._telemetry.inspected("complete" if report.complete else "incomplete", monotonic() - began)
+        foreign = foreign_packages(report, await self._owners(report))
+        return replace(report, observations=(*report.observations, *foreign)) if foreign else report
+
+    async def _owners(self, report: Report) -> dict[str, str]:
+        """Return whose a file's importable names are: those of the project that is called so, and installs it."""
+        owners = {}
+        for name in report.top_level[:NAMES_COMPARED]:
+            try:
+                other = normalise(name)
+            except InvalidName:
+                continue
+            reports = (await self.known(other)).inspected.values() if other != report.project else ()
+            if any(name in each.report.top_level for each in reports):
+                owners[name] = other
+        return owners
 
 
 def _by_file(reports: Iterable[Inspected]) -> dict[FileKey, Inspected]:
