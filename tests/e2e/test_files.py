@@ -11,8 +11,11 @@ from tests.e2e.in_process import in_process
 from tests.fakes.upstream import POOR, FakeUpstream, Fault
 
 from pinfold.ports.audit_log import AuditQuery
+from pinfold.usecases.file_download import JUDGED_FIRST
 
 MIB = 1024 * 1024
+LARGE = JUDGED_FIRST + MIB
+"""Of a file that is sent while it arrives; a smaller one is judged for good first."""
 
 
 def noise(size):
@@ -54,7 +57,7 @@ async def test_a_file_arrives_whole_and_is_served_from_here_afterwards(pinfold, 
 
 
 async def test_the_first_byte_leaves_before_the_last_has_arrived_and_many_share_one_fetch(pinfold, upstream):
-    size = 4 * MIB
+    size = LARGE
     file = upstream.add_file("big", "1.0", content=noise(size))
     upstream.befall(file, Fault(drip=(size // 8, 0.1)))
     first_bytes, started = [], time.monotonic()
@@ -76,12 +79,12 @@ async def test_the_first_byte_leaves_before_the_last_has_arrived_and_many_share_
 
 
 async def test_wrong_bytes_never_arrive_whole_and_are_not_kept(pinfold, upstream):
-    file = upstream.add_file("wrong", "1.0", content=noise(MIB))
+    file = upstream.add_file("wrong", "1.0", content=noise(LARGE))
     lie = bytearray(file.content)
     lie[1000] ^= 1
     upstream.befall(file, Fault(content=bytes(lie)))
     answer = await pinfold.get(address(file, pinfold))
-    assert len(answer.body) <= MIB - 64 * 1024
+    assert len(answer.body) <= LARGE - 64 * 1024
     assert await pinfold.installation.blobs.find(file.sha256) is None
     # The connection ends first, so that the entry may follow a moment later.
     async with asyncio.timeout(20):
