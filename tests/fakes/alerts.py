@@ -62,7 +62,7 @@ class FakeOutbox:
 
 
 class FakeLookBackStore:
-    """Keeps served files in `files`, changes in `changes`, what was recorded in `recorded` and announced in `entries`."""
+    """Keeps `files` that were served, `changes`, what was `recorded`, and the `entries` that were announced."""
 
     def __init__(self, outbox: FakeOutbox | None = None) -> None:
         self.files: list[ServedFile] = []
