@@ -73,13 +73,18 @@ class Claims:
         return {index: frozenset(claimed) for index, claimed in names.items()}
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that any index claims."""
+        return frozenset(project for _, project in self.projects)
+
+    @cached_property
     def unknown_outside(self) -> frozenset[str]:
         """The names that were claimed, in whichever index, while no public upstream was known to have them.
 
         Whoever asks outside for one of these is mistaken about the index, and would be answered by an impostor.
         """
         known = {project for (_, project), each in self.projects.items() if each.claim.namesakes}
-        return frozenset(project for _, project in self.projects if project not in known)
+        return self.names - known
 
 
 @dataclass(frozen=True, slots=True)

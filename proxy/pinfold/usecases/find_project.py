@@ -83,7 +83,11 @@ class ProjectFinder:
         """
         gone: Found | None = None
         claims = await self._published.current()
-        for source in index.sources_of(project, private=project in claims.unknown_outside):
+        is_claimed = project in claims.names
+        for source in index.sources_of(project, private=is_claimed and project in claims.unknown_outside):
+            if source.first_hand and not is_claimed:
+                # Nearly every project is somebody else's: it costs no more for that.
+                continue
             found = await self.find_at(source, project)
             if not found.listing.missing:
                 return found

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from tests.fakes.clock import NOON
+from tests.fakes.upstream import FakeUpstream
 from tests.unit.cli.conftest import Run
 
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.adapters.sqlite.published import SqlitePublishedStore
+from pinfold.cli import checks
 from pinfold.domain.distribution import parse_distribution
 from pinfold.domain.project import File
 from pinfold.domain.published import Claim, PublishedFile
@@ -24,7 +26,7 @@ WHEEL, SDIST, NEXT = "acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz", "
 Answer = Callable[..., Any]
 
 
-async def _publish(data: Path, index: str, *filenames: str) -> None:
+async def _publish(data: Path, index: str, *filenames: str, namesakes: tuple[str, ...] = ()) -> None:
     opened = DataDirectory.open(data)
     ledger, _ = await open_ledger(opened.ledger, SigningKeys(opened.keys))
     store = SqlitePublishedStore(ledger)
@@ -33,7 +35,7 @@ async def _publish(data: Path, index: str, *filenames: str) -> None:
         url = f"published:{index}/{filename}"
         file = File(filename, url, "a" * 64, parsed.kind, parsed.version, 10, NOON, provenance=True)
         published = PublishedFile(index, parsed.project, file, parsed.slot, "ci")
-        await store.publish(published, None, Claim(index, parsed.project, NOON, "ci"), [])
+        await store.publish(published, None, Claim(index, parsed.project, NOON, "ci", namesakes), [])
     await ledger.close()
 
 
@@ -99,3 +101,16 @@ def test_every_change_needs_a_reason_and_a_file(run: Run, act: str) -> None:
     for target in ("six", "acme-tool==3.0", "acme-more"):
         result = run("package", act, target, "--reason", "why")
         assert (result.exit_code, "nothing that was published on index main is" in result.stderr) == (2, True)
+
+
+def test_the_doctor_tells_of_lost_bytes_and_of_names_that_exist_elsewhere(
+    upstream: FakeUpstream, folder: Path, answer: Answer
+) -> None:
+    upstream.add_file(checks.PROBE, "26.3")
+    asyncio.run(_publish(folder / "pinfold-data", "main", "requests-3.0.tar.gz", namesakes=("pypi",)))
+    document = answer("doctor", exit_code=1)
+    told = [(check["state"], check["found"]) for check in document["checks"] if check["subject"] == "packages"]
+    assert told == [
+        ("warn", "requests exists on pypi, too"),
+        ("fail", f"the bytes of 5 published files are lost, such as {WHEEL}"),
+    ]
