@@ -11,6 +11,7 @@ from tests.fakes.upstream import FakeUpstream
 
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.failed_attempts import MOST_FAILURES
+from pinfold.web import oidc
 
 MINT, BURN = "/_/oidc/mint-token", "/_/oidc/burn-token"
 
@@ -146,6 +147,14 @@ async def test_a_payload_that_is_none_is_told_so(pinfold, body):
     assert status == 422
     assert told["errors"][0]["code"] == "invalid-payload"
     assert (await post(pinfold, BURN, body))[0] == 202
+
+
+async def test_a_payload_that_does_not_come_is_not_waited_for(pinfold, monkeypatch):
+    monkeypatch.setattr(oidc, "PATIENCE", 0.1)
+    request = f"POST {MINT} HTTP/1.1\r\nHost: packages.example\r\nContent-Length: 900\r\n\r\n{{"
+    answer = await pinfold.send(request.encode())
+    assert answer.status == 422
+    assert "not here after 0.1 s" in json.loads(answer.body)["errors"][0]["description"]
 
 
 async def test_an_issuer_that_is_silent_is_told_of_and_nobody_blamed(pinfold, issuer):

@@ -71,13 +71,16 @@ async def burn_token(request: web.Request) -> web.Response:
 
 
 async def _payload(request: web.Request) -> _Payload:
-    """Return a request's body; raise DecodeError for one that is none of the form, or far too long."""
+    """Return a request's body; raise DecodeError for one of another form, too long, or too slow."""
     body = bytearray()
-    async with asyncio.timeout(PATIENCE):
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise msgspec.DecodeError(f"the payload is longer than {MAX_BODY} bytes")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise msgspec.DecodeError(f"the payload is longer than {MAX_BODY} bytes")
+    except TimeoutError:
+        raise msgspec.DecodeError(f"the payload was not here after {PATIENCE:g} s") from None
     return msgspec.json.decode(bytes(body), type=_Payload)
 
 
