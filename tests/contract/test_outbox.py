@@ -1,7 +1,7 @@
 """What every outbox of alerts keeps to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,26 +25,20 @@ OTHER = replace(ALERT, id="A-2", time=NOON + timedelta(seconds=1))
 class Filled:
     """An outbox in which alerts were put."""
 
-    def __init__(self, outbox: Outbox, put: Callable[..., object]) -> None:
+    def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
-        self._put = put
 
     async def put(self, alert: Alert, *receivers: str) -> None:
-        result = self._put(alert, receivers)
-        if asyncio.iscoroutine(result):
-            await result
+        await self.outbox.put(alert, receivers)
 
 
 @pytest.fixture(params=["sqlite", "fake"])
 async def filled(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Filled]:
     if request.param == "fake":
-        fake = FakeOutbox()
-        yield Filled(fake, fake.put)
+        yield Filled(FakeOutbox())
         return
     ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=False)
-    yield Filled(
-        SqliteOutbox(ledger), lambda alert, receivers: ledger.write(lambda database: put(database, alert, receivers))
-    )
+    yield Filled(SqliteOutbox(ledger))
     await ledger.close()
 
 

@@ -31,7 +31,7 @@ class FakeOutbox:
         self.deliveries: dict[int, Delivery] = {}
         self._last = 0
 
-    def put(self, alert: Alert, receivers: Collection[str]) -> None:
+    async def put(self, alert: Alert, receivers: Collection[str]) -> None:
         for receiver in receivers:
             self._last += 1
             self.deliveries[self._last] = Delivery(self._last, receiver, alert, 0, alert.time)
@@ -126,5 +126,5 @@ class FakeLookBackStore:
         for one in changed:
             self.files[self.files.index(one.file)] = replace(one.file, refused=not one.file.refused)
         self.recorded.append((list(changed), alert))
-        self.outbox.put(alert, receivers)
+        await self.outbox.put(alert, receivers)
         return True

@@ -143,7 +143,7 @@ class Installation:
     def watch_feeds(self) -> WatchFeeds:
         """Return what keeps the advisory feeds up to date while a server runs."""
         refresh, take = self.refresh_feed, self.turns.take
-        return WatchFeeds(self.feeds, refresh, self.advisories, take, self.clock, self.telemetry)
+        return WatchFeeds(self.feeds, refresh, self.advisories, take, self.clock, self.telemetry, self.alerts.tell)
 
     def services(self) -> Services:
         """Return what the HTTP surface needs."""

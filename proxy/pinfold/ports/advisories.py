@@ -81,6 +81,8 @@ class FeedState:
     failed_at: datetime | None = None
     failure: str = ""
     """Why the last attempt failed; empty after one that did not."""
+    alarmed_at: datetime | None = None
+    """When somebody was last told that the snapshot is stale."""
 
 
 class AdvisoryStore(Protocol):

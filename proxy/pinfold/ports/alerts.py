@@ -1,5 +1,6 @@
 """The ports to those who are to hear of alerts, and to the outbox where alerts wait for them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,6 +44,10 @@ class Delivery:
 
 class Outbox(Protocol):
     """Alerts that all processes of an installation deliver together. Every method raises StoreError."""
+
+    async def put(self, alert: Alert, receivers: Collection[str]) -> None:
+        """Let an alert wait for each receiver."""
+        ...
 
     async def take(self, receiver: str, at: datetime, until: datetime) -> Delivery | None:
         """Return the next delivery that is due, with the attempt counted; until a moment it is nobody else's."""

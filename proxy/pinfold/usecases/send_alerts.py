@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from pinfold.domain.alert import Alert, new_alert_id
 from pinfold.domain.errors import PinfoldError
 from pinfold.ports.alerts import Delivery, NotDelivered, Outbox, Receiver
 from pinfold.ports.clock import Clock
@@ -26,6 +28,11 @@ class SendAlerts:
         self._outbox = outbox
         self._receivers = receivers
         self._clock = clock
+
+    async def tell(self, kind: str, title: str, facts: dict[str, Any]) -> None:
+        """Let every receiver hear of something, as soon as it can be reached; raises StoreError."""
+        alert = Alert(new_alert_id(), self._clock.now(), kind, title, facts)
+        await self._outbox.put(alert, [receiver.name for receiver in self._receivers])
 
     async def run(self) -> None:
         """Deliver until cancelled."""

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from pinfold.domain.duration import short_duration
 from pinfold.domain.errors import PinfoldError
@@ -23,6 +24,7 @@ STALE_AFTER = timedelta(hours=24)
 """The age, since a source last confirmed it, at which a snapshot is worth an alarm whatever the interval."""
 STALE_INTERVALS = 4
 REMIND_AFTER = timedelta(hours=6)
+"""How long an alarm lasts before it is raised again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Feed:
         return max(STALE_AFTER, STALE_INTERVALS * self.interval)
 
 
+Alarm = Callable[[str, str, dict[str, Any]], Awaitable[None]]
+"""Lets people hear of something: its kind, a line, and its facts; raises StoreError."""
+
+
 class WatchFeeds:
     """Looks after all feeds until it is cancelled."""
 
@@ -53,8 +59,10 @@ class WatchFeeds:
         turn: TakeTurn,
         clock: Clock,
         telemetry: Telemetry,
+        alarm: Alarm,
     ) -> None:
         self._feeds = feeds
+        self._alarm = alarm
         self._refresh = refresh
         self._store = store
         self._turn = turn
@@ -68,7 +76,6 @@ class WatchFeeds:
     async def _watch(self, feed: Feed) -> None:
         # Processes and installations that started together do not stay together.
         jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, hides nothing
-        reminded = None
         while True:
             try:
                 state = await self._store.state(feed.name)
@@ -78,15 +85,30 @@ class WatchFeeds:
                             await self._refresh_in_turn(feed, jitter)
                             state = await self._store.state(feed.name)
                 self._tell(state)
-                now = self._clock.now()
-                if is_stale(feed, state, self._clock) and (reminded is None or now - reminded >= REMIND_AFTER):
-                    reminded = now
-                    log.warning("advisory feed %s is stale: %s", feed.name, age_of(state, self._clock))
+                if self._is_alarming(feed, state):
+                    with self._turn(feed.name) as ours:
+                        if ours:
+                            await self._raise_alarm(feed)
             except PinfoldError as error:
                 log.warning("advisory feed %s is not refreshed: %s", feed.name, error)
             except Exception:
                 log.exception("advisory feed %s is not refreshed", feed.name)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_alarming(self, feed: Feed, state: FeedState) -> bool:
+        """Tell whether a snapshot is stale and nobody heard of it for a while."""
+        told = state.alarmed_at
+        return is_stale(feed, state, self._clock) and (told is None or self._clock.now() - told >= REMIND_AFTER)
+
+    async def _raise_alarm(self, feed: Feed) -> None:
+        # Another process may have had its turn just before.
+        state = await self._store.state(feed.name)
+        if not self._is_alarming(feed, state):
+            return
+        title = f"advisory feed {feed.name} is stale: {age_of(state, self._clock)}"
+        facts = {"feed": feed.name, "source": feed.source.address, "failure": state.failure or None}
+        await self._alarm("feed.stale", title, facts)
+        await self._store.save(feed.name, replace(state, alarmed_at=self._clock.now()))
 
     async def _refresh_in_turn(self, feed: Feed, jitter: float) -> None:
         # Another process may have had its turn just before.

@@ -30,7 +30,7 @@ def alert(clock: FakeClock) -> Alert:
 
 async def test_an_alert_is_delivered_once(outbox: FakeOutbox, clock: FakeClock, alert: Alert) -> None:
     receiver = FakeReceiver()
-    outbox.put(alert, ["soc"])
+    await outbox.put(alert, ["soc"])
     send = SendAlerts(outbox, [receiver], clock)
     assert await send.send_once(receiver)
     assert not await send.send_once(receiver)
@@ -42,7 +42,7 @@ async def test_pauses_grow_and_in_the_end_it_is_given_up(
 ) -> None:
     receiver = FakeReceiver()
     receiver.failures = ["it answered 500"] * (MOST_ATTEMPTS + 1)
-    outbox.put(alert, ["soc"])
+    await outbox.put(alert, ["soc"])
     send = SendAlerts(outbox, [receiver], clock)
     pauses = []
     for _ in range(MOST_ATTEMPTS):
@@ -75,7 +75,7 @@ async def test_a_receiver_that_hangs_or_breaks_holds_up_no_other(
             raise ZeroDivisionError
 
     sound = FakeReceiver("sound")
-    outbox.put(alert, ["hanging", "broken", "sound"])
+    await outbox.put(alert, ["hanging", "broken", "sound"])
     running = asyncio.create_task(SendAlerts(outbox, [Hanging("hanging"), Broken("broken"), sound], clock).run())
     async with asyncio.timeout(5):
         while not sound.taken:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from pinfold.domain.errors import FeedError
 from pinfold.ports.advisories import FeedState
 from pinfold.usecases import watch_feeds
 from pinfold.usecases.refresh_feed import Refreshed
-from pinfold.usecases.watch_feeds import Feed, WatchFeeds, age_of, is_stale
+from pinfold.usecases.watch_feeds import REMIND_AFTER, Feed, WatchFeeds, age_of, is_stale
 
 SNAPSHOT = Snapshot("osv", "a" * 64, NOON, 7)
 INTERVAL = timedelta(minutes=15)
@@ -39,6 +40,7 @@ class Site:
         self.looks = 0
         self.looked = asyncio.Event()
         self.feed = Feed(Source(), INTERVAL)
+        self.alarms: list[tuple[str, str]] = []
 
     async def state(self, feed: str) -> FeedState:
         self.looks += 1
@@ -60,13 +62,20 @@ class Site:
         self.current = FeedState(SNAPSHOT, source.address, checked_at=now)
         return Refreshed(SNAPSHOT, changed=True, whole=True)
 
+    async def save(self, feed: str, state: FeedState) -> None:
+        self.current = state
+
+    async def alarm(self, kind: str, title: str, facts: dict[str, object]) -> None:
+        assert facts["source"] == Source.address
+        self.alarms.append((kind, title))
+
     @contextmanager
     def turn(self, name: str) -> Iterator[bool]:
         yield True
 
     @asynccontextmanager
     async def watched(self, turn=None) -> AsyncIterator[None]:
-        watch = WatchFeeds([self.feed], self, self, turn or self.turn, self.clock, self.telemetry)
+        watch = WatchFeeds([self.feed], self, self, turn or self.turn, self.clock, self.telemetry, self.alarm)
         work = asyncio.create_task(watch.run())
         try:
             yield
@@ -139,16 +148,27 @@ async def test_failing_source_is_asked_no_more_often_and_told_of_once(
     assert "[feeds.osv] source" in told
 
 
-async def test_stale_snapshot_raises_an_alarm(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stale_snapshot_raises_an_alarm_once_in_a_while_and_once_for_all_processes(site: Site) -> None:
+    stale = ("feed.stale", "advisory feed osv is stale: confirmed 1 d ago; since then: no answer")
     site.current = FeedState(SNAPSHOT, Source.address, checked_at=NOON, failure="no answer", failed_at=NOON)
     site.failure = "no answer"
     site.clock.advance(timedelta(hours=25))
-    with caplog.at_level(logging.WARNING):
-        async with site.watched():
-            await site.look()
-    assert [record.getMessage() for record in caplog.records] == [
-        "advisory feed osv is stale: confirmed 1 d ago; since then: no answer"
-    ]
+    async with site.watched(), site.watched():
+        await site.look()
+        await site.look()
+        assert site.alarms == [stale]
+        site.current = replace(site.current, failed_at=site.clock.now() + REMIND_AFTER)
+        site.clock.advance(REMIND_AFTER)
+        await site.look()
+        assert site.alarms == [stale, stale]
+
+
+async def test_a_snapshot_that_is_confirmed_again_alarms_nobody(site: Site) -> None:
+    site.current = FeedState(SNAPSHOT, Source.address, checked_at=NOON)
+    site.clock.advance(timedelta(hours=25))
+    async with site.watched():
+        await site.look()
+    assert (site.refreshed, site.alarms) == (1, [])
 
 
 async def test_surprise_does_not_end_the_watch(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -46,6 +46,10 @@ class SqliteOutbox:
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
+    async def put(self, alert: Alert, receivers: Collection[str]) -> None:
+        """Let an alert wait for each receiver."""
+        await self._ledger.write(lambda database: put(database, alert, receivers))
+
     async def take(self, receiver: str, at: datetime, until: datetime) -> Delivery | None:
         """Return the next delivery that is due, with the attempt counted; until a moment it is nobody else's."""
         due = (
