@@ -191,6 +191,7 @@ METADATA = b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 1.0\n"
         b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 1.1\n",
         b"Metadata-Version: 2.1\nName: acme-tool\nName: other\nVersion: 1.0\n",
         b"Metadata-Version: 99.0\nName: acme-tool\nVersion: 1.0\n",
+        b"Metadata-Version: 2.1\nName: " + b"a" * 300 + b"\nVersion: 1.0\n",
         METADATA + b"Requires-Python: nonsense\n",
         METADATA + b"Requires-Dist: " + b"(" * 2000 + b"\n",
         METADATA + b"Requires-Dist: six " + b"(" * 5000 + b"; python_version<'3'" + b")" * 5000 + b"\n",
@@ -202,6 +203,32 @@ METADATA = b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 1.0\n"
 )
 async def test_metadata_that_is_not_the_files_is_refused(publisher, nothing_stays, metadata):
     answer = await publisher.upload(WHEEL, with_metadata(metadata))
+    assert answer.status == 400, answer
+
+
+async def test_tags_are_not_multiplied_without_end(publisher, nothing_stays):
+    many = "-".join(".".join(f"{kind}{number}" for number in range(400)) for kind in ("py", "abi", "os"))
+
+    def change(entries):
+        for info, content in entries:
+            yield info, content + f"Tag: {many}\n".encode() if info.filename.endswith("/WHEEL") else content
+
+    answer = await publisher.upload(WHEEL, repacked(GOOD, change))
+    assert answer.status == 400, answer
+    assert "tags" in answer.reason
+
+
+async def test_metadata_in_a_damaged_compression_is_refused(publisher, nothing_stays):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(GOOD)) as old, zipfile.ZipFile(packed, "w") as new:
+        for info in old.infolist():
+            is_metadata = info.filename.endswith("/METADATA")
+            new.writestr(info, old.read(info), zipfile.ZIP_LZMA if is_metadata else zipfile.ZIP_DEFLATED)
+            if is_metadata:
+                begins = new.getinfo(info.filename).header_offset + 30 + len(info.filename)
+    wheel = bytearray(packed.getvalue())
+    wheel[begins + 12 : begins + 20] = bytes(255 - byte for byte in wheel[begins + 12 : begins + 20])
+    answer = await publisher.upload(WHEEL, bytes(wheel))
     assert answer.status == 400, answer
 
 

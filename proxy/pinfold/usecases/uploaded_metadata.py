@@ -1,10 +1,13 @@
 """What an uploaded archive says of itself, held against its name and against what the client says of it."""
 
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +26,13 @@ LARGEST = 1 << 20
 _FIELDS = ("metadata_version", "name", "version", "requires_python", "requires_dist", "provides_extra", "summary")
 """Those that somebody acts upon. Tools of today still write others that are wrong in the letter."""
 _SHOWN = 3
+_MOST_TAGS = 10_000
+"""Of one wheel: what it states in a few kilobytes would multiply to more than there is memory."""
+_UNREADABLE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError, RuntimeError, ArithmeticError, LookupError),
+)
+"""What zipfile and tarfile make of damaged archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,7 @@ _FILETYPES = {FileKind.WHEEL: "bdist_wheel", FileKind.SDIST: "sdist"}
 
 def check_statement(stated: Statement, distribution: Distribution) -> None:
     """Raise InvalidUpload where the form is about something else than the file's name."""
-    try:
-        project = normalise(stated.name)
-    except InvalidName as error:
-        raise InvalidUpload(f"Invalid value for name: {error}") from error
+    project = _project(stated.name)
     if project != distribution.project:
         raise InvalidUpload(f"The file name is {distribution.project}'s, the form is about {project}")
     if _version(stated.version) != Version(distribution.version):
@@ -74,10 +81,10 @@ def read_metadata(path: Path, distribution: Distribution, stated: Statement) -> 
             content = _in_wheel(path, distribution)
         else:
             content = _in_sdist(path, is_zip=distribution.filename.endswith(".zip"))
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise InvalidUpload(f"Invalid distribution file: {error}") from error
     metadata = _parsed(content)
-    if normalise(metadata.name) != distribution.project:
+    if _project(metadata.name) != distribution.project:
         raise InvalidUpload(f"The file's metadata is {metadata.name!r}'s, its name is {distribution.project}'s")
     if metadata.version != Version(distribution.version):
         raise InvalidUpload(f"The file's metadata is of version {metadata.version}, its name of {distribution.version}")
@@ -138,7 +145,15 @@ def _check_tags(wheel: bytes, filename: str) -> None:
 
 
 def _tags(texts: Iterable[str]) -> frozenset[Tag]:
-    return frozenset(tag for text in texts if text.count("-") == 2 for tag in parse_tag(text))
+    tags: set[Tag] = set()
+    for text in texts:
+        parts = text.split("-")
+        if len(parts) != 3:
+            continue
+        if len(tags) + prod(part.count(".") + 1 for part in parts) > _MOST_TAGS:
+            raise InvalidUpload(f"Invalid distribution file: the wheel states more than {_MOST_TAGS} tags")
+        tags |= parse_tag(text)
+    return frozenset(tags)
 
 
 def _listed(tags: Iterable[Tag]) -> str:
@@ -169,6 +184,13 @@ def _bounded(file: IO[bytes], name: str) -> bytes:
     if len(content) > LARGEST:
         raise InvalidUpload(f"Invalid distribution file: {name} has more than {LARGEST} bytes")
     return content
+
+
+def _project(name: str) -> str:
+    try:
+        return normalise(name)
+    except InvalidName as error:
+        raise InvalidUpload(f"Invalid value for name: {error}") from error
 
 
 def _version(text: str) -> Version | None:
