@@ -25,6 +25,7 @@ from pinfold.usecases.judged_project import EVERYTHING, Grounds, JudgedFile, Jud
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.provenances import FileKey, Provenances
+from pinfold.usecases.single_flight import OneAtATime
 
 FILES_IN_MEMORY = 100_000
 IN_THREAD_ABOVE = 200
@@ -57,6 +58,7 @@ class Gate:
         self._names = names
         self._clock = clock
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
+        self._judging: OneAtATime[tuple[str, str]] = OneAtATime()
         self._ahead = InspectAhead(self._inspect_ahead)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
@@ -70,23 +72,32 @@ class Gate:
         if found is None:
             return None
         grounds = await self._grounds(index, name)
+        judged = self._kept(index, name, found, grounds)
+        if judged is None:
+            async with self._judging.turn((index.name, name)):
+                judged = self._kept(index, name, found, grounds) or await self._judge(index, name, found, grounds)
+        # What could not be had a while ago may be had now.
+        self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
+        return judged
+
+    def _kept(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject | None:
+        """Return what was judged before, if nothing that it rests on has changed."""
+        kept = self._memory.get((index.name, name))
+        if kept is None or not _still_holds(kept, index, found, grounds, self._clock.now()):
+            return None
+        if kept.found != found:
+            # Freshness moved on while everything that was judged is the same.
+            kept = replace(kept, found=found)
+            self._memory.put((index.name, name), kept, 1 + len(kept.files))
+        return kept
+
+    async def _judge(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject:
         now = self._clock.now()
-        key = (index.name, name)
-        kept = self._memory.get(key)
-        if kept is not None and _still_holds(kept, index, found, grounds, now):
-            if kept.found != found:
-                # Freshness moved on while everything that was judged is the same.
-                kept = replace(kept, found=found)
-                self._memory.put(key, kept, 1 + len(kept.files))
-            # What could not be had a while ago may be had now.
-            self._provenances.verify_ahead(found.source.upstream, name, kept.to_verify)
-            return kept
         if len(found.listing.project.files) > IN_THREAD_ABOVE:
             judged = await asyncio.to_thread(judge, index, name, found, grounds, now)
         else:
             judged = judge(index, name, found, grounds, now)
-        self._memory.put(key, judged, 1 + len(judged.files))
-        self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
+        self._memory.put((index.name, name), judged, 1 + len(judged.files))
         self._ahead.consider(judged)
         return judged
 

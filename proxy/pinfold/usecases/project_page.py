@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -20,6 +21,7 @@ from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index, Refusals
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.single_flight import OneAtATime
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
 MAX_AGE = timedelta(seconds=60)
@@ -64,6 +66,18 @@ class _Kept:
     until: datetime
 
 
+class _Key(NamedTuple):
+    """What a rendered page is kept by."""
+
+    index_name: str
+    project: str
+    representation: Representation
+    encoding: Encoding
+    root: str | None
+    state: int | None
+    """Of the project as of a moment; None for the page as it is."""
+
+
 class ProjectPage:
     """Renders judged projects, once for each representation and encoding."""
 
@@ -73,9 +87,8 @@ class ProjectPage:
         self._blobs = blobs
         self._clock = clock
         self._telemetry = telemetry
-        self._memory: Lru[tuple[str, str, Representation, Encoding, str | None, int | None], _Kept] = Lru(
-            BYTES_IN_MEMORY
-        )
+        self._memory: Lru[_Key, _Kept] = Lru(BYTES_IN_MEMORY)
+        self._rendering: OneAtATime[_Key] = OneAtATime()
 
     async def get(
         self,
@@ -95,21 +108,15 @@ class ProjectPage:
         if project is None:
             return None
         metadata = await self._metadata.known(name)
+        key = _Key(index.name, name, representation, encoding, root, project.state_at(as_of) if as_of else None)
+        kept = self._kept(key, project, metadata)
+        self._telemetry.looked_up("rendering", hit=kept is not None)
+        if kept is None:
+            async with self._rendering.turn(key):
+                kept = self._kept(key, project, metadata) or await self._render(key, project, metadata, as_of)
+        if kept is None:
+            return None
         now = self._clock.now()
-        key = (index.name, name, representation, encoding, root, project.state_at(as_of) if as_of else None)
-        kept = self._memory.get(key)
-        hit = kept is not None and kept.files is project.files and kept.metadata is metadata and now < kept.until
-        self._telemetry.looked_up("rendering", hit=hit)
-        if kept is None or not hit:
-            listed = await self._listed(project.as_of(as_of) if as_of else project, metadata, root)
-            if as_of is not None:
-                listed = _only_what_is_listed(listed)
-            if not listed.files and (as_of is not None or project.found.listing.missing):
-                return None
-            page = await asyncio.to_thread(_render, listed, representation, encoding)
-            until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
-            kept = _Kept(page, project.files, metadata, until)
-            self._memory.put(key, kept, len(page.body))
         left = kept.until - now
         # What was just published here is to be had at once.
         if project.found.source.first_hand:
@@ -124,27 +131,54 @@ class ProjectPage:
             stands_until=now if project.found.stale else min(now + same_for, project.found.stored.fresh_until),
         )
 
-    async def _listed(self, project: JudgedProject, metadata: dict[str, str | None], root: str | None) -> ListedProject:
-        """Return the project as this index lists it."""
+    def _kept(self, key: _Key, project: JudgedProject, metadata: dict[str, str | None]) -> _Kept | None:
+        """Return what was rendered before of the very same."""
+        kept = self._memory.get(key)
+        is_same = kept is not None and kept.files is project.files and kept.metadata is metadata
+        return kept if kept is not None and is_same and self._clock.now() < kept.until else None
+
+    async def _render(
+        self, key: _Key, project: JudgedProject, metadata: dict[str, str | None], as_of: datetime | None
+    ) -> _Kept | None:
+        now, seen = self._clock.now(), project.as_of(as_of) if as_of else project
+        listed = await asyncio.to_thread(_listed, seen, metadata, key.root, await self._still_here(seen))
+        if as_of is not None:
+            listed = _only_what_is_listed(listed)
+        if not listed.files and (as_of is not None or project.found.listing.missing):
+            return None
+        page = await asyncio.to_thread(_render, listed, key.representation, key.encoding)
+        until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
+        kept = _Kept(page, project.files, metadata, until)
+        self._memory.put(key, kept, len(page.body))
+        return kept
+
+    async def _still_here(self, project: JudgedProject) -> set[str]:
+        """Return which of the files that the upstream took away are kept here, by hash."""
         gone = {judged.file.sha256 for judged in project.files if judged.vanished and not judged.refused}
-        kept = await self._blobs.among(gone) if gone else gone
-        explain = project.index.refusals is Refusals.EXPLAIN
-        upstream = project.found.listing.project
-        files = [
-            _list_file(project, judged, metadata, root)
-            for judged in project.files
-            if (explain if judged.refused else not judged.vanished or judged.file.sha256 in kept)
-        ]
-        listed_versions = {file.file.version for file in files if file.file.version}
-        extra = sorted(listed_versions - set(upstream.versions), key=Version)
-        return ListedProject(
-            name=project.name,
-            files=tuple(files),
-            versions=(*upstream.versions, *extra),
-            status=upstream.status,
-            tracks=upstream.tracks,
-            alternate_locations=upstream.alternate_locations,
-        )
+        return await self._blobs.among(gone) if gone else gone
+
+
+def _listed(
+    project: JudgedProject, metadata: dict[str, str | None], root: str | None, still_here: set[str]
+) -> ListedProject:
+    """Return the project as this index lists it; for thousands of files too long for the event loop."""
+    explain = project.index.refusals is Refusals.EXPLAIN
+    upstream = project.found.listing.project
+    files = [
+        _list_file(project, judged, metadata, root)
+        for judged in project.files
+        if (explain if judged.refused else not judged.vanished or judged.file.sha256 in still_here)
+    ]
+    listed_versions = {file.file.version for file in files if file.file.version}
+    extra = sorted(listed_versions - set(upstream.versions), key=Version)
+    return ListedProject(
+        name=project.name,
+        files=tuple(files),
+        versions=(*upstream.versions, *extra),
+        status=upstream.status,
+        tracks=upstream.tracks,
+        alternate_locations=upstream.alternate_locations,
+    )
 
 
 def _only_what_is_listed(project: ListedProject) -> ListedProject:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -43,6 +44,20 @@ class SingleFlight(Generic[K, V]):
         if not task.cancelled():
             # Every caller may have gone; asking for the exception keeps asyncio from reporting it as lost.
             task.exception()
+
+
+class OneAtATime(Generic[K]):
+    """Locks by key, for those who look first whether what they want was made while they waited."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, key: K) -> asyncio.Lock:
+        """Return the lock of a key, which is forgotten when nobody holds it or waits for it."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
 
 
 async def _as_coroutine(work: Callable[[], Awaitable[V]]) -> V:

@@ -51,8 +51,12 @@ class WheelMetadata:
         """
         known = self._known.get(project)
         if known is None:
-            known = await self._catalog.metadata_digests(project)
-            self._keep(project, known)
+            loaded = await self._catalog.metadata_digests(project)
+            # Meanwhile others may have loaded the same, or found out more.
+            known = self._known.get(project)
+            if known is None:
+                known = loaded
+                self._keep(project, known)
         return known
 
     async def get(self, upstream: Upstream, project: str, file: File) -> bytes:

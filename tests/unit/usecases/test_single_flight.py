@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from pinfold.usecases.single_flight import SingleFlight
+from pinfold.usecases.single_flight import OneAtATime, SingleFlight
 
 
 class Work:
@@ -65,3 +65,19 @@ async def test_an_error_that_nobody_waits_for_any_more_is_no_complaint_at_shutdo
     failing.go.set()
     await asyncio.sleep(0.01)
     await flight.close()
+
+
+async def test_turns_come_one_at_a_time_for_each_key():
+    turns, made, running = OneAtATime(), {}, []
+
+    async def make(key):
+        async with turns.turn(key):
+            if key not in made:
+                running.append(key)
+                await asyncio.sleep(0)
+                made[key] = key.upper()
+            return made[key]
+
+    assert await asyncio.gather(*(make(key) for key in "aabab")) == list("AABAB")
+    assert running == ["a", "b"]
+    assert not turns._locks

@@ -1,0 +1,33 @@
+"""Many who ask at once for what nobody asked for before."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.in_process import in_process
+from tests.fakes.upstream import FakeUpstream
+
+from pinfold.usecases import decide, project_page
+
+
+def counted(calls: list[str], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*values: object) -> Any:
+        calls.append(name)
+        return work(*values)
+
+    return call
+
+
+async def test_a_huge_page_is_judged_and_rendered_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(decide, "judge", counted(calls, "judge", decide.judge))
+    monkeypatch.setattr(project_page, "render_html", counted(calls, "render", project_page.render_html))
+    async with FakeUpstream() as upstream, in_process(tmp_path, {"upstreams.pypi.url": upstream.url}) as pinfold:
+        for number in range(decide.IN_THREAD_ABOVE + 1):
+            upstream.add_file("huge", f"1.{number}", content=b"the same")
+        answers = await asyncio.gather(*(pinfold.get("/simple/huge/") for _ in range(20)))
+    assert [answer.status for answer in answers] == [200] * 20
+    assert len({answer.body for answer in answers}) == 1
+    assert calls == ["judge", "render"]
