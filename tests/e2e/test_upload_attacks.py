@@ -21,7 +21,9 @@ from tests.e2e.publisher import Publisher
 from tests.fakes.uploads import BOUNDARY, CONTENT_TYPE, body_of, fields_of, part
 from tests.fakes.upstream import FakeUpstream, build_sdist, build_wheel
 
+from pinfold.domain.audit_entry import Actor
 from pinfold.ports.audit_log import AuditQuery
+from pinfold.usecases.tokens import Tokens
 
 JSON = "application/vnd.pypi.simple.v1+json"
 WHEEL, SDIST = "acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"
@@ -400,6 +402,20 @@ async def test_an_upload_that_stands_still_is_ended(pinfold, publisher, nothing_
     assert b" 408 " in await reader.readline()
     assert time.monotonic() - began < 10
     writer.transport.abort()
+
+
+async def test_a_token_that_is_revoked_while_a_file_arrives_publishes_nothing(pinfold, publisher, nothing_stays):
+    body = body_of(fields_of(WHEEL, GOOD), WHEEL, GOOD)
+    reader, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
+    writer.write(head_of(publisher, len(body)) + body[:-100])
+    await asyncio.sleep(0.2)
+    tokens = Tokens(pinfold.installation.tokens, pinfold.installation.clock, pinfold.installation.indexes)
+    (token_id,) = await pinfold.installation.tokens.current()
+    await tokens.revoke(token_id, Actor("tester"))
+    writer.write(body[-100:])
+    async with asyncio.timeout(10):
+        assert b" 403 " in await reader.readline()
+    writer.close()
 
 
 async def test_a_length_that_is_longer_than_the_body_publishes_nothing(pinfold, publisher, nothing_stays):

@@ -85,17 +85,24 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     need = request.app[NEEDS][request.match_info.route]
     if need is ANYBODY:
         return await handler(request)
-    authenticate, act = services.authenticate, need.act.format(index=index_name(request))
-    if (credential := credential_of(request)) is None:
-        request[PRINCIPAL] = authenticate.anonymous
-    else:
-        request[PRINCIPAL] = await authenticate.principal(credential, actor_of(request, services.trusted_proxies))
+    act = need.act.format(index=index_name(request))
+    await identify(request)
     allowed = need.met(request, request[PRINCIPAL])
-    if not allowed and credential is not None and request[PRINCIPAL].token is None:
+    if not allowed and request[PRINCIPAL].token is None and credential_of(request) is not None:
         why = f"to {act} needs a token of Pinfold's, and what was sent is none"
-        await authenticate.fail(actor_of(request, services.trusted_proxies), why)
+        await services.authenticate.fail(actor_of(request, services.trusted_proxies), why)
     require(request, allowed, act)
     return await handler(request)
+
+
+async def identify(request: web.Request) -> None:
+    """Find out who asks as of now, which a request that takes long to arrive needs once more; raises AccessDenied."""
+    services = request.app[SERVICES]
+    if (credential := credential_of(request)) is None:
+        request[PRINCIPAL] = services.authenticate.anonymous
+    else:
+        actor = actor_of(request, services.trusted_proxies)
+        request[PRINCIPAL] = await services.authenticate.principal(credential, actor)
 
 
 async def keep_private(request: web.Request, response: web.StreamResponse) -> None:

@@ -4,7 +4,7 @@ from aiohttp import hdrs, web
 
 from pinfold.domain.errors import AccessDenied, InvalidUpload
 from pinfold.usecases.publish import Answer, Upload, distribution_of
-from pinfold.web.access import require
+from pinfold.web.access import identify, require
 from pinfold.web.actor import PRINCIPAL, actor_of
 from pinfold.web.services import SERVICES
 from pinfold.web.simple import index_of
@@ -25,6 +25,8 @@ async def upload(request: web.Request) -> web.Response:
         form = UploadForm(received, services.upload_idle_seconds, authorise)
         try:
             await form.read(request)
+            # Sending it may have taken longer than the token was to hold.
+            await identify(request)
             authorise(form.upload)
         except (InvalidUpload, AccessDenied) as error:
             await publish.refuse(index, form.upload, actor, error)
