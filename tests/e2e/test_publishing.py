@@ -43,6 +43,7 @@ async def pinfold(upstream, sigstore, tmp_path):
         "indexes.main.private": "acme-*",
         "indexes.other.private": "",
         "indexes.prod.packages_from": "main",
+        "indexes.sandbox.upstreams": "",
         "publishing.max_file_size": "3MB",
         "publishing.idle_timeout": "1s",
         "feeds.osv.source": "",
@@ -248,6 +249,18 @@ async def test_claiming_a_name_that_exists_upstream_warns(pinfold, publisher, up
     assert claim.details["namesakes"] == ["pypi"]
     assert (await page(pinfold, "requests"))["versions"] == ["3.0"]
     assert (await page(pinfold, "requests", "/other"))["versions"] == ["2.0"]
+
+
+async def test_who_may_publish_on_one_index_takes_no_name_away_from_another(pinfold, upstream):
+    upstream.add_file("requests", "2.0")
+    assert await page(pinfold, "requests")
+    upstream.requests.clear()
+    publisher = await Publisher.of(pinfold, "sandbox", indexes=("sandbox",))
+    answer = await publisher.upload("requests-3.0-py3-none-any.whl", wheel("3.0", "requests"), "/sandbox/legacy/")
+    assert b"warning: pypi has a project requests, too" in answer.body
+    assert upstream.requests == []
+    assert (await page(pinfold, "requests"))["versions"] == ["2.0"]
+    assert (await page(pinfold, "requests", "/sandbox"))["versions"] == ["3.0"]
 
 
 async def test_a_reserved_name_is_not_told_to_anybody(pinfold, publisher, upstream):

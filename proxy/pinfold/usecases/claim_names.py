@@ -48,9 +48,7 @@ class ClaimNames:
         if ours or claims.of(index.name, project) is not None:
             return (), ()
         namesakes, warnings = [], []
-        for source in index.sources:
-            if source.private:
-                continue
+        for source in (each for each in index.sources if not each.private):
             try:
                 found = await self._finder.find_at(source, project)
             except UpstreamError as error:
@@ -63,4 +61,10 @@ class ClaimNames:
                     f"{source.name} has a project {project}, too: index {index.name} will serve only what is published "
                     "here under that name"
                 )
+        elsewhere = {each.name: each for other in self._indexes.values() for each in other.sources if not each.private}
+        for source in elsewhere.values():
+            # What other indexes serve from outside is not this one's to claim, and not told to anybody by a question.
+            if source not in index.sources and await self._finder.is_known_at(source, project):
+                namesakes.append(source.name)
+                warnings.append(f"{source.name} has a project {project}, too, which other indexes go on serving")
         return tuple(namesakes), tuple(warnings)

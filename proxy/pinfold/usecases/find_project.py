@@ -127,6 +127,12 @@ class ProjectFinder:
             self._left_alone[source.name] = self._clock.now() + RETRY_AFTER
             return self._stale(source, stored)
 
+    async def is_known_at(self, source: Source, project: str) -> bool:
+        """Tell whether a source had a project when it was last asked; it is not asked now."""
+        key = (source.name, project)
+        stored = self._memory.get(key) or await self._catalog.load(*key)
+        return stored is not None and not stored.listing.missing
+
     async def _first_hand(self, source: Source, project: str, stored: Stored | None) -> Stored:
         """Return what was published here; nothing of it is kept but in memory, since it is kept where it comes from."""
         answer = await source.upstream.project(project, stored.validators if stored else None)
