@@ -35,6 +35,11 @@ class Announce:
 
     async def feed(self, snapshot: Snapshot, projects: Collection[str] | None = None, actor: Actor = SYSTEM) -> None:
         """Enter the contents that a feed has from now on, which say other things of these projects; None: of any."""
-        details = {"feed": snapshot.feed, "snapshot": snapshot.sha256, "records": snapshot.records}
+        details = {
+            "feed": snapshot.feed,
+            "snapshot": snapshot.sha256,
+            "records": snapshot.records,
+            "taken_at": snapshot.taken_at,
+        }
         entry = Entry(Action.FEED_CHANGED, self._clock.now(), actor, details=details)
         await self._store.announce(entry, snapshot.feed, snapshot.sha256, projects)

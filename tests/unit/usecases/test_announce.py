@@ -37,7 +37,13 @@ async def test_each_feed_is_entered_with_what_it_holds_and_held() -> None:
     for snapshot in (FIRST, FIRST, SECOND, SECOND):
         await announce.feed(snapshot, actor=Actor("alice"))
     assert [(one.action, one.actor.name) for one in store.entries] == [(Action.FEED_CHANGED, "alice")] * 2
-    assert store.entries[1].details == {"feed": "osv", "snapshot": "b" * 64, "records": 101, "before": "a" * 64}
+    assert store.entries[1].details == {
+        "feed": "osv",
+        "snapshot": "b" * 64,
+        "records": 101,
+        "taken_at": NOON,
+        "before": "a" * 64,
+    }
 
 
 async def test_a_feed_that_changed_concerns_the_projects_that_it_names() -> None:
