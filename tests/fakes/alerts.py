@@ -7,7 +7,7 @@ from datetime import datetime
 from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.ports.alerts import Delivery, NotDelivered
-from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
+from pinfold.ports.look_back import HANDOVER, ChangedDecision, EvidenceChange, ServedFile
 
 
 class FakeReceiver:
@@ -99,7 +99,8 @@ class FakeLookBackStore:
     async def take(
         self, at: datetime, until: datetime, policies: Mapping[str, str] | None = None
     ) -> EvidenceChange | None:
-        mine = {(Action.POLICY_CHANGED, index): digest for index, digest in (policies or {}).items()}
+        recent = {entry.index for entry in self.entries if entry.time > at - HANDOVER}
+        mine = {(Action.POLICY_CHANGED, index): digest for index, digest in (policies or {}).items() if index in recent}
         if any(self.announced.get(key, digest) != digest for key, digest in mine.items()):
             return None
         for number, change in sorted(self.changes.items()):

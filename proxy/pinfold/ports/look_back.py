@@ -28,6 +28,11 @@ INTENT = timedelta(seconds=15)
 """How long somebody who is about to change what is known may take to do it."""
 
 
+HANDOVER = timedelta(minutes=10)
+"""How long those that judge by a policy leave changes to those that judge by the one announced after it: they are about
+to stop, or nobody judges by the later one after all."""
+
+
 async def nobody_asks(
     _projects: Collection[str] | None,
     _cause: str,
@@ -96,8 +101,8 @@ class LookBackStore(Protocol):
     ) -> EvidenceChange | None:
         """Return a change to look at; until a moment it is nobody else's. Changes of records are among them.
 
-        Whoever says by which policies it would judge, their digests by index, is given none where another one was
-        announced since: that is for a process to look at that judges by it.
+        Whoever says by which policies it would judge, their digests by index, is given none for a while after another
+        one was announced: that is for a process to look at that judges by it.
         """
         ...
 

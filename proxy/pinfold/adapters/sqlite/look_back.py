@@ -13,7 +13,7 @@ from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Entry
-from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
+from pinfold.ports.look_back import HANDOVER, ChangedDecision, EvidenceChange, ServedFile
 
 _SERVED = "SELECT DISTINCT project FROM served_file"
 _NOTE = """
@@ -67,10 +67,11 @@ class SqliteLookBackStore:
         due = """
             SELECT min(number) FROM evidence_change WHERE (taken_until IS NULL OR taken_until <= ?) AND NOT EXISTS (
                 SELECT 1 FROM announced JOIN json_each(?) AS mine ON name = mine.key
-                WHERE action = 'policy.changed' AND announced.value <> mine.value
+                JOIN audit ON audit.action = announced.action AND audit."index" = name AND audit.time > ?
+                WHERE announced.action = 'policy.changed' AND announced.value <> mine.value
             )
         """
-        values = [rfc3339(at), json.dumps(dict(policies or {}))]
+        values = [rfc3339(at), json.dumps(dict(policies or {})), rfc3339(at - HANDOVER)]
         # Nearly always there is none, which costs the other processes nothing to find out.
         (number,) = await self._ledger.read(lambda database: database.execute(due, values).fetchone())
         if number is None:

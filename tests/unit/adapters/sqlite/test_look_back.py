@@ -21,7 +21,7 @@ from pinfold.domain.alert import Alert
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditQuery
-from pinfold.ports.look_back import ChangedDecision, EvidenceChange, ServedFile
+from pinfold.ports.look_back import HANDOVER, ChangedDecision, EvidenceChange, ServedFile
 from pinfold.usecases.quarantine import Quarantine
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -224,6 +224,14 @@ async def test_changes_wait_for_a_process_that_judges_by_the_policies_announced_
     await store.announce(of_policy("q"), "main", "q")
     assert await store.take(NOON, LATER, {"main": "p", "strict": "s"}) is None
     assert await store.take(NOON, LATER, {"main": "q", "strict": "s"}) is not None
+
+
+async def test_where_nobody_judges_by_the_later_policy_after_all_others_look_at_changes(ledger: Database) -> None:
+    await serve(ledger)
+    store = SqliteLookBackStore(ledger)
+    await store.announce(of_policy("q"), "main", "q")
+    assert await store.take(NOON + HANDOVER - timedelta(seconds=1), LATER, {"main": "p"}) is None
+    assert await store.take(NOON + HANDOVER, LATER, {"main": "p"}) is not None
 
 
 async def test_another_pin_set_concerns_all_that_was_served(ledger: Database) -> None:
