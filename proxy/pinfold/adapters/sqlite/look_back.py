@@ -67,8 +67,10 @@ class SqliteLookBackStore:
         due = """
             SELECT min(number) FROM evidence_change WHERE (taken_until IS NULL OR taken_until <= ?) AND NOT EXISTS (
                 SELECT 1 FROM announced JOIN json_each(?) AS mine ON name = mine.key
-                JOIN audit ON audit.action = announced.action AND audit."index" = name AND audit.time > ?
-                WHERE announced.action = 'policy.changed' AND announced.value <> mine.value
+                WHERE announced.action = 'policy.changed' AND announced.value <> mine.value AND EXISTS (
+                    SELECT 1 FROM audit INDEXED BY audit_action
+                    WHERE audit.action = announced.action AND audit."index" = name AND audit.time > ?
+                )
             )
         """
         values = [rfc3339(at), json.dumps(dict(policies or {})), rfc3339(at - HANDOVER)]
