@@ -224,6 +224,24 @@ async def test_metadata_is_served_for_every_wheel_with_the_hash_that_is_advertis
             assert f'"core-metadata":{{"sha256":"{digest}"}}'.encode() in page.body
 
 
+async def test_what_another_upstream_says_of_the_same_wheel_changes_no_metadata(tmp_path):
+    async with FakeUpstream() as upstream, FakeUpstream() as other:
+        file = upstream.add_file("six", "1.0")
+        other.add_file("six", "1.0", content=file.content).metadata = file.metadata + b"Requires-Dist: evil\n"
+        overrides = {
+            "upstreams.pypi.url": upstream.url,
+            "upstreams.other.url": other.url,
+            "indexes.dev.upstreams": "other",
+        }
+        async with in_process(tmp_path / "data", overrides) as pinfold:
+            address = f"/files/six/{file.sha256}/{file.filename}.metadata"
+            assert b"evil" in (await pinfold.get("/dev" + address)).body
+            assert (await pinfold.get(address)).body == file.metadata
+            page = await pinfold.get("/simple/six/", Accept="application/vnd.pypi.simple.v1+json")
+            digest = hashlib.sha256(file.metadata).hexdigest()
+            assert f'"core-metadata":{{"sha256":"{digest}"}}'.encode() in page.body
+
+
 async def test_metadata_of_a_large_wheel_is_read_by_ranges_without_fetching_it(upstream, pinfold):
     upstream.manners = replace(upstream.manners, core_metadata=False)
     file = upstream.add_file("large", "1.0", files={"large/data.bin": noise(3 * MIB)})

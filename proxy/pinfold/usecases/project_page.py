@@ -22,7 +22,7 @@ from pinfold.usecases.indexes import Index, Refusals
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import OneAtATime
-from pinfold.usecases.wheel_metadata import WheelMetadata
+from pinfold.usecases.wheel_metadata import WheelMetadata, is_promised
 
 MAX_AGE = timedelta(seconds=60)
 """How long clients may keep a page: short, since a release from quarantine should reach them soon."""
@@ -214,7 +214,7 @@ def _advertised(judged: JudgedFile, metadata: dict[str, str | None]) -> str | bo
     file = judged.file
     if file.kind is not FileKind.WHEEL:
         return False
-    if file.sha256 in metadata:
+    if file.sha256 in metadata and is_promised(file, metadata[file.sha256]):
         return metadata[file.sha256] or False
     return file.core_metadata or True
 

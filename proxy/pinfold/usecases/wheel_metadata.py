@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import io
 import logging
+import lzma
+import struct
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,11 @@ WHEELS_IN_MEMORY = 100_000
 BYTES_IN_MEMORY = 16 * 1024 * 1024
 """The budget for metadata that was served."""
 _BLOCK = 64 * 1024
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError, RuntimeError, ArithmeticError, LookupError),
+)
+"""What zipfile makes of damaged archives."""
 
 
 class WheelMetadata:
@@ -40,7 +47,7 @@ class WheelMetadata:
         self._known: Lru[str, dict[str, str | None]] = Lru(WHEELS_IN_MEMORY)
         self._contents: Lru[str, bytes] = Lru(BYTES_IN_MEMORY)
         """By digest."""
-        self._flights: SingleFlight[str, bytes] = SingleFlight()
+        self._flights: SingleFlight[tuple[str, str | bool], bytes] = SingleFlight()
         # Reading by ranges waits for the network inside a thread; the common pool must not run dry over it.
         self._readers = ThreadPoolExecutor(8, thread_name_prefix="wheel-metadata")
 
@@ -67,9 +74,9 @@ class WheelMetadata:
         if file.kind is not FileKind.WHEEL:
             raise NotFound(f"{file.filename} is no wheel: only wheels have metadata of their own")
         digest = (self._known.get(project) or {}).get(file.sha256)
-        if digest is not None and (content := self._contents.get(digest)) is not None:
+        if digest is not None and is_promised(file, digest) and (content := self._contents.get(digest)) is not None:
             return content
-        return await self._flights.run(file.sha256, lambda: self._find(upstream, project, file))
+        return await self._flights.run((file.sha256, file.core_metadata), lambda: self._find(upstream, project, file))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -78,7 +85,7 @@ class WheelMetadata:
 
     async def _find(self, upstream: Upstream, project: str, file: File) -> bytes:
         known = await self.known(project)
-        if file.sha256 in known:
+        if file.sha256 in known and is_promised(file, known[file.sha256]):
             digest = known[file.sha256]
             if digest is None:
                 raise NotFound(f"{file.filename} carries no metadata")
@@ -90,6 +97,8 @@ class WheelMetadata:
         content = await upstream.metadata(file) if file.core_metadata else None
         if content is None:
             content = await self._read_out(upstream, project, file)
+            if content is not None and not is_promised(file, hashlib.sha256(content).hexdigest()):
+                content = None
         digest = await self._store(content) if content is not None else None
         await self._catalog.remember_metadata(project, file.sha256, digest)
         self._keep(project, {**known, file.sha256: digest})
@@ -121,6 +130,14 @@ class WheelMetadata:
         self._known.put(project, known, 1 + len(known))
 
 
+def is_promised(file: File, digest: str | None) -> bool:
+    """Tell whether metadata that was found out of a wheel, by its digest or that there is none, holds for a file.
+
+    What another upstream says of the same bytes does not count against the hash that the file's own one states.
+    """
+    return digest is None or not isinstance(file.core_metadata, str) or digest == file.core_metadata
+
+
 def _read_intact(path: Path, digest: str) -> bytes | None:
     """Return what a blob holds, unless it is damaged."""
     content = path.read_bytes()
@@ -149,7 +166,7 @@ def _extract(wheel: "_Readable", project: str, file: File) -> bytes | None:
             with archive.open(found[0]) as member:
                 content = member.read(MAX_METADATA + 1)
             return content if len(content) <= MAX_METADATA else None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         log.warning("%s: no metadata can be read: %s", file.filename, error)
         return None
 

@@ -69,12 +69,18 @@ def wheel(content, version="1.0"):
     return File(name, f"https://files.example/{name}", hashlib.sha256(content).hexdigest(), FileKind.WHEEL, version)
 
 
-def archive(**members):
+def archive(compression=zipfile.ZIP_DEFLATED, **members):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(packed, "w", compression) as out:
         for name, content in members.items():
             out.writestr(name.replace("__", "/"), content)
     return packed.getvalue()
+
+
+def damaged(content):
+    """Return an archive whose first entry, of a name of 26 bytes, is damaged shortly behind its beginning."""
+    begin = 30 + 26 + 12
+    return content[:begin] + bytes(255 - byte for byte in content[begin : begin + 8]) + content[begin + 8 :]
 
 
 async def test_metadata_is_read_by_ranges_without_the_rest_of_the_wheel(metadata):
@@ -123,8 +129,9 @@ async def test_many_at_once_read_it_once_and_the_hash_is_known_afterwards(metada
         archive(**{"six-1.0.dist-info__METADATA": "a", "Six-1.0.dist-info__METADATA": "b"}),
         archive(**{"six-1.0.dist-info__METADATA": bytes(MAX_METADATA + 1)}),
         build_wheel("six", "1.0")[:-30],
+        damaged(archive(zipfile.ZIP_LZMA, **{"six-1.0.dist-info__METADATA": "Name: six" * 99})),
     ],
-    ids=["text", "empty", "none", "other project", "other version", "nested", "two", "bomb", "truncated"],
+    ids=["text", "empty", "none", "other project", "other version", "nested", "two", "bomb", "truncated", "lzma"],
 )
 @pytest.mark.parametrize("ranges", [True, False])
 async def test_a_wheel_that_has_no_metadata_to_trust_has_none(metadata, content, ranges):
