@@ -1,5 +1,6 @@
 """Trusted publishing over HTTP, as PyPI's own clients speak it."""
 
+import asyncio
 import json
 import time
 from base64 import b64encode
@@ -188,6 +189,13 @@ async def test_a_token_is_burnt_by_whoever_holds_it(pinfold, issuer):
     (entry,) = await entries(pinfold, "token.revoke")
     assert entry.actor.name == "GitHub acme/widget (publish.yml)"
     assert (await post(pinfold, BURN, {"token": token}))[0] == 202
+
+
+async def test_a_token_is_burnt_as_often_as_somebody_likes(pinfold, issuer):
+    token = (await minted(pinfold, issuer))["token"]
+    answers = await asyncio.gather(*(post(pinfold, BURN, {"token": token}) for _ in range(5)))
+    assert {status for status, _, _ in answers} == {202}
+    assert len(await entries(pinfold, "token.revoke")) == 1
 
 
 async def test_nobody_burns_a_token_by_its_id(pinfold, issuer):

@@ -8,7 +8,15 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from pinfold.domain.errors import AccessDenied, InvalidIdentity, TooManyAttempts, UnknownPublisher, UpstreamError
+from pinfold.domain.errors import (
+    AccessDenied,
+    InvalidIdentity,
+    InvalidRecord,
+    NotFound,
+    TooManyAttempts,
+    UnknownPublisher,
+    UpstreamError,
+)
 from pinfold.web.actor import actor_of
 from pinfold.web.services import SERVICES
 
@@ -65,7 +73,8 @@ async def burn_token(request: web.Request) -> web.Response:
         principal = await services.authenticate.principal((await _payload(request)).token, actor)
         if principal.token is not None:
             await services.tokens.revoke(principal.token.id, replace(actor, name=principal.token.name))
-    except (AccessDenied, msgspec.DecodeError):
+    except (AccessDenied, NotFound, InvalidRecord, msgspec.DecodeError):
+        # None, or one that was revoked or ended in this very moment.
         pass
     return _answer(202, {})
 

@@ -63,6 +63,8 @@ class IncomingFile:
             _make_folder(target.parent)
             # By a link and a rename, whatever is there is replaced at once by these bytes, which were just verified.
             link = self._second_name()
+            # A process that died between the two left the link behind.
+            link.unlink(missing_ok=True)
             link.hardlink_to(self.path)
             link.rename(target)
             sync_folder(target.parent)

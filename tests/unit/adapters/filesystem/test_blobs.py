@@ -223,6 +223,14 @@ async def test_a_claim_never_writes_into_the_blob_whose_second_name_the_dead_lef
     assert path.read_bytes() == CONTENT
 
 
+async def test_a_link_that_the_dead_left_is_in_nobodys_way(blobs: FileBlobs, data: DataDirectory) -> None:
+    (data.incoming / f"{SHA256}.link").write_bytes(b"something else")
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        await writer.write(CONTENT)
+        assert (await writer.commit(SHA256)).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("name", ["", "..", "../ledger.db", "A" * 64])
 async def test_only_a_hash_can_be_claimed(blobs: FileBlobs, name: str) -> None:
     with pytest.raises(FileMismatch):
