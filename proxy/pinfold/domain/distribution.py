@@ -1,6 +1,7 @@
 """What a file's own name says of it, by the standards that today's build tools keep to."""
 
 from dataclasses import dataclass
+from math import prod
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -12,6 +13,9 @@ from packaging.utils import (
 
 from pinfold.domain.errors import InvalidName
 from pinfold.domain.names import FileKind, is_filename, normalise, parse_filename
+
+MOST_TAGS = 1_000
+"""That one wheel is for: a name of a few dozen parts multiplies to tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,14 @@ def parse_distribution(filename: str) -> Distribution:
     return distribution
 
 
+def count_tags(compressed: str) -> int:
+    """Return how many tags a compressed set of them (`py2.py3-none-any`) stands for at most, without making them."""
+    return prod(part.count(".") + 1 for part in compressed.split("-"))
+
+
 def _wheel(filename: str) -> Distribution:
+    if count_tags("-".join(filename.removesuffix(".whl").split("-")[-3:])) > MOST_TAGS:
+        raise ValueError(f"more than {MOST_TAGS} tags")
     name, version, build, tags = parse_wheel_filename(filename)
     number = f"{build[0]}{build[1]}" if build else ""
     slot = " ".join([str(normalise(name)), canonicalize_version(version), number, *sorted(map(str, tags))])

@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +16,7 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from pinfold.domain.distribution import Distribution
+from pinfold.domain.distribution import MOST_TAGS, Distribution, count_tags
 from pinfold.domain.errors import InvalidName, InvalidUpload
 from pinfold.domain.names import FileKind, normalise
 
@@ -26,8 +25,6 @@ LARGEST = 1 << 20
 _FIELDS = ("metadata_version", "name", "version", "requires_python", "requires_dist", "provides_extra", "summary")
 """Those that somebody acts upon. Tools of today still write others that are wrong in the letter."""
 _SHOWN = 3
-_MOST_TAGS = 10_000
-"""Of one wheel: what it states in a few kilobytes would multiply to more than there is memory."""
 _UNREADABLE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, OSError, ValueError, RuntimeError, ArithmeticError, LookupError),
@@ -147,11 +144,10 @@ def _check_tags(wheel: bytes, filename: str) -> None:
 def _tags(texts: Iterable[str]) -> frozenset[Tag]:
     tags: set[Tag] = set()
     for text in texts:
-        parts = text.split("-")
-        if len(parts) != 3:
+        if text.count("-") != 2:
             continue
-        if len(tags) + prod(part.count(".") + 1 for part in parts) > _MOST_TAGS:
-            raise InvalidUpload(f"Invalid distribution file: the wheel states more than {_MOST_TAGS} tags")
+        if len(tags) + count_tags(text) > MOST_TAGS:
+            raise InvalidUpload(f"Invalid distribution file: the wheel states more than {MOST_TAGS} tags")
         tags |= parse_tag(text)
     return frozenset(tags)
 

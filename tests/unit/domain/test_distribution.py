@@ -47,6 +47,12 @@ def test_what_differs_takes_slots_of_its_own(one, other):
     assert parse_distribution(one).slot != parse_distribution(other).slot
 
 
+def test_a_wheel_is_not_for_thousands_of_tags():
+    many = ".".join("abcdefghijklmn")
+    with pytest.raises(InvalidName, match="1000 tags"):
+        parse_distribution(f"acme-1.0-{many}-{many}-{many}.whl")
+
+
 @pytest.mark.parametrize(
     "filename",
     [
