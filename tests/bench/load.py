@@ -40,13 +40,13 @@ class Measured:
         return asdict(self)
 
 
-def run_wrk(url: str, headers: Mapping[str, str], pid: int, *, connections: int, seconds: float) -> Measured:
+def run_wrk(url: str, headers: Mapping[str, str], pid: int, *, connections: int, seconds: int) -> Measured:
     """Ask for one URL over and over for a while."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_REPORT)
         script.flush()
         flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", script.name]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script.name]
         before = cpu_seconds(pid)
         done = subprocess.run([*command, *flags, url], capture_output=True, text=True, check=True)
         spent = cpu_seconds(pid) - before

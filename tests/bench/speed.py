@@ -40,6 +40,9 @@ from tests.bench.contestants import (
 from tests.bench.load import Measured, peak_memory, run_wrk
 from tests.bench.wares import PAGES, WHEELS, Ware, write_upstream
 
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -76,12 +79,16 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="nginx's static files and Pinfold alone")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, help="of each burst")
+    parser.add_argument("--seconds", type=int, help="of each burst")
     parser.add_argument("--connections", type=int, nargs="+")
     parser.add_argument("--only", help="a regular expression over the names of what is asked for")
     parser.add_argument("--peers", nargs="*", help="the peers to measure, by name; default: all")
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
+    parser.add_argument("--publish", action="store_true", help="write the last run's table into the README, no more")
     options = parser.parse_args()
+    if options.publish:
+        publish(json.loads(options.json.read_text()))
+        return 0
     peers = [] if options.quick else [p for p in PEER_CLASSES if options.peers is None or p.name in options.peers]
     if missing := what_is_missing(peers):
         print("this cannot run yet:", *missing, sep="\n  ", file=sys.stderr)
@@ -98,7 +105,7 @@ def main() -> int:
         results = _measure(contestants, wanted, rounds=options.rounds, seconds=seconds)
         memory = {contestant.name: round(peak_memory(contestant.pid)) for contestant in contestants}
     report = {
-        "command": f"python tests/bench/speed.py {' '.join(sys.argv[1:])}".strip(),
+        "command": f"make bench{'-quick' if options.quick else ''}{_arguments()}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "rounds": options.rounds,
@@ -143,7 +150,7 @@ def _bring_up(stack: ExitStack, contestant: Contestant) -> None:
 
 
 def _measure(
-    contestants: list[Contestant], wanted: list[Cell], *, rounds: int, seconds: float
+    contestants: list[Contestant], wanted: list[Cell], *, rounds: int, seconds: int
 ) -> dict[Cell, dict[str, list[Measured]]]:
     results: dict[Cell, dict[str, list[Measured]]] = {cell: {} for cell in wanted}
     addresses = {
@@ -189,7 +196,9 @@ def _label(cell: Cell) -> str:
 
 
 def _as_json(cell: Cell, results: dict[str, list[Measured]]) -> dict[str, Any]:
-    mark = statistics.median(run.rate for run in results[NginxStatic.name])
+    # Of large files, wrk counts only those that end before it does.
+    counted = "megabytes" if cell.kind == "wheel" else "rate"
+    mark = statistics.median(run.as_dict()[counted] for run in results[NginxStatic.name])
     return {
         "what": cell.name,
         "gzip": cell.gzipped,
@@ -200,21 +209,37 @@ def _as_json(cell: Cell, results: dict[str, list[Measured]]) -> dict[str, Any]:
                     figure: round(statistics.median(run.as_dict()[figure] for run in runs), 3)
                     for figure in runs[0].as_dict()
                 },
-                "ratio": round(statistics.median(run.rate for run in runs) / mark, 4),
+                "ratio": round(statistics.median(run.as_dict()[counted] for run in runs) / mark, 4),
             }
             for name, runs in results.items()
         },
     }
 
 
+def _arguments() -> str:
+    """Return what else this was called with, as `make` takes it."""
+    given = re.sub(r"--quick|--json \S+", "", " ".join(sys.argv[1:])).strip()
+    return f' ARGS="{given}"' if given else ""
+
+
+def publish(report: dict[str, Any]) -> None:
+    """Write a report's table into the README."""
+    text = README.read_text()
+    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+    README.write_text(f"{before}\n{ratios(report)}\n{after}")
+
+
 def table(report: dict[str, Any]) -> str:
     """Return a report as Markdown: ratios to nginx's static files, then Pinfold's own figures."""
+    return f"{ratios(report)}\n\n{figures(report)}"
+
+
+def ratios(report: dict[str, Any]) -> str:
+    """Return how fast everybody is beside nginx's static files, as Markdown."""
     servers = list(report["peak_memory_mib"])
     lines = [
         f"`{report['command']}`, {report['date'][:10]}, {report['machine']}:",
-        f"medians of {report['rounds']} rounds of {report['seconds']:g} s.",
-        "",
-        "Requests a second as a share of nginx's static files:",
+        f"medians of {report['rounds']} rounds of {report['seconds']} s.",
         "",
         f"| | {' | '.join(servers)} |",
         f"|---|{'---|' * len(servers)}",
@@ -222,9 +247,14 @@ def table(report: dict[str, Any]) -> str:
     for cell in report["cells"]:
         ratios = [_ratio(cell["servers"].get(name, {}).get("ratio")) for name in servers]
         lines.append(f"| {_title(cell)} | {' | '.join(ratios)} |")
-    lines += [
-        f"| peak memory of a process, MiB | {' | '.join(str(report['peak_memory_mib'][name]) for name in servers)} |",
-        "",
+    memory = " | ".join(str(report["peak_memory_mib"][name]) for name in servers)
+    lines.append(f"| peak memory of a process, MiB | {memory} |")
+    return "\n".join(lines)
+
+
+def figures(report: dict[str, Any]) -> str:
+    """Return Pinfold's own figures beside nginx's, as Markdown."""
+    lines = [
         "| | nginx/s | pinfold/s | p50 ms | p99 ms | CPU µs a request: nginx | pinfold |",
         "|---|---|---|---|---|---|---|",
     ]
