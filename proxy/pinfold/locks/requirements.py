@@ -58,7 +58,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def _read(collector: Collector, place: str, line: str) -> None:
     try:
         requirement = Requirement(_OPTIONS.split(line)[0])
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         collector.reject(place, str(error).splitlines()[0])
         return
     if requirement.url is not None:

@@ -142,6 +142,7 @@ def test_each_format_is_read(source: str, text: str, kind: LockFormat, pins: tup
         ("r.txt", f"requests==1 --hash=sha256:{A[1:]}", ["is no sha256"]),
         ("r.txt", "requests ==", ["line 1"]),
         ("r.txt", "# nothing", ["pins nothing"]),
+        ("r.txt", "requests==1; " + "(" * 20_000, ["line 1"]),
         ("uv.lock", UV.replace(f', hash = "sha256:{A}"', ""), [f"package requests: {SDIST} has no hash"]),
         ("uv.lock", UV.replace(WHEEL, "flask-1.0-py3-none-any.whl"), ["names the project 'flask'"]),
         ("uv.lock", UV.replace(WHEEL, "requests-2.31.0-py3-none-any.whl"), ["is a file of 2.31.0, not of 2.32.3"]),
