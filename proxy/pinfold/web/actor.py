@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -17,6 +18,8 @@ PRINCIPAL = web.RequestKey("principal", Principal)
 _PRODUCT = re.compile(r"([A-Za-z0-9_.-]{1,40})/([A-Za-z0-9_.+!-]{1,40})")
 _PYTHON = re.compile(r"(?:CPython|PyPy|Python)/(\d[\w.]{0,20})", re.IGNORECASE)
 MAX_USER_AGENT = 1024
+AGENTS = 1024
+"""User agents that are remembered as they were read: each request asks more than once."""
 
 
 def actor_of(request: web.BaseRequest, trusted_proxies: Collection[str]) -> Actor:
@@ -25,10 +28,10 @@ def actor_of(request: web.BaseRequest, trusted_proxies: Collection[str]) -> Acto
     `X-Forwarded-For` is believed only as far as it was written by a proxy that the settings trust.
     """
     agent = printable(request.headers.get("User-Agent", "")[:MAX_USER_AGENT])
-    actor, principal = _from_agent(agent, _address(request, trusted_proxies)), request.get(PRINCIPAL)
+    address, principal = _address(request, trusted_proxies), request.get(PRINCIPAL)
     if principal is None or principal.token is None:
-        return actor
-    return replace(actor, name=principal.token.name, token=principal.token.id)
+        return replace(_from_agent(agent), address=address)
+    return replace(_from_agent(agent), address=address, name=principal.token.name, token=principal.token.id)
 
 
 def printable(text: str) -> str:
@@ -48,7 +51,8 @@ def _address(request: web.BaseRequest, trusted_proxies: Collection[str]) -> str 
     return address
 
 
-def _from_agent(agent: str, address: str | None) -> Actor:
+@lru_cache(AGENTS)
+def _from_agent(agent: str) -> Actor:
     """Read a user agent as pip and uv write it (`pip/26.3 {json}`) or as Poetry, PDM and others do (words)."""
     product = _PRODUCT.match(agent)
     told = _told(agent)
@@ -56,7 +60,6 @@ def _from_agent(agent: str, address: str | None) -> Actor:
     if python is None and (words := _PYTHON.search(agent)):
         python = words[1]
     return Actor(
-        address=address,
         installer=product[1].lower() if product else None,
         installer_version=product[2] if product else None,
         python=python if isinstance(python, str) else None,
