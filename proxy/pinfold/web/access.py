@@ -89,7 +89,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     await identify(request)
     allowed = need.met(request, request[PRINCIPAL])
     if not allowed and request[PRINCIPAL].token is None and credential_of(request) is not None:
-        why = f"to {act} needs a token of Pinfold's, and what was sent is none"
+        why = f"to {act} needs a token of Pinfold's, which what was sent is not"
         await services.authenticate.fail(actor_of(request, services.trusted_proxies), why)
     require(request, allowed, act)
     return await handler(request)
