@@ -79,6 +79,24 @@ async def test_whoever_waives_the_rule_once_makes_the_name_known(pinfold, upstre
     assert (await ask(pinfold, fork)).status == 200
 
 
+async def test_what_a_laxer_index_serves_opens_no_other(upstream, tmp_path):
+    squat = upstream.add_file("reqeusts", "1.0", upload_time=MONTH_AGO)
+    (tmp_path / "lax.toml").write_text('name = "lax"\n[[rule]]\nid = "quarantined"\n')
+    overrides = {
+        "upstreams.pypi.url": upstream.url,
+        "upstreams.pypi.freshness": "0s",
+        "indexes.main.policy": "baseline",
+        "indexes.lax.policy": str(tmp_path / "lax.toml"),
+    }
+    async with in_process(tmp_path / "data", overrides) as pinfold:
+        file = f"/files/{squat.project}/{squat.sha256}/{squat.filename}"
+        assert (await pinfold.get(file)).status == 403
+        assert (await pinfold.get(f"/lax{file}")).status == 200
+        await asyncio.sleep(0.3)
+        answer = await pinfold.get(file)
+        assert (answer.status, "look-alike" in answer.reason) == (403, True)
+
+
 async def test_names_of_this_organisation_are_nobodys_look_alikes(upstream, tmp_path):
     upstream.add_file("requestz", "1.0", upload_time=MONTH_AGO)
     overrides = {

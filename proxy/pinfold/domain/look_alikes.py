@@ -62,9 +62,6 @@ class NameIndex:
         for name in names:
             self.add(name)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
     def add(self, name: str) -> None:
         """Take a normalised name in."""
         if name in self._names:
@@ -78,8 +75,8 @@ class NameIndex:
         self._by_stem.setdefault(_stem(name), []).append(name)
 
     def near(self, name: str) -> dict[str, Slip]:
-        """Return the known names that a normalised name could be taken for; none for one that is known itself."""
-        if name in self._names or len(name) < SHORTEST - 1:
+        """Return the other known names that a normalised name could be taken for."""
+        if len(name) < SHORTEST - 1:
             return {}
         found: dict[str, Slip] = {}
         for known in self._by_stem.get(_stem(name), ()):
@@ -90,6 +87,8 @@ class NameIndex:
                     found[known] = Slip.LETTERS
         for known in self._by_look.get(_look(name), ()):
             found[known] = Slip.SEPARATORS if _joined(known) == _joined(name) else Slip.CONFUSABLE
+        # A name that is known has its own stem, before anything else.
+        found.pop(name, None)
         return found
 
 

@@ -161,7 +161,7 @@ class Gate:
             contents=await self._inspections.known(name) if Need.INSPECTION in needs else None,
             about=await self._advisories.about(name),
             pins=await pins_of(self._pins, index.pins, name),
-            likenesses=await self._names.likenesses(name),
+            likenesses=await self._names.likenesses(index.name, name),
         )
 
     async def _look(

@@ -1,10 +1,11 @@
 """Which known names a project's name could be taken for."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from pinfold.domain.look_alikes import Likeness, NameIndex
-from pinfold.ports.names_in_use import NamesInUse
+from pinfold.ports.names_in_use import NamesInUse, Use
 
 TOLD = 5
 """How many likenesses of one name are kept."""
@@ -13,29 +14,49 @@ MANY = 200
 
 
 class KnownNames:
-    """The everyday names and those in use here, compared with any other in some microseconds."""
+    """The everyday names and those in use in an index, compared with any other in some microseconds.
+
+    What one index serves is known in no other: its policy may be laxer, and its names nobody else's business.
+    """
 
     def __init__(self, everyday: Iterable[str], in_use: NamesInUse) -> None:
         self._everyday = frozenset(everyday)
         self._in_use = in_use
-        self._index = NameIndex(self._everyday)
-        self._indexed = 0
+        self._used: defaultdict[str, set[str]] = defaultdict(set)
+        # One for all indexes: a name is laid out once, and looked for once.
+        self._names = NameIndex(self._everyday)
+        self._taken_in = 0
         self._building = asyncio.Lock()
 
-    async def likenesses(self, project: str) -> tuple[Likeness, ...]:
-        """Return the known names that a project resembles; none where it is known itself. Raises StoreError."""
-        near = (await self._up_to_date()).near(project)
-        found = [Likeness(name, slip, everyday=name in self._everyday) for name, slip in near.items()]
+    async def likenesses(self, index: str, project: str) -> tuple[Likeness, ...]:
+        """Return the names known in an index that a project resembles; none where it is known itself.
+
+        Raises StoreError.
+        """
+        await self._catch_up()
+        used = self._used[index]
+        if project in self._everyday or project in used:
+            return ()
+        found = [
+            Likeness(name, slip, everyday=name in self._everyday)
+            for name, slip in self._names.near(project).items()
+            if name in self._everyday or name in used
+        ]
         return tuple(sorted(found, key=lambda one: (not one.everyday, one.name))[:TOLD])
 
-    async def _up_to_date(self) -> NameIndex:
-        names = await self._in_use.names()
-        if len(names) - self._indexed > MANY:
+    async def _catch_up(self) -> None:
+        uses = await self._in_use.uses()
+        if len(uses) - self._taken_in > MANY:
             async with self._building:
-                if len(names) - self._indexed > MANY:
-                    self._index = await asyncio.to_thread(NameIndex, (*self._everyday, *names))
-                    self._indexed = len(names)
-        for name in names[self._indexed :]:
-            self._index.add(name)
-        self._indexed = max(self._indexed, len(names))
-        return self._index
+                if len(uses) - self._taken_in > MANY:
+                    names = (*self._everyday, *(use.project for use in uses))
+                    self._names = await asyncio.to_thread(NameIndex, names)
+                    self._taken_in = 0
+                    self._take_in(uses)
+        self._take_in(uses)
+
+    def _take_in(self, uses: Sequence[Use]) -> None:
+        for use in uses[self._taken_in :]:
+            self._names.add(use.project)
+            self._used[use.index].add(use.project)
+        self._taken_in = max(self._taken_in, len(uses))

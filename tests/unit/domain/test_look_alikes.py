@@ -64,12 +64,8 @@ def test_one_slip_is_found(name: str, known: str, slip: Slip) -> None:
     ],
 )
 def test_more_than_a_slip_or_too_little_to_tell_is_not(name: str, known: str) -> None:
-    assert known in INDEX
+    assert known in EVERYDAY
     assert known not in INDEX.near(name)
-
-
-def test_no_everyday_name_is_taken_for_another() -> None:
-    assert [name for name in EVERYDAY if INDEX.near(name)] == []
 
 
 def test_everyday_names_are_many_normalised_and_in_order() -> None:
@@ -78,14 +74,14 @@ def test_everyday_names_are_many_normalised_and_in_order() -> None:
     assert {"requests", "numpy", "boto3", "litellm", "django", "pip"} <= set(EVERYDAY)
 
 
-def test_a_name_that_comes_into_use_is_known_and_has_look_alikes_of_its_own() -> None:
+def test_a_name_that_is_added_has_look_alikes_other_than_itself() -> None:
     index = NameIndex(["requests"])
     assert index.near("acme-widgets") == {}
     index.add("acme-widgets")
     assert index.near("acme-widget") == {"acme-widgets": Slip.LETTERS}
     index.add("acme-widget")
     index.add("acme-widget")
-    assert index.near("acme-widget") == {}
+    assert index.near("acme-widget") == {"acme-widgets": Slip.LETTERS}
 
 
 names = st.text(string.ascii_lowercase + string.digits + "-", min_size=5, max_size=12).filter(

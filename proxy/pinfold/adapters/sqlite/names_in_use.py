@@ -6,12 +6,13 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.kept import Kept
+from pinfold.ports.names_in_use import Use
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     last: int = 0
-    names: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 class SqliteNamesInUse:
@@ -21,14 +22,14 @@ class SqliteNamesInUse:
         self._ledger = ledger
         self._kept = Kept(self._look, _Known())
 
-    async def names(self) -> tuple[str, ...]:
-        """Return the names in the order in which they came; without a look at the file where one was taken just now."""
-        return (await self._kept.current()).names
+    async def uses(self) -> tuple[Use, ...]:
+        """Return the uses in the order in which they came; without a look at the file where one was taken just now."""
+        return (await self._kept.current()).uses
 
     async def _look(self, known: _Known) -> _Known:
         def work(database: sqlite_utils.Database) -> _Known:
-            sql = "SELECT number, project FROM project_in_use WHERE number > ? ORDER BY number"
+            sql = 'SELECT number, "index", project FROM project_in_use WHERE number > ? ORDER BY number'
             came = database.execute(sql, [known.last]).fetchall()
-            return _Known(came[-1][0], (*known.names, *(name for _, name in came))) if came else known
+            return _Known(came[-1][0], (*known.uses, *(Use(*use) for _, *use in came))) if came else known
 
         return await self._ledger.read(work)

@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
+import sqlite_utils
+from sqlite_utils import Migrations
 from tests.unit.usecases.test_exposure import SERVED
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.names_in_use import SqliteNamesInUse
-from pinfold.domain.audit_entry import Action
+from pinfold.domain.audit_entry import Action, Entry
+from pinfold.ports.names_in_use import Use
 
 
 @pytest.fixture
@@ -23,14 +27,48 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
 
 async def test_what_is_served_is_in_use_once_and_for_all_processes(ledger: Database) -> None:
     names, log = SqliteNamesInUse(ledger), SqliteAuditLog(ledger)
-    assert await names.names() == ()
+    assert await names.uses() == ()
     for project in ("requests", "six", "requests", "idna"):
         await log.append(replace(SERVED, project=project, filename=f"{project}-1.tar.gz"))
     await log.append(replace(SERVED, project="six", filename="six-2.tar.gz"))
     await log.append(replace(SERVED, action=Action.FILE_REFUSED, project="sixx"))
     names._kept.distrust()
-    known = await names.names()
-    assert known == ("requests", "six", "idna")
+    known = await names.uses()
+    assert known == (Use("main", "requests"), Use("main", "six"), Use("main", "idna"))
     names._kept.distrust()
-    assert await names.names() is known
-    assert await SqliteNamesInUse(ledger).names() == known
+    assert await names.uses() is known
+    assert await SqliteNamesInUse(ledger).uses() == known
+
+
+async def test_each_index_uses_what_it_served_itself(ledger: Database) -> None:
+    log = SqliteAuditLog(ledger)
+    served = (Use("lax", "reqeusts"), Use("main", "requests"), Use("lax", "requests"))
+    for use in served:
+        await log.append(_serving(use))
+    assert await SqliteNamesInUse(ledger).uses() == served
+
+
+async def test_a_ledger_that_did_not_tell_indexes_apart_does_so_once_it_is_opened(tmp_path: Path) -> None:
+    older, path = Migrations("ledger"), tmp_path / "ledger.db"
+    for step in takewhile(lambda step: step.name != "projects_in_use_by_index", _all_steps()):
+        older(name=step.name)(step.fn)
+    ledger = await Database.open(path, older, durable=True)
+    served = {Use("lax", "reqeusts"), Use("lax", "requests"), Use("main", "requests")}
+    for use in served:
+        await SqliteAuditLog(ledger).append(_serving(use))
+    await ledger.close()
+    ledger = await Database.open(path, schema.ledger, durable=True)
+    uses = await SqliteNamesInUse(ledger).uses()
+    assert (len(uses), set(uses)) == (3, served)
+    await SqliteAuditLog(ledger).append(_serving(Use("main", "six")))
+    assert await SqliteNamesInUse(ledger).uses() == (*uses, Use("main", "six"))
+    await ledger.close()
+
+
+def _serving(use: Use) -> Entry:
+    return replace(SERVED, index=use.index, project=use.project, filename=f"{use.project}-1.tar.gz")
+
+
+def _all_steps() -> "list[Migrations._Migration]":
+    with sqlite_utils.Database(memory=True) as empty:
+        return schema.ledger.pending(empty)
