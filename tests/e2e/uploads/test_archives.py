@@ -10,11 +10,7 @@ import zipfile
 
 import pytest
 from tests.e2e.uploads.archives import GOOD, METADATA, SDIST, WHEEL, repacked, with_metadata
-from tests.fakes.uploads import BOUNDARY
 from tests.fakes.upstream import build_sdist, build_wheel
-
-JSON = "application/vnd.pypi.simple.v1+json"
-END = f"--{BOUNDARY}--\r\n".encode()
 
 
 @pytest.mark.parametrize(

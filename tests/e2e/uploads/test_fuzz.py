@@ -10,7 +10,6 @@ from tests.e2e.uploads.archives import GOOD, METADATA, SDIST, WHEEL, with_record
 from tests.fakes.uploads import BOUNDARY, body_of, fields_of
 from tests.fakes.upstream import build_sdist
 
-JSON = "application/vnd.pypi.simple.v1+json"
 END = f"--{BOUNDARY}--\r\n".encode()
 
 
