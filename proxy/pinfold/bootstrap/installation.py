@@ -113,7 +113,7 @@ class Installation:
     checkpoints: PublishCheckpoints
 
     async def ready(self) -> None:
-        """Raise the error that keeps requests from being decided, if there is one."""
+        """Raise the StoreError that keeps requests from being decided, if there is one."""
         await self.records.current()
 
     @property

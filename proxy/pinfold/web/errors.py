@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 CHALLENGE = 'Basic realm="pinfold"'
 
+# What such an error itself says is for whoever runs Pinfold: it can name paths of this machine.
+_STORE_FAILS: Final = "pinfold: nothing can be decided or recorded now; the server's log has the details"
+_INTERNAL: Final = "pinfold: an internal error; the server's log has the details"
+
 _STATUSES: Final = (
     (NotFound, 404),
     (InvalidName, 404),
@@ -57,7 +61,7 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except Exception:
         log.exception("a request failed: %s %s", request.method, request.path)
-        return problem(500, "pinfold: an internal error; the server's log has the details")
+        return problem(500, _INTERNAL)
 
 
 def _explained(error: PinfoldError) -> web.Response:
@@ -72,8 +76,10 @@ def _explained(error: PinfoldError) -> web.Response:
             return problem(502, f"pinfold: refused, the bytes are not what the index promised: {error}")
         case StoreError():
             log.error("the store fails: %s", error)
-            line = f"pinfold: nothing can be decided or recorded now: {error}"
-            return problem(503, line, headers={"Retry-After": "5"})
+            return problem(503, _STORE_FAILS, headers={"Retry-After": "5"})
         case _:
-            status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-            return problem(status, f"pinfold: {error}")
+            status = next((status for kind, status in _STATUSES if isinstance(error, kind)), None)
+            if status is not None:
+                return problem(status, f"pinfold: {error}")
+            log.error("a request failed: %s", error, exc_info=error)
+            return problem(500, _INTERNAL)

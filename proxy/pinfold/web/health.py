@@ -2,8 +2,6 @@
 
 from aiohttp import web
 
-from pinfold.domain.errors import PinfoldError
-from pinfold.web.problem import problem
 from pinfold.web.services import SERVICES
 
 
@@ -13,11 +11,8 @@ async def healthz(_: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Say whether requests can be decided: the store answers."""
-    try:
-        await request.app[SERVICES].ready()
-    except PinfoldError as error:
-        return problem(503, f"pinfold: not ready: {error}")
+    """Say that requests can be decided: the store answers. Raises StoreError where it does not."""
+    await request.app[SERVICES].ready()
     return web.json_response({"status": "ready"}, headers={"Cache-Control": "no-store"})
 
 
