@@ -295,3 +295,15 @@ async def test_operators_see_decisions_by_rule_and_effect(pinfold, upstream):
     assert 'pinfold_upstream_seconds_count{kind="page",outcome="ok",upstream="pypi"} 1.0' in metrics
     assert (await pinfold.get("/healthz")).status == 200
     assert (await pinfold.get("/readyz")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/simple/six/", f"/files/six/{'0' * 64}/six-1.tar.gz"])
+async def test_why_the_store_fails_is_told_by_the_log_alone(pinfold, tmp_path, path, caplog):
+    await pinfold.installation.ledger.close()
+    caplog.clear()
+    answer = await pinfold.get(path)
+    assert answer.status == 503
+    assert answer.reason == "pinfold: nothing can be decided or recorded now; the server's log has the details"
+    assert json.loads(answer.body)["detail"] == answer.headers["X-Error-Message"] == answer.reason
+    assert str(tmp_path).encode() not in answer.raw
+    assert f"{tmp_path}/data/ledger.db takes no more work" in caplog.text
