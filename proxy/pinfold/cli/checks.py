@@ -288,7 +288,8 @@ async def _check_published(installation: Installation) -> list[Check]:
     lost = [file.filename for file in files if file.sha256 not in kept]
     if lost:
         found = f"the bytes of {len(lost)} published files are lost, such as {lost[0]}"
-        return [*checks, Check("packages", State.FAIL, found, "restore the folder blobs from a backup")]
+        advice = "restore the folder blobs from a backup, or upload the very same files again"
+        return [*checks, Check("packages", State.FAIL, found, advice)]
     return [*checks, Check("packages", State.OK, f"{len(files)} files are published")] if files else checks
 
 

@@ -35,6 +35,8 @@ class Action(StrEnum):
     AUDIT_PRUNED = "audit.pruned"
     FILE_PUBLISHED = "file.published"
     FILE_PUBLISH_REFUSED = "file.publish-refused"
+    FILE_RESTORED = "file.restored"
+    """The very file was uploaded again after its bytes were lost or damaged here."""
     FILE_DELETED = "file.deleted"
     FILE_YANKED = "file.yanked"
     FILE_UNYANKED = "file.unyanked"

@@ -4,12 +4,20 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.distribution import Distribution, parse_distribution
-from pinfold.domain.errors import AlreadyPublished, InspectionFailed, InvalidName, InvalidUpload, StoreError
+from pinfold.domain.errors import (
+    AlreadyPublished,
+    InspectionFailed,
+    InvalidName,
+    InvalidUpload,
+    NotFound,
+    StoreError,
+)
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.domain.published import PublishedFile
@@ -46,13 +54,21 @@ class Upload:
     """A JSON list (PEP 740), unread."""
 
 
+class Outcome(StrEnum):
+    """What came of an upload that was accepted."""
+
+    PUBLISHED = "published"
+    RESTORED = "restored"
+    """The very same file was published before, and its bytes had been lost or damaged."""
+    PUBLISHED_BEFORE = "published before"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of an upload that was accepted."""
 
     published: PublishedFile
-    anew: bool = True
-    """False where the very same file was published before."""
+    outcome: Outcome = Outcome.PUBLISHED
     warnings: tuple[str, ...] = ()
 
 
@@ -120,7 +136,7 @@ class Publish:
         distribution = distribution_of(upload)
         received.check(upload.digests)
         if (same := await self._published_before(index, distribution, received.sha256)) is not None:
-            return Answer(same, anew=False)
+            return Answer(same, await self._restore(same, received, actor))
         file = File(
             distribution.filename,
             f"published:{index.name}/{distribution.filename}",
@@ -151,7 +167,7 @@ class Publish:
             same = await self._published_before(index, distribution, received.sha256)
             if same is None:
                 raise
-            return Answer(same, anew=False)
+            return Answer(same, Outcome.PUBLISHED_BEFORE)
         try:
             await self._inspections.remember(inspected)
         except StoreError as error:
@@ -173,6 +189,32 @@ class Publish:
             return taken
         # Clients that skip what exists look for the first three words.
         raise AlreadyPublished(f"File already exists ({taken.file.filename!r}, with sha256 {taken.file.sha256}).")
+
+    async def _restore(self, published: PublishedFile, received: ReceivedFile, actor: Actor) -> Outcome:
+        """Bring the bytes of a published file back where they were lost or damaged; nothing else of it changes.
+
+        Nobody judges them again: by their hash they are the ones that were let in.
+        """
+        file = published.file
+        with suppress(NotFound):
+            if await self._blobs.verify(file.sha256):
+                return Outcome.PUBLISHED_BEFORE
+        await received.flush()
+        entry = Entry(
+            Action.FILE_RESTORED,
+            self._clock.now(),
+            actor,
+            index=published.index,
+            project=published.project,
+            version=file.version,
+            filename=file.filename,
+            sha256=file.sha256,
+            details={"size": file.size},
+        )
+        # Entered first: bytes that came back without an entry would never get one.
+        await self._audit_log.append(entry)
+        await received.keep()
+        return Outcome.RESTORED
 
     async def _inspect(self, received: ReceivedFile, distribution: Distribution, file: File) -> Inspected:
         """See what is in the archive, whatever the policy asks for: what is not within limits is not opened here."""

@@ -1,6 +1,7 @@
 """What was published on an index of this installation, in the shape of an upstream: the gate makes no difference."""
 
 import asyncio
+import hashlib
 from contextlib import AbstractAsyncContextManager
 
 from pinfold.domain.errors import UpstreamError
@@ -53,9 +54,10 @@ class PublishedUpstream:
         raise self._lost(file)
 
     async def metadata(self, file: File) -> bytes | None:
-        """Return a wheel's metadata, which was read out of it when it was uploaded; None where that is lost."""
+        """Return a wheel's metadata, as it was read out of it for its upload; None where that is lost or damaged."""
         path = await self._blobs.find(file.core_metadata) if isinstance(file.core_metadata, str) else None
-        return await asyncio.to_thread(path.read_bytes) if path is not None else None
+        content = await asyncio.to_thread(path.read_bytes) if path is not None else b""
+        return content if hashlib.sha256(content).hexdigest() == file.core_metadata else None
 
     async def provenance(self, file: File) -> bytes | None:
         """Return the provenance that a file came with."""
@@ -64,5 +66,5 @@ class PublishedUpstream:
     def _lost(self, file: File) -> UpstreamError:
         return UpstreamError(
             f"the bytes of {file.filename}, which was published on index {self._index}, are lost or damaged: "
-            f"restore the blob {file.sha256} from a backup"
+            f"restore the blob {file.sha256} from a backup, or upload the very same file again"
         )

@@ -37,5 +37,5 @@ async def upload(request: web.Request) -> web.Response:
 
 def _told(answer: Answer) -> str:
     file = answer.published.file
-    lines = [f"{'published' if answer.anew else 'published before:'} {file.filename} sha256:{file.sha256}"]
+    lines = [f"{answer.outcome}: {file.filename} sha256:{file.sha256}"]
     return "\n".join([*lines, *(f"warning: {warning}" for warning in answer.warnings)]) + "\n"

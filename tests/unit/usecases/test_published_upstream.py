@@ -170,6 +170,8 @@ async def test_metadata_comes_from_the_blobs(store, blobs):
     file = (await publish(store, core_metadata=digest)).file
     assert await upstream.metadata(file) == b"Metadata-Version: 2.4\n"
     assert await upstream.metadata(replace(file, core_metadata="b" * 64)) is None
+    (await blobs.find(digest)).write_bytes(b"Metadata-Version: 9.9\n")
+    assert await upstream.metadata(file) is None
 
 
 async def test_names_and_missing_projects(store, blobs):
