@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -118,9 +119,11 @@ class FileBlobs:
             raise NotFound(f"no file with sha256 {sha256} is kept")
         with path.open("rb") as file:
             intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        if not intact:
-            with suppress(FileNotFoundError):
-                path.rename(path.with_name(f"{sha256}.damaged"))
+            if not intact:
+                with suppress(FileNotFoundError):
+                    # Reading takes a while, in which somebody may have brought good bytes.
+                    if os.path.samestat(path.lstat(), os.fstat(file.fileno())):
+                        path.rename(path.with_name(f"{sha256}.damaged"))
         return intact
 
 

@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -286,3 +287,24 @@ async def test_damaged_bytes_are_set_aside_and_not_lost(tmp_path: Path) -> None:
     assert await blobs.find(sha256) is None
     assert path.with_name(f"{sha256}.damaged").read_bytes() == b"contint"
     await blobs.close()
+
+
+async def test_good_bytes_that_come_while_damaged_ones_are_read_are_not_set_aside(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await keep(blobs, CONTENT)
+    path.chmod(0o600)
+    path.write_bytes(b"damaged")
+    digest = hashlib.file_digest
+
+    def slowly(file: BinaryIO, name: str) -> object:
+        found = digest(file, name)
+        good = path.with_name("good")
+        good.write_bytes(CONTENT)
+        good.rename(path)
+        return found
+
+    monkeypatch.setattr(hashlib, "file_digest", slowly)
+    assert not await blobs.verify(SHA256)
+    monkeypatch.undo()
+    assert await blobs.verify(SHA256)
