@@ -5,9 +5,11 @@ integers that JSON readers round are written as text, so that every implementati
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -31,13 +33,29 @@ _decoder = msgspec.json.Decoder(_Leaf)
 _actor_decoder = msgspec.json.Decoder(Actor)
 
 
-def canonical_bytes(seq: int, entry: Entry) -> bytes:
+class Rendered(NamedTuple):
+    """An entry's canonical bytes, and those of its actor and its verdicts as they are within them."""
+
+    body: bytes
+    actor: bytes
+    verdicts: bytes
+
+
+def render(seq: int, entry: Entry) -> Rendered:
     """Return the bytes of an entry at its place in the log; what does not apply to it is left out.
 
     Raises ValueError for a naive time and TypeError for details that are not plain data: mistakes of the caller, which
     no text from outside can provoke.
     """
-    return _encoder.encode({"v": 1, "seq": seq, "entry": _plain(entry)})
+    actor, verdicts = canonical_part(entry.actor), canonical_part(entry.verdicts)
+    parts = {"actor": msgspec.Raw(actor), "verdicts": msgspec.Raw(verdicts)}
+    plain = {name: parts[name] if name in parts else _plain(item) for name, item in _applying(entry)}
+    return Rendered(_encoder.encode({"v": 1, "seq": seq, "entry": plain}), actor, verdicts)
+
+
+def canonical_bytes(seq: int, entry: Entry) -> bytes:
+    """Return the bytes of an entry at its place in the log, alone; raises what `render` raises."""
+    return render(seq, entry).body
 
 
 def canonical_part(part: Actor | tuple[dict[str, Any], ...] | tuple[str | None, ...]) -> bytes:
@@ -83,13 +101,16 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _plain(value: object) -> Any:
+    if type(value) is str:
+        # Nearly everything is short text in ASCII.
+        return value if len(value) <= MAX_TEXT and value.isascii() else kept_text(value)
     match value:
         case str():
             return kept_text(str(value))
         case None | bool():
             return value
         case dict():
-            return {_name(key): _plain(item) for key, item in value.items()}
+            return value if _is_short_text(value) else {_name(key): _plain(item) for key, item in value.items()}
         case int() if abs(value) <= _SAFE_INTEGER:
             return int(value)
         case int() | float():
@@ -99,13 +120,33 @@ def _plain(value: object) -> Any:
         case list() | tuple():
             return [_plain(item) for item in value]
         case _ if is_dataclass(value):
-            items = ((field.name, getattr(value, field.name)) for field in fields(value))
-            return {name: _plain(item) for name, item in items if item is not None and item not in ((), {})}
+            return {name: _plain(item) for name, item in _applying(value)}
         case _:
             raise TypeError(f"an audit entry cannot hold {type(value).__name__}")
 
 
+def _is_short_text(value: dict[str, Any]) -> bool:
+    """Tell whether names and values are all text that is written as it is, as those of nearly all verdicts are."""
+    texts = [*value, *value.values()]
+    return {*map(type, texts)} == {str} and len(text := "".join(texts)) <= MAX_TEXT and text.isascii()
+
+
+def _applying(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a data class that apply to what it tells of."""
+    kind: Any = type(value)
+    for name in _names_of(kind):
+        item = getattr(value, name)
+        if item is not None and item not in ((), {}):
+            yield name, item
+
+
+@cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
 def _name(key: str) -> str:
     # Within ASCII the orders by code point and by UTF-16, which RFC 8785 asks for, are the same.
-    ascii_key = key if key.isascii() else key.encode("ascii", "backslashreplace").decode()
-    return ascii_key[:MAX_TEXT]
+    if not key.isascii():
+        key = key.encode("ascii", "backslashreplace").decode()
+    return key if len(key) <= MAX_TEXT else key[:MAX_TEXT]

@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinfold.audit.canonical import MAX_TEXT, canonical_bytes, from_canonical, kept_text, rfc3339
+from pinfold.audit.canonical import MAX_TEXT, canonical_bytes, from_canonical, kept_text, render, rfc3339
 from pinfold.domain.audit_entry import Action, Actor, Entry, Recorded
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -50,6 +50,15 @@ def test_bytes_and_entry_tell_the_same(seq: int, entry: Entry) -> None:
 def test_the_bytes_are_what_rfc_8785_asks_for(entry: Entry) -> None:
     data = canonical_bytes(1, entry)
     assert rfc8785.dumps(json.loads(data)) == data
+
+
+@given(entries)
+def test_parts_are_spelled_as_they_are_within_the_entry(entry: Entry) -> None:
+    rendered = render(1, entry)
+    told = json.loads(rendered.body)["entry"]
+    assert b'"actor":' + rendered.actor in rendered.body
+    assert rfc8785.dumps(told["actor"]) == rendered.actor
+    assert rfc8785.dumps(told.get("verdicts", [])) == rendered.verdicts
 
 
 @given(entries)

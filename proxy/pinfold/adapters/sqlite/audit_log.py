@@ -15,7 +15,7 @@ from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
 from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence, keep
-from pinfold.audit.canonical import canonical_bytes, from_canonical, rfc3339
+from pinfold.audit.canonical import from_canonical, render, rfc3339
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
@@ -34,7 +34,7 @@ def append_entry(database: sqlite_utils.Database, entry: Entry, evidence: Eviden
     """Append an entry in the transaction that is open, and return its number; keep the evidence that it refers to."""
     (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
     kept = keep(database, entry.evidence_digest, evidence) if evidence and entry.evidence_digest else None
-    stored = cut_out(database, canonical_bytes(seq, entry), entry)
+    stored = cut_out(database, render(seq, entry), entry)
     database.execute(_INSERT, [seq, *stored, kept, *column_values(entry)])
     return int(seq)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlite_utils
 
-from pinfold.audit.canonical import canonical_part, from_canonical
+from pinfold.audit.canonical import Rendered, canonical_part, from_canonical
 from pinfold.domain.audit_entry import Entry
 
 SHORTEST = 40
@@ -33,9 +33,9 @@ class Stored(NamedTuple):
 STORED = ", ".join(Stored._fields)
 
 
-def cut_out(database: sqlite_utils.Database, body: bytes, entry: Entry) -> Stored:
+def cut_out(database: sqlite_utils.Database, rendered: Rendered, entry: Entry) -> Stored:
     """Return what is to be stored of canonical bytes, with new parts stored in the transaction that is open."""
-    client, verdicts = canonical_part(entry.actor), canonical_part(entry.verdicts)
+    body, client, verdicts = rendered
     body, client_at = _without(client, body)
     stored = Stored(body, number_of(database, client), client_at, number_of(database, file_part(entry)))
     if len(verdicts) < SHORTEST or verdicts not in body:
@@ -61,9 +61,10 @@ def share_parts(database: sqlite_utils.Database) -> None:
                 entry = from_canonical(body).entry
             except ValueError:
                 continue
+            rendered = Rendered(body, canonical_part(entry.actor), canonical_part(entry.verdicts))
             database.execute(
                 f"UPDATE audit SET ({STORED}) = (?, ?, ?, ?, ?, ?), unchanged = ? WHERE seq = ?",  # noqa: S608 - our own names
-                [*cut_out(database, body, entry), entry.details.get("unchanged"), seq],
+                [*cut_out(database, rendered, entry), entry.details.get("unchanged"), seq],
             )
 
 
