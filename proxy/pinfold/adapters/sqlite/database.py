@@ -29,6 +29,10 @@ CHECKPOINT_BYTES = 4 * 1024 * 1024
 _CHECKPOINT_LOCK_SECONDS = 2
 _POLL = "PRAGMA busy_timeout=5"
 """How long the writer's connection waits by itself, in milliseconds; then `_begin` asks again."""
+_BEGIN_CHANGE, _UNDO_CHANGE, _END_CHANGE = (
+    f"{verb} pinfold_change" for verb in ("SAVEPOINT", "ROLLBACK TO", "RELEASE")
+)
+"""Of one name for all, so that SQLite has to read each of them once."""
 _GROUP_SECONDS = 0.05
 """How long a group of changes may go on growing while other processes wait for the lock."""
 
@@ -211,13 +215,15 @@ class _Change:
 
     def apply(self, database: sqlite_utils.Database) -> None:
         """Run the work behind a savepoint; raise only where the whole transaction is lost with it."""
+        database.execute(_BEGIN_CHANGE)
         try:
-            with database.atomic():
-                self._result = self._work(database)
+            self._result = self._work(database)
         except Exception as error:
             if not database.conn.in_transaction:
                 raise
+            database.execute(_UNDO_CHANGE)
             self._error = error
+        database.execute(_END_CHANGE)
 
     def settle(self) -> None:
         """Answer, after the commit."""
