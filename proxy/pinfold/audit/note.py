@@ -4,9 +4,11 @@ A note is the text, an empty line, and one line per signature: an em dash, the k
 signature. Whoever holds a key's *verifier key*, one line of text, can check a note with nothing else at hand.
 """
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -22,6 +24,8 @@ _ED25519 = b"\x01"
 _KEY_BYTES = 32
 _ID_BYTES = 4
 _SIGNATURE_START = "\N{EM DASH} "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_KEY_NAMES = re.compile(r"[\s\x00-\x1f+]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Verifier:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signer:
     """A private key and the name that it signs under."""
 
@@ -89,7 +93,7 @@ class Signer:
 
         return cls(name, Ed25519PrivateKey.from_private_bytes(seed))
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         """The public half."""
         return Verifier(self.name, self.private_key.public_key().public_bytes_raw())
@@ -165,7 +169,7 @@ def _split(note: bytes) -> tuple[str, list[_Signature]]:
         whole = note.decode()
     except UnicodeDecodeError:
         raise InvalidNote("the note is not UTF-8") from None
-    if any(char < " " and char != "\n" for char in whole):
+    if _CONTROL.search(whole):
         raise InvalidNote("the note contains a control character")
     text, separator, rest = whole.rpartition("\n\n")
     if not separator or not rest.endswith("\n"):
@@ -190,7 +194,7 @@ def _signature(line: str) -> _Signature:
 
 
 def _is_key_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(char.isspace() or char < " " for char in name)
+    return bool(name) and not _NOT_IN_KEY_NAMES.search(name)
 
 
 def _utf8(text: str) -> bytes:

@@ -116,7 +116,10 @@ class AuditTree:
             (key,) = database.execute("SELECT present_key FROM audit_state").fetchone() or ("",)
             verifier = Verifier.parse(key)
             signed = LogKeys.of(verifier).open(note)
-            tree = CompactRange.at(size, TileNodes(Tiles(database)))
+            tree = self._reached(database, size)
+            if (signed.size, signed.root) != (size, tree.root()):
+                # What this process signed last may never have been committed.
+                tree = CompactRange.at(size, TileNodes(Tiles(database)))
             if (signed.size, signed.root) != (size, tree.root()):
                 raise InvalidNote(f"the tree is not the one that was signed for {size} entries")
         signer = self._signer
@@ -124,6 +127,15 @@ class AuditTree:
             signer = self._keys.load(verifier)
         self._tree, self._note = tree, note
         return signer
+
+    def _reached(self, database: sqlite_utils.Database, size: int) -> CompactRange:
+        """Return the tree at a size: as a rule, what this process knows with the few entries that another one added."""
+        nodes, tree = TileNodes(Tiles(database)), self._tree.copy()
+        if not 0 < size - tree.size <= WIDTH:
+            return CompactRange.at(size, nodes)
+        for index in range(tree.size, size):
+            tree.append(nodes.node(0, index))
+        return tree
 
     def _grown(self, database: sqlite_utils.Database) -> CompactRange:
         """Return the tree with the entries that were appended to it, after keeping its tiles."""

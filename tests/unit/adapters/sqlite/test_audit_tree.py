@@ -267,3 +267,35 @@ async def test_entries_that_share_the_transaction_of_a_change_are_signed_in_orde
     )
     await ledger.close()
     assert verified(tmp_path) == Verification(1, 11, 11)
+
+
+async def test_what_was_signed_and_not_committed_is_forgotten(tmp_path: Path) -> None:
+    one, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    other, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    await SqliteAuditLog(one).append(entry(1))
+
+    def fails_at_the_end(database: sqlite_utils.Database) -> None:
+        database.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        database.execute("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+        append_entry(database, entry(2))
+        database.execute("INSERT INTO child VALUES (1)")
+
+    with pytest.raises(StoreError):
+        await one.write(fails_at_the_end)
+    # As many as make the other's tree larger than the one that came to nothing.
+    for number in (3, 4):
+        await SqliteAuditLog(other).append(entry(number))
+    await SqliteAuditLog(one).append(entry(5))
+    await one.close()
+    await other.close()
+    assert verified(tmp_path) == Verification(1, 4, 4)
+
+
+async def test_processes_that_take_turns_grow_one_tree(tmp_path: Path) -> None:
+    ledgers = [(await open_ledger(ledger_of(tmp_path), keys_of(tmp_path)))[0] for _ in range(2)]
+    # Past the end of a tile, with turns of all kinds of lengths.
+    for number in range(270):
+        await SqliteAuditLog(ledgers[number * number % 7 % 2]).append(entry(number))
+    for ledger in ledgers:
+        await ledger.close()
+    assert verified(tmp_path) == Verification(1, 270, 270)
