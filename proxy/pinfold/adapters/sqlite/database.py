@@ -62,6 +62,7 @@ class Database:
     def __init__(self, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> None:
         """Open or create a file; blocking. What is durable survives the loss of power, not only of the process."""
         self.path = path
+        self._log = path.with_name(f"{path.name}-wal")
         self._seal = seal
         self._waiting: deque[_Change] = deque()
         self._checkpoint_at = CHECKPOINT_BYTES
@@ -164,9 +165,8 @@ class Database:
         # SQLite before 3.51.3 can lose committed transactions when a commit restarts the write-ahead log during
         # another connection's passive checkpoint, the automatic kind (sqlite.org/wal.html, "the WAL-reset bug"). A
         # truncating checkpoint holds the write lock, so that no commit can come between.
-        log = self.path.with_name(f"{self.path.name}-wal")
         try:
-            if log.stat().st_size < self._checkpoint_at:
+            if self._log.stat().st_size < self._checkpoint_at:
                 return
             self._main.execute(f"PRAGMA busy_timeout={_CHECKPOINT_LOCK_SECONDS * 1000}")
             try:
@@ -174,7 +174,7 @@ class Database:
             finally:
                 self._main.execute(_POLL)
             # Where a long read kept the log from being emptied, the next attempt waits for it to grow as much again.
-            self._checkpoint_at = log.stat().st_size + CHECKPOINT_BYTES
+            self._checkpoint_at = self._log.stat().st_size + CHECKPOINT_BYTES
         except (sqlite3.Error, OSError):
             # The commit is safe in the log; a file that really fails will fail the next transaction.
             return
