@@ -1,9 +1,12 @@
-"""uv publishes from a workflow without any stored secret, and pip installs what it published."""
+"""Workflows publish without any stored secret, and pip and uv install what they published."""
+
+import json
+import urllib.request
 
 import pytest
-from tests.e2e.clients import Pip
+from tests.e2e.clients import Pip, Uv
 from tests.e2e.server import PinfoldServer
-from tests.e2e.uploaders import UvPublish
+from tests.e2e.uploaders import PoetryPublish, Twine, UvPublish
 from tests.fakes.front import tls_front
 from tests.fakes.oidc import AUDIENCE, running_issuer
 from tests.fakes.upstream import build_wheel
@@ -21,7 +24,7 @@ issuer = "{issuer}"
 repository = "acme/widget"
 workflow = "publish.yml"
 environment = "release"
-projects = ["acme-widget"]
+projects = ["acme-widget", "acme-tool"]
 """
 
 
@@ -54,6 +57,25 @@ def test_a_workflow_publishes_by_showing_who_it_is(server, issuer, tmp_path):
     assert outcome.installed == {"acme-widget": "1.0"}, outcome
     (published,) = server.run("audit", "search", "--action", "file.published", "--json").split('"action": ')[1:]
     assert "GitHub acme/widget (publish.yml)" in published
+    assert "GitHub acme/widget (publish.yml)" in server.run("package", "list")
+
+
+def exchange(server, issuer):
+    """Take an identity to where PyPI's usual publish action takes it, and return the token that it gets."""
+    assertion = json.dumps({"token": issuer.sign(issuer.github())}).encode()
+    with urllib.request.urlopen(f"{server.url}/_/oidc/mint-token", assertion, timeout=30) as answer:
+        return json.load(answer)["token"]
+
+
+@pytest.mark.parametrize("client", [Twine, PoetryPublish], ids=lambda client: client.name)
+def test_clients_that_exchange_nothing_publish_with_what_the_action_got(server, issuer, client, tmp_path):
+    uploader = client(tmp_path / "ci")
+    (uploader.dist / "acme_tool-1.0-py3-none-any.whl").write_bytes(build_wheel("acme-tool", "1.0"))
+    done = uploader.publish(f"{server.url}/legacy/", exchange(server, issuer))
+    assert done.returncode == 0, done.stdout
+    for installer in (Pip(tmp_path / "pip"), Uv(tmp_path / "uv")):
+        outcome = installer.install(server.simple(), "acme-tool")
+        assert outcome.installed == {"acme-tool": "1.0"}, outcome
     assert "GitHub acme/widget (publish.yml)" in server.run("package", "list")
 
 
