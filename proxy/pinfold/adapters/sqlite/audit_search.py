@@ -71,6 +71,9 @@ def statement(database: sqlite_utils.Database, query: AuditQuery) -> tuple[str, 
     if query.before_seq is not None:
         where.append("a.seq < ?")
     spans = [number for number in (query.after_seq or None, query.before_seq) if number is not None]
+    if (numbers := _numbers(database, query)) is not None:
+        where.append("a.seq BETWEEN ? AND ?")
+        spans += numbers
     source = f"audit AS a {f'INDEXED BY {leading.index}' if leading else 'NOT INDEXED'}"
     order = "DESC" if query.newest_first else "ASC"
     sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join(where)} ORDER BY a.seq {order} LIMIT ?"  # noqa: S608 - values are bound
@@ -155,6 +158,28 @@ def _conditions(query: AuditQuery) -> list[_Condition]:
     return conditions
 
 
+def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, int] | None:
+    """Return the numbers between which all entries of a span of time are, where many others would be met before them.
+
+    Entries are nearly in the order of their times: nothing that came since has to be passed to find what was long ago.
+    """
+    if query.newest_first:
+        before, sql = query.until, "time >= ?"
+    else:
+        before, sql = query.since, "time < ?"
+    if before is None:
+        return None
+    others = _Condition("audit_time", f"a.{sql}", (rfc3339(before),))
+    if others.count(database) < FEW:
+        return None
+    found = database.execute(
+        "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM audit INDEXED BY audit_time WHERE time >= ? AND time < ?",
+        [rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST)],
+    )
+    first, last = found.fetchone()
+    return first, last
+
+
 def _leading(database: sqlite_utils.Database, query: AuditQuery, conditions: list[_Condition]) -> _Condition | None:
     in_order = [condition for condition in conditions if condition.in_order]
     # A span of time that reaches to the end from which entries are shown leaves out few of the first.
@@ -164,4 +189,6 @@ def _leading(database: sqlite_utils.Database, query: AuditQuery, conditions: lis
         return None
     counts = {condition: condition.count(database) for condition in candidates}
     rarest = min(candidates, key=counts.__getitem__)
-    return rarest if counts[rarest] < FEW or not in_order else in_order[0]
+    if counts[rarest] < FEW:
+        return rarest
+    return in_order[0] if in_order else None

@@ -1,13 +1,15 @@
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
 import sqlite_utils
 
-from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite import audit_search, schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_search import statement
 from pinfold.adapters.sqlite.database import Database
@@ -125,3 +127,21 @@ async def test_a_span_that_is_open_where_entries_are_shown_first_needs_no_index(
 ) -> None:
     query = AuditQuery(since=ENTRY.time) if newest_first else AuditQuery(until=ENTRY.time, newest_first=False)
     assert await plan(ledger, query) == ["SCAN a"]
+
+
+async def test_a_span_of_long_ago_is_found_whole_whatever_order_times_came_in(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every span long enough to be narrowed to numbers first, as spans are among millions of entries."""
+    monkeypatch.setattr(audit_search, "FEW", 3)
+    log, chance = SqliteAuditLog(ledger), random.Random(7)
+    minutes = [number + chance.randrange(-4, 5) for number in range(60)]
+    for minute in minutes:
+        await log.append(replace(ENTRY, time=ENTRY.time + timedelta(minutes=minute), index="main"))
+    moments = [None, *(ENTRY.time + timedelta(minutes=minute) for minute in (-9, 0, 11, 30, 55, 99))]
+    for since, until, newest_first, project in product(moments, moments, (True, False), (None, "idna")):
+        query = AuditQuery(since=since, until=until, newest_first=newest_first, project=project, limit=1000)
+        times = {seq: ENTRY.time + timedelta(minutes=minute) for seq, minute in enumerate(minutes, 1)}
+        expected = [seq for seq, time in times.items() if (not since or since <= time) and (not until or time < until)]
+        found = [recorded.seq for recorded in await log.search(query)]
+        assert found == (expected[::-1] if newest_first else expected), query
