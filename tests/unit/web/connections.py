@@ -1,0 +1,148 @@
+"""Connections to an aiohttp server in memory, with or without a request memory, at a time that stands still."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from pinfold.web.request_memory import OBSERVED, STANDS_UNTIL, RememberingHandler, RequestMemory
+
+MIB = 1024 * 1024
+SILENT = logging.Logger("silent", logging.CRITICAL)
+START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+
+
+@dataclass
+class FakeTime:
+    now: float = START
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now - START
+
+
+class Wire(asyncio.Transport):
+    """One end of a connection, in memory."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+        self.sent = bytearray()
+        self.closing = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return (self._address, 40000) if name == "peername" else default
+
+    def write(self, data: Any) -> None:
+        assert not self.closing
+        self.sent += data
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+@dataclass
+class Server:
+    """An application whose answers tell all of their requests, and how often each was really worked out."""
+
+    server: web.Server
+    memory: RequestMemory | None
+    handled: list[str] = field(default_factory=list)
+    observed: list[float] = field(default_factory=list)
+    stands_for: timedelta = timedelta(days=1)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    word: str = "first"
+
+    def connect(self, address: str = "192.0.2.1", **options: Any) -> "Connection":
+        loop = asyncio.get_running_loop()
+        make: Callable[..., web.RequestHandler] = web.RequestHandler
+        if self.memory is not None:
+            make = RememberingHandler
+            options["memory"] = self.memory
+        handler = make(self.server, loop=loop, access_log=None, logger=SILENT, **options)
+        wire = Wire(address)
+        handler.connection_made(wire)
+        return Connection(handler, wire)
+
+
+@dataclass
+class Connection:
+    handler: web.RequestHandler
+    wire: Wire
+
+    async def send(self, *segments: bytes, settling: int = 40) -> bytes:
+        """Deliver segments one by one, and return what came back."""
+        before = len(self.wire.sent)
+        for segment in segments:
+            if not self.wire.closing:
+                self.handler.data_received(segment)
+            for _ in range(settling):
+                await asyncio.sleep(0)
+        return bytes(self.wire.sent[before:])
+
+    async def end(self) -> None:
+        self.handler.connection_lost(None)
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
+    @web.middleware
+    async def observe(request: web.Request, handler: Any) -> web.StreamResponse:
+        request[OBSERVED] = ours.observed.append
+        ours.observed.append(0.0)
+        ours.handled.append(f"{request.method} {request.raw_path}")
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        request[STANDS_UNTIL] = datetime.fromtimestamp(START, UTC) + ours.stands_for
+        if request.path == "/slow":
+            await ours.gate.wait()
+        if request.path == "/streamed":
+            response = web.StreamResponse()
+            response.content_length = 4
+            await response.prepare(request)
+            await response.write(b"body")
+            return response
+        if request.path == "/missing":
+            raise web.HTTPNotFound
+        if request.path == "/unmarked":
+            del request[STANDS_UNTIL]
+        if request.headers.get("If-None-Match") == '"tag"':
+            return web.Response(status=304, headers={"ETag": '"tag"'})
+        content = await request.read()
+        size = 200_000 if request.path == "/large" else 0
+        return web.Response(body=f"{ours.word} {request.method} {request.headers!r} {content!r}".encode() + b"x" * size)
+
+    app = web.Application(middlewares=[observe])
+    app.router.add_route("*", "/{anything:.*}", page)
+    runner = web.AppRunner(app, shutdown_timeout=0.01)
+    await runner.setup()
+    assert runner.server is not None
+    ours = Server(runner.server, memory)
+    try:
+        yield ours
+    finally:
+        await runner.cleanup()
+
+
+def get(path: str = "/page", *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *fields, "", ""]).encode()
