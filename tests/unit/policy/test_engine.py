@@ -1,48 +1,26 @@
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.evidence import SEEN, SHA256, UPLOADED, a_file, a_sighting, evidence_of
+from tests.fakes.evidence import UPLOADED, a_file, evidence_of
+from tests.unit.policy.scripted import HOUR, Scripted, a_waiver, decided, entry, moments, policies, waivers_of
 
-from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
-from pinfold.domain.evidence import Evidence, Known, Need, Origin, StatusSighting, Unknown
-from pinfold.domain.project import StatusMarker, UpstreamStatus
-from pinfold.domain.records import QuarantineRecord, RecordState, Waiver
-from pinfold.domain.target import HashTarget
+from pinfold.domain.decision import Effect, Finding, Mode, Outcome
+from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.records import Waiver
 from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
-from pinfold.policy.rules.hash_changed import HashChanged
-from pinfold.policy.rules.minimum_age import MinimumAge
-from pinfold.policy.rules.private_name import PrivateName
-from pinfold.policy.rules.quarantined import Quarantined
-from pinfold.policy.rules.upstream_status import UpstreamStatus as UpstreamStatusRule
-from pinfold.policy.rules.vanished import Vanished
 
-HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Scripted:
-    """A rule that finds one thing before a moment, and another from then on."""
-
-    id: str
-    before: Finding = PASS
-    turns_at: datetime | None = None
-    after: Finding = PASS
-
-    def judge(self, evidence: Evidence, at: datetime) -> Finding:
-        if self.turns_at is not None and at >= self.turns_at:
-            return self.after
-        return self.before if self.before is PASS else replace(self.before, changes_at=self.turns_at)
+FAIL = Finding(Outcome.FAIL, "no good")
+UNKNOWN = Finding(Outcome.UNKNOWN, "who knows")
 
 
 @dataclass(frozen=True)
 class NeedsProvenance(Scripted):
-    """The same, waiting for provenance."""
+    """A rule that finds the same, waiting for provenance."""
 
     needs = frozenset({Need.PROVENANCE})
 
@@ -53,60 +31,6 @@ class Broken:
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         raise ZeroDivisionError("secret detail")
-
-
-def entry(rule: object, on_fail: Effect = Effect.DENY, on_unknown: Effect = Effect.QUARANTINE, **more) -> PolicyRule:
-    return PolicyRule(rule, on_fail, on_unknown, **more)  # type: ignore[arg-type]
-
-
-def decided(
-    entries: Sequence[PolicyRule],
-    waivers: Sequence[Waiver] = (),
-    at: datetime = UPLOADED,
-    evidence: Evidence | None = None,
-) -> Decision:
-    policy = Policy("test", "digest", tuple(entries))
-    return decide(policy.for_project("litellm"), evidence or evidence_of(), waivers, at)
-
-
-def a_waiver(rule: str, begins: datetime = UPLOADED, length: timedelta = HOUR, **changes: object) -> Waiver:
-    waiver = Waiver("W-1", HashTarget(SHA256), rule, "reviewed", "alice", begins, begins + length)
-    return replace(waiver, **changes)  # type: ignore[arg-type]
-
-
-FAIL = Finding(Outcome.FAIL, "no good")
-UNKNOWN = Finding(Outcome.UNKNOWN, "who knows")
-RULE_IDS = ["r0", "r1", "r2", "r3"]
-
-effects_above_allow = st.sampled_from([Effect.WARN, Effect.QUARANTINE, Effect.DENY])
-moments = st.integers(-200, 200).map(lambda hours: UPLOADED + hours * HOUR)
-failures = st.builds(
-    Finding, st.sampled_from([Outcome.FAIL, Outcome.UNKNOWN]), st.just("because"), at_most=effects_above_allow
-)
-
-
-def policies_of(findings: st.SearchStrategy[Finding]) -> st.SearchStrategy[list[PolicyRule]]:
-    rules = st.builds(Scripted, st.sampled_from(RULE_IDS), findings, moments)
-    return st.lists(
-        st.builds(
-            PolicyRule, rules, effects_above_allow, effects_above_allow, st.just(Selector()), st.sampled_from(Mode)
-        ),
-        max_size=6,
-    )
-
-
-policies = policies_of(st.just(PASS) | failures)
-failing_policies = policies_of(failures)
-waivers_of = st.lists(
-    st.builds(
-        a_waiver,
-        st.sampled_from(RULE_IDS),
-        moments,
-        st.integers(1, 300).map(lambda hours: hours * HOUR),
-        revoked_at=st.none() | moments,
-    ),
-    max_size=3,
-)
 
 
 class TestEffects:
@@ -318,90 +242,3 @@ class TestBrokenRules:
         decision = decided([entry(Broken(), on_unknown=Effect.WARN), entry(Scripted("r0", FAIL))])
         assert decision.deciding is not None
         assert decision.deciding.rule == "r0"
-
-
-def outline(decision: Decision) -> object:
-    """What must stay the same until a decision changes; reasons may count the hours."""
-    verdicts = [(one.rule, one.finding.outcome, one.effect, one.counts, one.waiver) for one in decision.verdicts]
-    return decision.effect, verdicts
-
-
-REAL_RULES = [
-    entry(Quarantined()),
-    entry(PrivateName()),
-    entry(HashChanged()),
-    entry(Vanished()),
-    entry(UpstreamStatusRule()),
-    entry(MinimumAge(days=3)),
-    entry(MinimumAge(hours=30, clock="first-seen", private_origins="judge")),
-]
-real_evidence = st.builds(
-    evidence_of,
-    st.builds(a_file, upload_time=st.none() | moments),
-    origin=st.builds(Origin, st.just("pypi"), st.booleans()),
-    private_name=st.booleans(),
-    sighting=st.one_of(
-        st.just(Unknown("never seen")),
-        st.builds(Known, st.builds(a_sighting, first_seen=moments, vanished_at=st.none() | moments)),
-    ),
-    upstream_status=st.builds(
-        Known,
-        st.builds(StatusSighting, st.sampled_from(StatusMarker).map(UpstreamStatus), st.none() | moments),
-    ),
-    records=st.lists(
-        st.builds(
-            QuarantineRecord,
-            st.just("Q-1"),
-            st.just(HashTarget(SHA256)),
-            st.just("held"),
-            st.none(),
-            st.just("alice"),
-            st.just(SEEN),
-            st.sampled_from(RecordState),
-        ),
-        max_size=2,
-    ).map(tuple),
-)
-real_waivers = st.lists(
-    st.builds(
-        a_waiver,
-        st.sampled_from([one.rule.id for one in REAL_RULES]),
-        moments,
-        st.integers(1, 100).map(lambda hours: hours * HOUR),
-    ),
-    max_size=2,
-)
-
-
-class TestMomentOfChange:
-    """A passing finding has no moment of change: no rule turns against a file by time alone."""
-
-    @given(failing_policies, waivers_of, moments, st.floats(0, 1, exclude_max=True))
-    def test_scripted_decision_holds_until_it_says_that_it_changes(
-        self, entries: list[PolicyRule], waivers: list[Waiver], at: datetime, part: float
-    ) -> None:
-        self.check(entries, waivers, at, part, evidence_of())
-
-    @given(real_evidence, real_waivers, moments, st.floats(0, 1, exclude_max=True))
-    def test_real_decision_holds_until_it_says_that_it_changes(
-        self, evidence: Evidence, waivers: list[Waiver], at: datetime, part: float
-    ) -> None:
-        self.check(REAL_RULES, waivers, at, part, evidence)
-
-    @staticmethod
-    def check(
-        entries: Sequence[PolicyRule], waivers: Sequence[Waiver], at: datetime, part: float, evidence: Evidence
-    ) -> None:
-        decision = decided(entries, waivers, at, evidence)
-        assert decision.changes_at is None or decision.changes_at > at
-        end = decision.changes_at or at + timedelta(days=5000)
-        last = end - timedelta(microseconds=1)
-        for moment in (at + (end - at) * part, last):
-            assert outline(decided(entries, waivers, min(moment, last), evidence)) == outline(decision)
-
-    def test_young_file_comes_of_age_when_it_says_so(self) -> None:
-        rules = [entry(MinimumAge(days=3))]
-        decision = decided(rules)
-        assert decision.refused
-        assert decision.changes_at is not None
-        assert not decided(rules, at=decision.changes_at).refused
