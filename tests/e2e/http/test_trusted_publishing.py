@@ -8,7 +8,6 @@ from base64 import b64encode
 import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.oidc import AUDIENCE, FakeIssuer, new_key
-from tests.fakes.upstream import FakeUpstream
 
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.failed_attempts import MOST_FAILURES
@@ -24,26 +23,22 @@ async def issuer():
 
 
 @pytest.fixture
-async def pinfold(tmp_path, issuer):
-    common = {"repository": "acme/widget", "projects": ["acme-*"], "issuer": issuer.url}
-    async with FakeUpstream() as upstream:
-        overrides = {
-            "upstreams.pypi.url": upstream.url,
-            "indexes.private.anonymous": False,
-            "server.trusted_proxies": ["127.0.0.1"],
-            "trusted_publishing.audience": AUDIENCE,
-            "trusted_publishing.publishers": [
-                {
-                    **common,
-                    "kind": "GitHub",
-                    "workflow": "publish.yml",
-                    "environment": "release",
-                    "indexes": ["private"],
-                }
-            ],
-        }
-        async with in_process(tmp_path / "data", overrides) as pinfold:
-            yield pinfold
+def overrides(overrides, issuer):
+    publisher = {
+        "kind": "GitHub",
+        "issuer": issuer.url,
+        "repository": "acme/widget",
+        "workflow": "publish.yml",
+        "environment": "release",
+        "projects": ["acme-*"],
+        "indexes": ["private"],
+    }
+    return overrides | {
+        "indexes.private.anonymous": False,
+        "server.trusted_proxies": ["127.0.0.1"],
+        "trusted_publishing.audience": AUDIENCE,
+        "trusted_publishing.publishers": [publisher],
+    }
 
 
 async def post(pinfold, path, body, **headers):

@@ -22,20 +22,8 @@ def day(number: int) -> datetime:
 
 
 @pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    overrides = {
-        "upstreams.pypi.url": upstream.url,
-        "upstreams.pypi.freshness": "0s",
-        "indexes.hiding.refusals": "hide",
-    }
-    async with in_process(tmp_path / "data", overrides) as pinfold:
-        yield pinfold
+def overrides(overrides):
+    return overrides | {"upstreams.pypi.freshness": "0s", "indexes.hiding.refusals": "hide"}
 
 
 @pytest.fixture

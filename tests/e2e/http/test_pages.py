@@ -17,16 +17,8 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    overrides = {"upstreams.pypi.url": upstream.url, "upstreams.pypi.freshness": "0s"}
-    async with in_process(tmp_path / "data", overrides) as pinfold:
-        yield pinfold
+def overrides(overrides):
+    return overrides | {"upstreams.pypi.freshness": "0s"}
 
 
 async def listed(pinfold, project, index=""):
@@ -227,12 +219,11 @@ async def test_new_bytes_under_an_old_name_are_denied_and_the_first_ones_stay(pi
     assert (await pinfold.get(f"/files/swap/{first}/{file.filename}")).body == content
 
 
-async def test_a_private_name_is_never_asked_of_a_public_upstream(upstream, tmp_path):
+async def test_a_private_name_is_never_asked_of_a_public_upstream(upstream, overrides, tmp_path):
     upstream.add_file("acme-tools", "99.0")
     async with FakeUpstream() as corporate:
         ours = corporate.add_file("acme-tools", "1.0")
-        overrides = {
-            "upstreams.pypi.url": upstream.url,
+        overrides |= {
             "upstreams.corp.url": corporate.url,
             "upstreams.corp.private": True,
             "indexes.main.upstreams": ["pypi", "corp"],
@@ -246,17 +237,12 @@ async def test_a_private_name_is_never_asked_of_a_public_upstream(upstream, tmp_
     assert upstream.requests == []
 
 
-async def test_the_first_upstream_that_has_a_project_provides_it_alone(upstream, tmp_path):
+async def test_the_first_upstream_that_has_a_project_provides_it_alone(upstream, overrides, tmp_path):
     async with FakeUpstream() as second:
         mine = upstream.add_file("both", "1.0")
         second.add_file("both", "2.0")
         theirs = second.add_file("theirs", "1.0")
-        overrides = {
-            "upstreams.pypi.url": upstream.url,
-            "upstreams.second.url": second.url,
-            "upstreams.pypi.freshness": "0s",
-            "indexes.main.upstreams": ["pypi", "second"],
-        }
+        overrides |= {"upstreams.second.url": second.url, "indexes.main.upstreams": ["pypi", "second"]}
         async with in_process(tmp_path / "data", overrides) as pinfold:
             assert list(await listed(pinfold, "both")) == [mine.filename]
             assert list(await listed(pinfold, "theirs")) == [theirs.filename]

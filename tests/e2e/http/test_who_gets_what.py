@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.oidc import AUDIENCE, FakeIssuer
-from tests.fakes.upstream import FakeUpstream
 
 from pinfold.domain.access import Role, Scope
 from pinfold.domain.audit_entry import Actor
@@ -126,12 +125,11 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path):
-    async with FakeUpstream() as upstream, FakeIssuer() as issuer:
+async def world(upstream, overrides, tmp_path):
+    async with FakeIssuer() as issuer:
         file = upstream.add_file("acme", "1.0")
         publisher = {"kind": "GitHub", "repository": "acme/widget", "workflow": "publish.yml", "projects": ["acme"]}
-        overrides = {
-            "upstreams.pypi.url": upstream.url,
+        overrides |= {
             "server.trusted_proxies": ["127.0.0.1"],
             "indexes.main.anonymous": True,
             "indexes.closed.anonymous": False,

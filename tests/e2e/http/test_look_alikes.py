@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.clients import Pip, Uv
 from tests.e2e.in_process import in_process
 from tests.e2e.server import PinfoldServer
-from tests.fakes.upstream import FakeUpstream, running_upstream
+from tests.fakes.upstream import running_upstream
 
 from pinfold.domain.audit_entry import Actor
 from pinfold.domain.target import parse_target
@@ -19,16 +19,8 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    overrides = {"upstreams.pypi.url": upstream.url, "upstreams.pypi.freshness": "0s"}
-    async with in_process(tmp_path / "data", overrides) as pinfold:
-        yield pinfold
+def overrides(overrides):
+    return overrides | {"upstreams.pypi.freshness": "0s"}
 
 
 async def ask(pinfold, file):
@@ -79,15 +71,10 @@ async def test_whoever_waives_the_rule_once_makes_the_name_known(pinfold, upstre
     assert (await ask(pinfold, fork)).status == 200
 
 
-async def test_what_a_laxer_index_serves_opens_no_other(upstream, tmp_path):
+async def test_what_a_laxer_index_serves_opens_no_other(upstream, overrides, tmp_path):
     squat = upstream.add_file("reqeusts", "1.0", upload_time=MONTH_AGO)
     (tmp_path / "lax.toml").write_text('name = "lax"\n[[rule]]\nid = "quarantined"\n')
-    overrides = {
-        "upstreams.pypi.url": upstream.url,
-        "upstreams.pypi.freshness": "0s",
-        "indexes.main.policy": "baseline",
-        "indexes.lax.policy": str(tmp_path / "lax.toml"),
-    }
+    overrides |= {"indexes.main.policy": "baseline", "indexes.lax.policy": str(tmp_path / "lax.toml")}
     async with in_process(tmp_path / "data", overrides) as pinfold:
         file = f"/files/{squat.project}/{squat.sha256}/{squat.filename}"
         assert (await pinfold.get(file)).status == 403

@@ -4,9 +4,9 @@ import asyncio
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.e2e.http.publishing.hostile.archives import GOOD, METADATA, SDIST, WHEEL, with_recorded_metadata
 from tests.e2e.in_process import Answer, in_process
 from tests.e2e.publisher import Publisher
-from tests.e2e.uploads.archives import GOOD, METADATA, SDIST, WHEEL, with_recorded_metadata
 from tests.fakes.uploads import BOUNDARY, body_of, fields_of
 from tests.fakes.upstream import build_sdist
 

@@ -1,9 +1,7 @@
 """Attempts to get in that fail, from one address and from many, over HTTP."""
 
 import pytest
-from tests.e2e.in_process import in_process
 from tests.e2e.publisher import Publisher
-from tests.fakes.upstream import FakeUpstream
 
 from pinfold.domain.token_text import write_token
 from pinfold.ports.audit_log import AuditQuery
@@ -11,16 +9,9 @@ from pinfold.usecases.failed_attempts import MOST_ENTRIES, MOST_FAILURES
 
 
 @pytest.fixture
-async def pinfold(tmp_path):
-    async with FakeUpstream() as upstream:
-        upstream.add_file("acme", "1.0")
-        overrides = {
-            "upstreams.pypi.url": upstream.url,
-            "indexes.closed.anonymous": False,
-            "server.trusted_proxies": ["127.0.0.1"],
-        }
-        async with in_process(tmp_path / "data", overrides) as pinfold:
-            yield pinfold
+def overrides(overrides, upstream):
+    upstream.add_file("acme", "1.0")
+    return overrides | {"indexes.closed.anonymous": False, "server.trusted_proxies": ["127.0.0.1"]}
 
 
 async def ask(pinfold, address, token, path="/closed/simple/acme/"):

@@ -23,18 +23,6 @@ def noise(size):
     return hashlib.shake_128(b"noise").digest(size)
 
 
-@pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    async with in_process(tmp_path / "data", {"upstreams.pypi.url": upstream.url}) as pinfold:
-        yield pinfold
-
-
 def address(file, pinfold):
     return f"/files/{file.project}/{file.sha256}/{file.filename}"
 
@@ -196,9 +184,8 @@ async def test_a_client_that_has_the_bytes_is_told_so_and_recorded(pinfold, upst
     assert await actions(pinfold) == ["file.served"]
 
 
-async def test_damaged_bytes_on_disk_are_found_out_and_fetched_again(upstream, tmp_path):
+async def test_damaged_bytes_on_disk_are_found_out_and_fetched_again(upstream, overrides, tmp_path):
     file = upstream.add_file("six", "1.0", content=noise(MIB))
-    overrides = {"upstreams.pypi.url": upstream.url}
     async with in_process(tmp_path / "data", overrides) as pinfold:
         await pinfold.get(address(file, pinfold))
         path = await pinfold.installation.blobs.find(file.sha256)

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from tests.e2e.in_process import in_process
-from tests.fakes.upstream import FakeUpstream
 
 from pinfold.domain.audit_entry import Actor
 from pinfold.domain.target import parse_target
@@ -18,16 +16,8 @@ SECRET = b"bytes-that-must-not-leave-the-pinfold"
 
 
 @pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    overrides = {"upstreams.pypi.url": upstream.url, "indexes.second.policy": "baseline"}
-    async with in_process(tmp_path / "data", overrides) as pinfold:
-        yield pinfold
+def overrides(overrides):
+    return overrides | {"indexes.second.policy": "baseline"}
 
 
 @pytest.fixture

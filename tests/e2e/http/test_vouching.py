@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
-from tests.e2e.in_process import in_process
-from tests.fakes.upstream import FakeUpstream, Fault
+from tests.fakes.upstream import Fault
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.records import Waiver
@@ -27,23 +26,16 @@ DATA = {"widget/data.bin": hashlib.shake_128(b"data").digest(2 * MIB)}
 
 
 @pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        upstream.add_file("widget", "1.0", upload_time=NOW - timedelta(days=90))
-        yield upstream
-
-
-@pytest.fixture
-async def pinfold(upstream, tmp_path):
-    overrides = {"upstreams.pypi.url": upstream.url, "upstreams.pypi.freshness": "0s", "feeds.osv.source": ""}
+def overrides(overrides, upstream, tmp_path):
+    upstream.add_file("widget", "1.0", upload_time=NOW - timedelta(days=90))
+    overrides |= {"upstreams.pypi.freshness": "0s", "feeds.osv.source": ""}
     for index, params in {"main": "{ }", "mild": '{ ignore = ["new-start-up-hook"] }'}.items():
         path = tmp_path / f"{index}.toml"
         path.write_text(POLICY.format(params=params))
         overrides[f"indexes.{index}.policy"] = str(path)
     overrides["indexes.other.policy"] = str(path := tmp_path / "other.toml")
     path.write_text('[[rule]]\nid = "vanished"\n')
-    async with in_process(tmp_path / "data", overrides) as pinfold:
-        yield pinfold
+    return overrides
 
 
 @pytest.fixture(autouse=True)

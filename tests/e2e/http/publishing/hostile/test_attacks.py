@@ -7,8 +7,8 @@ import json
 import time
 
 import pytest
+from tests.e2e.http.publishing.hostile.archives import GOOD, METADATA, WHEEL, with_recorded_metadata
 from tests.e2e.publisher import Publisher
-from tests.e2e.uploads.archives import GOOD, METADATA, WHEEL, with_recorded_metadata
 from tests.fakes.uploads import BOUNDARY, CONTENT_TYPE, body_of, fields_of, part
 
 from pinfold.domain.audit_entry import Actor

@@ -9,7 +9,7 @@ import time
 import zipfile
 
 import pytest
-from tests.e2e.uploads.archives import GOOD, METADATA, SDIST, WHEEL, repacked, with_metadata
+from tests.e2e.http.publishing.hostile.archives import GOOD, METADATA, SDIST, WHEEL, repacked, with_metadata
 from tests.fakes.upstream import build_sdist, build_wheel
 
 

@@ -1,0 +1,24 @@
+"""Who publishes widget, and where a Pinfold tells of it."""
+
+import json
+from datetime import UTC, datetime
+
+from tests.fakes.sigstore import GitHubIdentity
+
+JSON = "application/vnd.pypi.simple.v1+json"
+NOW = datetime.now(UTC)
+WIDGET = GitHubIdentity()
+
+
+def address(file):
+    return f"/files/{file.project}/{file.sha256}/{file.filename}"
+
+
+def integrity(file):
+    return f"/integrity/{file.project}/{file.version}/{file.filename}/provenance"
+
+
+async def entries(pinfold, index="", **headers):
+    answer = await pinfold.get(f"{index}/simple/widget/", Accept=JSON, Accept_Encoding="identity", **headers)
+    assert answer.status == 200, answer
+    return {entry["filename"]: entry for entry in json.loads(answer.body)["files"]}
