@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import sqlite_utils
 
-from pinfold.audit.canonical import Rendered, canonical_part, from_canonical
+from pinfold.audit.canonical import Rendered, canonical_part
 from pinfold.domain.audit_entry import Entry
 
 SHORTEST = 40
 """Bytes of a set of verdicts; to refer to one costs some itself."""
-_PORTION = 1_000
 
 
 class Stored(NamedTuple):
@@ -47,25 +46,6 @@ def cut_out(database: sqlite_utils.Database, rendered: Rendered, entry: Entry) -
 def file_part(entry: Entry) -> bytes:
     """Return the bytes that say which file of which index an entry is about."""
     return canonical_part((entry.index, entry.project, entry.version, entry.filename, entry.sha256))
-
-
-def share_parts(database: sqlite_utils.Database) -> None:
-    """Share what recurs of entries that were stored whole, or without verdicts; leave what cannot be read as it is."""
-    last = 0
-    while portion := database.execute(
-        "SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, _PORTION]
-    ).fetchall():
-        for seq, body in portion:
-            last = seq
-            try:
-                entry = from_canonical(body).entry
-            except ValueError:
-                continue
-            rendered = Rendered(body, canonical_part(entry.actor), canonical_part(entry.verdicts))
-            database.execute(
-                f"UPDATE audit SET ({STORED}) = (?, ?, ?, ?, ?, ?), unchanged = ? WHERE seq = ?",  # noqa: S608 - our own names
-                [*cut_out(database, rendered, entry), entry.details.get("unchanged"), seq],
-            )
 
 
 def _without(part: bytes, body: bytes) -> tuple[bytes, int]:

@@ -1,4 +1,4 @@
-"""What the ledger holds of the audit log: entries, what proves them, and what many of them share.
+"""What the ledger holds of the audit log: entries, the evidence that they were decided on, and what proves them.
 
 A step that was released is never changed: a later one follows it.
 """
@@ -6,15 +6,16 @@ A step that was released is never changed: a later one follows it.
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from pinfold.adapters.sqlite.audit_parts import share_parts
-from pinfold.adapters.sqlite.evidence import divide_evidence
-
 ledger = Migrations("ledger")
 
 
 @ledger()
-def audit_log(database: sqlite_utils.Database) -> None:
-    """Create the audit log: the canonical bytes of each entry, with copies of what is searched for."""
+def audit_entries(database: sqlite_utils.Database) -> None:
+    """Create the audit log: what is stored of each entry, with copies of what is searched for.
+
+    The view `audit_entry` has the whole canonical bytes. The index `audit_counted` has all that a count of requests
+    needs; a release's entries are found by project and version together.
+    """
     database.executescript(
         """
         CREATE TABLE audit (
@@ -31,8 +32,46 @@ def audit_log(database: sqlite_utils.Database) -> None:
             decision TEXT,
             rule TEXT,
             reference TEXT,
+            unchanged INTEGER,
+            evidence INTEGER,
+            file INTEGER,
+            client INTEGER,
+            client_at INTEGER,
+            verdicts INTEGER,
+            verdicts_at INTEGER,
             body BLOB NOT NULL
         ) STRICT;
+        CREATE TABLE audit_part (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            text BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE evidence (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            parts TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE evidence_part (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            body BLOB NOT NULL
+        ) STRICT;
+        CREATE VIEW audit_entry AS
+            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
+                reference, unchanged, file.text AS file,
+                iif(
+                    audit.evidence IS NULL, NULL,
+                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
+                ) AS evidence,
+                CAST(
+                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
+                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
+                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
+                AS BLOB) AS body
+            FROM audit
+                LEFT JOIN audit_part AS client ON client.id = audit.client
+                LEFT JOIN audit_part AS file ON file.id = audit.file
+                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
         CREATE INDEX audit_time ON audit (time);
         CREATE INDEX audit_action ON audit (action);
         CREATE INDEX audit_actor ON audit (actor);
@@ -43,34 +82,24 @@ def audit_log(database: sqlite_utils.Database) -> None:
         CREATE INDEX audit_decision ON audit (decision) WHERE decision IS NOT NULL;
         CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
         CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
-        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        """
-    )
-
-
-@ledger()
-def audit_questions(database: sqlite_utils.Database) -> None:
-    """Index what else entries are searched for; a release's entries are found by project and version together."""
-    database.executescript(
-        """
         CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
         CREATE INDEX audit_version ON audit (version) WHERE version IS NOT NULL;
         CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
+        CREATE INDEX audit_counted ON audit (project, version, file, client, action, unchanged, time)
+            WHERE project IS NOT NULL;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
         """
     )
 
 
 @ledger()
-def audit_tree(database: sqlite_utils.Database) -> None:
+def audit_proofs(database: sqlite_utils.Database) -> None:
     """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
 
     Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
-    verification's to check. The tree over entries that are there already is built when the key is made.
+    verification's to check.
     """
     database.executescript(
         """
@@ -92,7 +121,6 @@ def audit_tree(database: sqlite_utils.Database) -> None:
             present_key TEXT NOT NULL,
             pruned INTEGER NOT NULL
         ) STRICT;
-        DROP TRIGGER audit_is_not_deleted;
         CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
         WHEN OLD.seq > coalesce((SELECT pruned FROM audit_state), 0) BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
@@ -100,160 +128,6 @@ def audit_tree(database: sqlite_utils.Database) -> None:
         CREATE TRIGGER audit_is_not_restored BEFORE UPDATE OF pruned ON audit_state
         WHEN NEW.pruned < OLD.pruned BEGIN
             SELECT raise(ABORT, 'what was pruned from the audit log does not come back');
-        END;
-        """
-    )
-
-
-@ledger()
-def evidence(database: sqlite_utils.Database) -> None:
-    """Create the evidence that decisions were made on: each piece once, under the digest that entries refer to."""
-    database.executescript(
-        """
-        CREATE TABLE evidence (
-            digest TEXT NOT NULL PRIMARY KEY,
-            body BLOB NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        """
-    )
-
-
-@ledger()
-def audit_verdicts(database: sqlite_utils.Database) -> None:
-    """Store sets of verdicts once; `audit_entry` has the whole canonical bytes of the entries that refer to them."""
-    database.executescript(
-        """
-        CREATE TABLE audit_verdicts (
-            id INTEGER PRIMARY KEY,
-            digest BLOB NOT NULL UNIQUE,
-            text BLOB NOT NULL
-        ) STRICT;
-        ALTER TABLE audit ADD COLUMN verdicts INTEGER;
-        ALTER TABLE audit ADD COLUMN verdicts_at INTEGER;
-        CREATE VIEW audit_entry AS
-            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference,
-                iif(verdicts IS NULL, body, CAST(
-                    substr(body, 1, verdicts_at) || coalesce(text, '') || substr(body, verdicts_at + 1)
-                AS BLOB)) AS body
-            FROM audit LEFT JOIN audit_verdicts ON id = verdicts;
-        """
-    )
-
-
-@ledger()
-def audit_parts(database: sqlite_utils.Database) -> None:
-    """Store clients once, as sets of verdicts are, and mark the entries of what a client was told is still good."""
-    database.executescript(
-        """
-        DROP TRIGGER audit_is_not_changed;
-        ALTER TABLE audit_verdicts RENAME TO audit_part;
-        ALTER TABLE audit ADD COLUMN client INTEGER;
-        ALTER TABLE audit ADD COLUMN client_at INTEGER;
-        ALTER TABLE audit ADD COLUMN unchanged INTEGER;
-        """
-    )
-    database.executescript(
-        """
-        DROP VIEW audit_entry;
-        CREATE VIEW audit_entry AS
-            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged,
-                CAST(
-                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
-                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
-                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
-                AS BLOB) AS body
-            FROM audit
-                LEFT JOIN audit_part AS client ON client.id = audit.client
-                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
-        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        """
-    )
-
-
-@ledger()
-def evidence_parts(database: sqlite_utils.Database) -> None:
-    """Store what pieces of evidence have in common once, and let entries refer to theirs by number."""
-    database.executescript(
-        """
-        ALTER TABLE evidence RENAME TO whole_evidence;
-        CREATE TABLE evidence (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            digest BLOB NOT NULL UNIQUE,
-            parts TEXT NOT NULL
-        ) STRICT;
-        CREATE TABLE evidence_part (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            digest BLOB NOT NULL UNIQUE,
-            body BLOB NOT NULL
-        ) STRICT;
-        ALTER TABLE audit ADD COLUMN evidence INTEGER;
-        DROP TRIGGER audit_is_not_changed;
-        """
-    )
-    divide_evidence(database)
-    database.executescript(
-        """
-        DROP TABLE whole_evidence;
-        DROP VIEW audit_entry;
-        CREATE VIEW audit_entry AS
-            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged,
-                iif(
-                    audit.evidence IS NULL, NULL,
-                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
-                ) AS evidence,
-                CAST(
-                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
-                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
-                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
-                AS BLOB) AS body
-            FROM audit
-                LEFT JOIN audit_part AS client ON client.id = audit.client
-                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
-        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
-        END;
-        """
-    )
-
-
-@ledger()
-def audit_files(database: sqlite_utils.Database) -> None:
-    """Store files once too, and let requests be counted from one index, which has all that a count needs."""
-    database.executescript(
-        """
-        ALTER TABLE audit ADD COLUMN file INTEGER;
-        DROP TRIGGER audit_is_not_changed;
-        """
-    )
-    share_parts(database)
-    database.executescript(
-        """
-        CREATE INDEX audit_counted ON audit (project, version, file, client, action, unchanged, time)
-            WHERE project IS NOT NULL;
-        DROP VIEW audit_entry;
-        CREATE VIEW audit_entry AS
-            SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged, file.text AS file,
-                iif(
-                    audit.evidence IS NULL, NULL,
-                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
-                ) AS evidence,
-                CAST(
-                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
-                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
-                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
-                AS BLOB) AS body
-            FROM audit
-                LEFT JOIN audit_part AS client ON client.id = audit.client
-                LEFT JOIN audit_part AS file ON file.id = audit.file
-                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
-        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
-            SELECT raise(ABORT, 'the audit log only grows');
         END;
         """
     )

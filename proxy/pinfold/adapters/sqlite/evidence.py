@@ -13,7 +13,6 @@ from typing import Any
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
-from pinfold.audit.canonical import from_canonical
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence, canonical_json, plain
 from pinfold.domain.restore import restore_evidence
@@ -28,7 +27,6 @@ _LARGEST = 64 << 20
 """Bytes of one part, unpacked; what claims to be larger is damaged."""
 SHORTEST = 100
 """Bytes of a field that is a part of its own; shorter ones are one part together."""
-_PORTION = 1_000
 
 
 def keep(database: sqlite_utils.Database, digest: str, evidence: Evidence) -> int:
@@ -80,29 +78,6 @@ class KeptEvidence:
             raise StoreError(
                 f"{self._ledger.path} has damaged evidence {digest[:12]}: {error}; restore it from a backup"
             ) from error
-
-
-def divide_evidence(database: sqlite_utils.Database) -> None:
-    """Divide evidence that was kept whole, and let entries refer to it; leave out what cannot be read."""
-    for digest, body in database.execute("SELECT digest, body FROM whole_evidence").fetchall():
-        try:
-            document = json.loads(zstd.ZstdDecompressor().decompress(body, _LARGEST))
-        except (zstd.ZstdError, ValueError):
-            continue
-        _keep(database, digest, document)
-    last = 0
-    while portion := database.execute(
-        "SELECT seq, body FROM audit_entry WHERE seq > ? ORDER BY seq LIMIT ?", [last, _PORTION]
-    ).fetchall():
-        for seq, body in portion:
-            last = seq
-            try:
-                digest = bytes.fromhex(from_canonical(body).entry.evidence_digest or "")
-            except ValueError:
-                continue
-            database.execute(
-                "UPDATE audit SET evidence = (SELECT id FROM evidence WHERE digest = ?) WHERE seq = ?", [digest, seq]
-            )
 
 
 def _keep(database: sqlite_utils.Database, digest: str, document: Any) -> int:

@@ -30,10 +30,6 @@ def looking_back(database: sqlite_utils.Database) -> None:
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX served_file_filename ON served_file (filename);
         CREATE INDEX served_file_sha256 ON served_file (sha256);
-        INSERT OR IGNORE INTO served_file (project, filename, sha256, "index", version)
-            SELECT project, filename, sha256, "index", version FROM audit
-            WHERE action = 'file.served' AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
-                AND "index" IS NOT NULL;
         CREATE TABLE evidence_change (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
             cause TEXT NOT NULL,

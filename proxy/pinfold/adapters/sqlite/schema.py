@@ -281,37 +281,19 @@ def identities(database: sqlite_utils.Database) -> None:
 
 
 @ledger()
-def projects_in_use(database: sqlite_utils.Database) -> None:
-    """Create the names of the projects that files were served of, in the order in which they came into use."""
+def names_in_use(database: sqlite_utils.Database) -> None:
+    """Create the names of the projects that files were served of, by index, in the order in which they came into use.
+
+    What a lax index serves makes no name known to a strict one.
+    """
     database.executescript(
         """
-        CREATE TABLE project_in_use (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
-            project TEXT NOT NULL UNIQUE
-        ) STRICT;
-        INSERT INTO project_in_use (project) SELECT DISTINCT project FROM served_file;
-        CREATE TRIGGER project_comes_into_use AFTER INSERT ON served_file
-        WHEN NOT EXISTS (SELECT 1 FROM project_in_use WHERE project = NEW.project) BEGIN
-            INSERT INTO project_in_use (project) VALUES (NEW.project);
-        END;
-        """
-    )
-
-
-@ledger()
-def projects_in_use_by_index(database: sqlite_utils.Database) -> None:
-    """Tell names in use apart by index: what a lax one serves makes no name known to a strict one."""
-    database.executescript(
-        """
-        DROP TRIGGER project_comes_into_use;
-        DROP TABLE project_in_use;
         CREATE TABLE project_in_use (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
             "index" TEXT NOT NULL,
             project TEXT NOT NULL,
             UNIQUE ("index", project)
         ) STRICT;
-        INSERT INTO project_in_use ("index", project) SELECT DISTINCT "index", project FROM served_file;
         CREATE TRIGGER project_comes_into_use AFTER INSERT ON served_file
         WHEN NOT EXISTS (SELECT 1 FROM project_in_use WHERE "index" = NEW."index" AND project = NEW.project) BEGIN
             INSERT INTO project_in_use ("index", project) VALUES (NEW."index", NEW.project);

@@ -10,7 +10,6 @@ from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import append_entry
-from pinfold.adapters.sqlite.audit_parts import share_parts
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.audit.canonical import canonical_bytes
 from pinfold.domain.audit_entry import Actor, Entry
@@ -48,6 +47,12 @@ def test_an_entry_without_verdicts_shares_its_client_and_its_file_alone() -> Non
     assert (read, parts) == ([canonical_bytes(1, bare)], 2)
 
 
+def test_a_client_that_calls_itself_what_stands_around_clients_is_read_as_it_was() -> None:
+    imitating = replace(entry(1), actor=Actor("alice", "192.0.2.1", user_agent='"actor":{"name":"ci"}'))
+    read, _, _ = stored([entry(1), imitating])
+    assert read[1] == canonical_bytes(2, imitating)
+
+
 @settings(max_examples=100)
 @given(st.lists(st.dictionaries(TEXT, TEXT, max_size=3), max_size=3), st.dictionaries(TEXT, JSON, max_size=3), TEXT)
 def test_what_is_read_is_canonical_whatever_strangers_send(
@@ -70,29 +75,3 @@ def test_parts_are_shared_between_processes(tmp_path: Path) -> None:
         return int(parts)
 
     assert asyncio.run(append()) == 3 + 2
-
-
-def test_entries_from_before_clients_were_cut_out_are_cut_and_read_as_they_were() -> None:
-    entries = [
-        entry(1),
-        replace(entry(2), verdicts=(), details={"unchanged": True}),
-        replace(entry(3), actor=Actor("alice", "192.0.2.1", user_agent='"actor":{"name":"ci"}')),
-    ]
-    with sqlite_utils.Database(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        schema.ledger.apply(database)
-        for one in entries:
-            append_entry(database, one)
-        before = database.execute("SELECT * FROM audit").fetchall()
-        database.execute("DROP TRIGGER audit_is_not_changed")
-        bodies = database.execute("SELECT seq, body FROM audit_entry").fetchall()
-        for seq, body in bodies:
-            older = [body, seq]
-            database.execute(
-                "UPDATE audit SET body = ?, client = NULL, client_at = NULL, file = NULL, verdicts = NULL, "
-                "verdicts_at = NULL, unchanged = NULL WHERE seq = ?",
-                older,
-            )
-        database.execute("INSERT INTO audit (seq, time, action, actor, body) VALUES (4, '', '', '', x'00')")
-        share_parts(database)
-        assert database.execute("SELECT * FROM audit WHERE seq < 4").fetchall() == before
-        assert database.execute("SELECT seq, body FROM audit_entry").fetchall() == [*bodies, (4, b"\0")]

@@ -2,12 +2,9 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
-import sqlite_utils
-from sqlite_utils import Migrations
 from tests.unit.usecases.test_exposure import SERVED
 
 from pinfold.adapters.sqlite import schema
@@ -48,27 +45,5 @@ async def test_each_index_uses_what_it_served_itself(ledger: Database) -> None:
     assert await SqliteNamesInUse(ledger).uses() == served
 
 
-async def test_a_ledger_that_did_not_tell_indexes_apart_does_so_once_it_is_opened(tmp_path: Path) -> None:
-    older, path = Migrations("ledger"), tmp_path / "ledger.db"
-    for step in takewhile(lambda step: step.name != "projects_in_use_by_index", _all_steps()):
-        older(name=step.name)(step.fn)
-    ledger = await Database.open(path, older, durable=True)
-    served = {Use("lax", "reqeusts"), Use("lax", "requests"), Use("main", "requests")}
-    for use in served:
-        await SqliteAuditLog(ledger).append(_serving(use))
-    await ledger.close()
-    ledger = await Database.open(path, schema.ledger, durable=True)
-    uses = await SqliteNamesInUse(ledger).uses()
-    assert (len(uses), set(uses)) == (3, served)
-    await SqliteAuditLog(ledger).append(_serving(Use("main", "six")))
-    assert await SqliteNamesInUse(ledger).uses() == (*uses, Use("main", "six"))
-    await ledger.close()
-
-
 def _serving(use: Use) -> Entry:
     return replace(SERVED, index=use.index, project=use.project, filename=f"{use.project}-1.tar.gz")
-
-
-def _all_steps() -> "list[Migrations._Migration]":
-    with sqlite_utils.Database(memory=True) as empty:
-        return schema.ledger.pending(empty)
