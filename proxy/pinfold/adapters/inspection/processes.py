@@ -85,7 +85,9 @@ class InspectionProcesses:
                 start_new_session=True,
             )
         except OSError as error:
-            raise InspectionFailed(f"no inspecting process can be started: {error}") from error
+            # Clients see the reason, and the error may name files of this machine.
+            log.error("no inspecting process can be started: %s", error)
+            raise InspectionFailed("no inspecting process can be started") from error
         worker = _Worker(process)
         self._all.add(worker)
         return worker

@@ -1,6 +1,7 @@
 """The port's adapter: sigstore on a thread of its own."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,8 @@ from pinfold.ports.clock import Clock
 
 if TYPE_CHECKING:
     from pinfold.adapters.sigstore.attestation import AttestationVerifier
+
+log = logging.getLogger(__name__)
 
 MAX_WHY = 200
 
@@ -111,10 +114,16 @@ class SigstoreVerifier:
             return self._judge_bundles(parse(document), file)
         except Refused as refused:
             return Known(Invalid(_line(refused)))
-        except (Undecided, TrustRootError) as undecided:
+        except Undecided as undecided:
             return Unknown(_line(undecided))
+        # Clients see the reason, and what these say can name files of this machine.
+        except TrustRootError as error:
+            log.error("provenance cannot be verified: %s", error)
+            return Unknown("the trust root cannot be used, so that nothing can be verified")
         except BaseException as error:  # noqa: BLE001 - a panic of the Rust code beneath sigstore is no Exception
-            return Unknown(_line(f"verification broke off: {type(error).__name__}: {error}"))
+            why = f"verification broke off: {type(error).__name__}"
+            log.error("%s of %s: %s", why, _line(file.filename), _line(error))
+            return Unknown(why)
 
     def _judge_bundles(self, bundles: Iterable[AttestationBundle], file: Subject) -> Item[Provenance]:
         attestations: list[Attestation] = []

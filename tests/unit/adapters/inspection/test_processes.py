@@ -81,6 +81,16 @@ async def test_a_process_that_dies_or_babbles_is_a_failure_each_time(pool: Pool,
             await inspect(failing, wheel)
 
 
+async def test_a_process_that_cannot_be_started_is_told_without_a_path_of_this_machine(
+    wheel: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    absent = str(tmp_path / "absent")
+    with pytest.raises(InspectionFailed) as failed:
+        await inspect(InspectionProcesses(command=(absent,)), wheel)
+    assert str(failed.value) == "no inspecting process can be started"
+    assert absent in caplog.text
+
+
 async def test_a_process_that_hangs_is_killed(pool: Pool, wheel: Path) -> None:
     hanging = pool(HANGS, timeout=0.2)
     with pytest.raises(InspectionFailed, match=r"it took more than 0\.2 s"):
