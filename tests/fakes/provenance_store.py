@@ -9,25 +9,25 @@ class FakeProvenanceStore:
 
     def __init__(self) -> None:
         self.failure: StoreError | None = None
-        self._results: dict[str, dict[tuple[str, ...], Checked]] = {}
-        self._revisions: dict[str, int] = {}
+        self._results: dict[str, dict[tuple[str, ...], tuple[int, Checked]]] = {}
+        self._revision = 0
         self._documents: dict[str, bytes] = {}
 
-    async def revision(self, project: str) -> int:
+    async def revision(self) -> int:
         self._may_fail()
-        return self._revisions.get(project, 0)
+        return self._revision
 
-    async def results(self, project: str) -> list[Checked]:
+    async def results(self, project: str, after: int = 0) -> list[Checked]:
         self._may_fail()
-        return list(self._results.get(project, {}).values())
+        return [checked for revision, checked in self._results.get(project, {}).values() if revision > after]
 
     async def remember(self, project: str, checked: Checked, content: bytes) -> None:
         self._may_fail()
         key = (checked.filename, checked.sha256, checked.document, checked.trust_root)
         results = self._results.setdefault(project, {})
         results.pop(key, None)
-        results[key] = checked
-        self._revisions[project] = self._revisions.get(project, 0) + 1
+        self._revision += 1
+        results[key] = (self._revision, checked)
         self._documents.setdefault(checked.document, content)
 
     async def document(self, digest: str) -> bytes | None:

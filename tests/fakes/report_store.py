@@ -10,11 +10,11 @@ class FakeReportStore:
     def __init__(self) -> None:
         self.failure: StoreError | None = None
         self._kept: dict[str, dict[tuple[str, str], tuple[int, Inspected]]] = {}
-        self._revisions: dict[str, int] = {}
+        self._revision = 0
 
-    async def revision(self, project: str) -> int:
+    async def revision(self) -> int:
         self._may_fail()
-        return self._revisions.get(project, 0)
+        return self._revision
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:
         self._may_fail()
@@ -25,8 +25,8 @@ class FakeReportStore:
         report = inspected.report
         kept = self._kept.setdefault(report.project, {})
         kept.pop((report.filename, inspected.sha256), None)
-        revision = self._revisions[report.project] = self._revisions.get(report.project, 0) + 1
-        kept[report.filename, inspected.sha256] = (revision, inspected)
+        self._revision += 1
+        kept[report.filename, inspected.sha256] = (self._revision, inspected)
 
     def _may_fail(self) -> None:
         if self.failure is not None:

@@ -1,7 +1,7 @@
 """The decision: every rule of a policy over one file's evidence, worst effect first."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -61,13 +61,10 @@ class ProjectRules:
 
     rules: tuple[PolicyRule, ...]
     passed: Decision
+    needs: frozenset[Need]
+    """The evidence that is gathered for these rules alone."""
     shared: dict[tuple[object, ...], Decision] = field(default_factory=dict, compare=False, repr=False)
     """Further decisions that neither time nor waivers change, by what was found."""
-
-    @cached_property
-    def needs(self) -> frozenset[Need]:
-        """The evidence that is gathered for these rules alone."""
-        return frozenset().union(*(entry.rule.needs for entry in self.rules))
 
     def awaits(self, need: Need, decision: Decision) -> bool:
         """Tell whether some rule leaves a file open for want of a sort of evidence."""
@@ -98,21 +95,25 @@ class Policy:
     @cached_property
     def needs(self) -> frozenset[Need]:
         """The evidence that some rule asks for, of whatever projects."""
-        return frozenset().union(*(entry.rule.needs for entry in self.rules))
+        return _needs_of(self.rules)
 
     def for_project(self, project: str) -> ProjectRules:
         """Return the rules that apply to a project."""
         return ProjectRules(*self._admitted(project))
 
     @cached_property
-    def _admitted(self) -> Callable[[str], tuple[tuple[PolicyRule, ...], Decision]]:
+    def _admitted(self) -> Callable[[str], tuple[tuple[PolicyRule, ...], Decision, frozenset[Need]]]:
         # Asked several times a request; comparing globs is most of what a decision on one file costs.
         return lru_cache(REMEMBERED)(self._admit)
 
-    def _admit(self, project: str) -> tuple[tuple[PolicyRule, ...], Decision]:
+    def _admit(self, project: str) -> tuple[tuple[PolicyRule, ...], Decision, frozenset[Need]]:
         rules = tuple(entry for entry in self.rules if entry.selector.admits(project))
         verdicts = tuple(Verdict(entry.rule.id, PASS, Effect.ALLOW, entry.mode) for entry in rules)
-        return rules, Decision(Effect.ALLOW, verdicts, self.digest)
+        return rules, Decision(Effect.ALLOW, verdicts, self.digest), _needs_of(rules)
+
+
+def _needs_of(rules: Iterable[PolicyRule]) -> frozenset[Need]:
+    return frozenset().union(*(entry.rule.needs for entry in rules))
 
 
 def decide(

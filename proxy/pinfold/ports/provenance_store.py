@@ -26,12 +26,15 @@ class Checked:
 class ProvenanceStore(Protocol):
     """Results by project, file, document and trust root. Every method raises StoreError when the store fails."""
 
-    async def revision(self, project: str) -> int:
-        """Return a number that grows with everything that any process remembers of a project; cheap."""
+    async def revision(self) -> int:
+        """Return a number that grows with everything that any process remembers; cheap enough for every request.
+
+        It may be a fraction of a second old, except for what was remembered here.
+        """
         ...
 
-    async def results(self, project: str) -> list[Checked]:
-        """Return all that was found out of a project's files, in the order in which it was remembered."""
+    async def results(self, project: str, after: int = 0) -> list[Checked]:
+        """Return what was found out of a project's files after a revision, in the order in which it was remembered."""
         ...
 
     async def remember(self, project: str, checked: Checked, content: bytes) -> None:

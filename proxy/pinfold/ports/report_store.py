@@ -31,8 +31,11 @@ class ReportStore(Protocol):
     Every method raises StoreError when the store fails.
     """
 
-    async def revision(self, project: str) -> int:
-        """Return a number that grows with everything that any process remembers of a project; cheap."""
+    async def revision(self) -> int:
+        """Return a number that grows with everything that any process remembers; cheap enough for every request.
+
+        It may be a fraction of a second old, except for what was remembered here.
+        """
         ...
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:

@@ -22,8 +22,6 @@ from pinfold.usecases.lru import Lru
 from pinfold.usecases.provenances import FileKey, key_of
 from pinfold.usecases.single_flight import SingleFlight
 
-TRUSTED_SECONDS = 0.5
-"""How long what was read counts as current: the longest that another process's reports go unseen."""
 LEFT_ALONE_SECONDS = 15
 """How long a file that could not be inspected is left alone."""
 TRAITS_IN_MEMORY = 200_000
@@ -35,7 +33,6 @@ NAMES_COMPARED = 200
 class Contents:
     """The reports on a project's files; never changed, only replaced: the same object, the same knowledge."""
 
-    revision: int = 0
     inspected: Mapping[FileKey, Inspected] = field(default_factory=dict)
 
     def of(self, file: File) -> Report | None:
@@ -51,7 +48,8 @@ class Contents:
 @dataclass(slots=True)
 class _Kept:
     contents: Contents
-    until: float
+    revision: int
+    """Of the store: nothing was remembered up to it that is not among the contents."""
 
 
 class Inspections:
@@ -79,8 +77,9 @@ class Inspections:
 
     async def known(self, project: str) -> Contents:
         """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
+        revision = await self._store.revision()
         kept = self._memory.get(project)
-        if kept is not None and monotonic() < kept.until:
+        if kept is not None and kept.revision >= revision:
             return kept.contents
         return await self._looks.run(project, lambda: self._look(project))
 
@@ -109,17 +108,13 @@ class Inspections:
             await flights.close()
 
     async def _look(self, project: str) -> Contents:
-        began = monotonic()
-        revision = await self._store.revision(project)
-        kept = self._memory.get(project)
-        if kept is not None and kept.contents.revision >= revision:
-            kept.until = began + TRUSTED_SECONDS
-            return kept.contents
-        before = kept.contents if kept is not None else Contents()
-        added = await self._store.reports(project, after=before.revision)
-        contents = Contents(revision, {**before.inspected, **_by_file(added)})
+        revision = await self._store.revision()
+        kept = self._memory.get(project) or _Kept(Contents(), revision=0)
+        contents = kept.contents
+        if added := await self._store.reports(project, after=kept.revision):
+            contents = Contents({**contents.inspected, **_by_file(added)})
         traits = sum(len(each.report.traits) for each in contents.inspected.values())
-        self._memory.put(project, _Kept(contents, began + TRUSTED_SECONDS), 1 + len(contents.inspected) + traits)
+        self._memory.put(project, _Kept(contents, revision), 1 + len(contents.inspected) + traits)
         return contents
 
     async def _inspect(self, upstream: Upstream, project: str, file: File) -> Unknown | None:

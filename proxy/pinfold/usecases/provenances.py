@@ -25,7 +25,7 @@ from pinfold.usecases.single_flight import SingleFlight
 log = logging.getLogger(__name__)
 
 TRUSTED_SECONDS = 0.5
-"""How long what was read counts as current: the longest that another process's results go unseen."""
+"""How long the trust root that was told counts as the present one."""
 PATIENCE_SECONDS = 10
 """How long the request for a file waits for its provenance: less than installers wait for the first byte."""
 LEFT_ALONE_SECONDS = 15
@@ -52,7 +52,6 @@ def key_of(file: File) -> FileKey:
 class Knowledge:
     """What was found out of a project's files; never changed, only replaced: the same object, the same knowledge."""
 
-    revision: int = 0
     trust_root: Item[TrustRoot] = field(default_factory=lambda: Unknown("no trust root was read"))
     checked: Mapping[FileKey, Checked] = field(default_factory=dict)
     """With the present trust root, the last of each file."""
@@ -78,7 +77,8 @@ class Knowledge:
 @dataclass(slots=True)
 class _Kept:
     knowledge: Knowledge
-    until: float
+    revision: int
+    """Of the store: nothing was remembered up to it that is not among the knowledge."""
 
 
 class Provenances:
@@ -98,6 +98,8 @@ class Provenances:
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[str, _Kept] = Lru(FILES_IN_MEMORY)
+        self._root: Item[TrustRoot] = Unknown("no trust root was read")
+        self._root_trusted_until = 0.0
         self._failed: Lru[tuple[str, FileKey], tuple[float, Unknown]] = Lru(10_000)
         self._looks: SingleFlight[str, Knowledge] = SingleFlight()
         self._flights: SingleFlight[tuple[str, FileKey], Item[Provenance]] = SingleFlight()
@@ -106,8 +108,9 @@ class Provenances:
 
     async def known(self, project: str) -> Knowledge:
         """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
+        revision, root = await self._store.revision(), await self._recent_trust_root()
         kept = self._memory.get(project)
-        if kept is not None and monotonic() < kept.until:
+        if kept is not None and kept.revision >= revision and kept.knowledge.trust_root == root:
             return kept.knowledge
         return await self._looks.run(project, lambda: self._look(project))
 
@@ -160,24 +163,30 @@ class Provenances:
             await flights.close()
 
     async def _look(self, project: str) -> Knowledge:
-        began, root = monotonic(), await self._trust_root()
-        revision = await self._store.revision(project)
+        revision, root = await self._store.revision(), await self._trust_root()
         kept = self._memory.get(project)
-        if kept is not None and (kept.knowledge.revision, kept.knowledge.trust_root) == (revision, root):
-            kept.until = began + TRUSTED_SECONDS
-            return kept.knowledge
-        knowledge = _knowledge(revision, root, await self._store.results(project))
-        present = self._memory.get(project)
-        if present is None or present.knowledge.revision <= revision:
-            self._memory.put(project, _Kept(knowledge, began + TRUSTED_SECONDS), 1 + len(knowledge.checked))
+        if (
+            kept is not None
+            and kept.knowledge.trust_root == root
+            and not await self._store.results(project, after=kept.revision)
+        ):
+            knowledge = kept.knowledge
+        else:
+            knowledge = _knowledge(root, await self._store.results(project))
+        self._memory.put(project, _Kept(knowledge, revision), 1 + len(knowledge.checked))
         return knowledge
+
+    async def _recent_trust_root(self) -> Item[TrustRoot]:
+        return self._root if monotonic() < self._root_trusted_until else await self._trust_root()
 
     async def _trust_root(self) -> Item[TrustRoot]:
         try:
-            return Known(await self._verifier.trust_root())
+            self._root = Known(await self._verifier.trust_root())
         except TrustRootError as error:
             log.error("provenance cannot be verified: %s", error)
-            return Unknown("the trust root cannot be read, so that nothing can be verified")
+            self._root = Unknown("the trust root cannot be read, so that nothing can be verified")
+        self._root_trusted_until = monotonic() + TRUSTED_SECONDS
+        return self._root
 
     def _is_due(self, knowledge: Knowledge, file: File) -> bool:
         """Tell whether a file has provenance that was not verified yet, or that proved nothing a while ago."""
@@ -223,8 +232,6 @@ class Provenances:
         if is_news:
             await self._noticed([project], cause, until=checked.checked_at + INTENT)
         await self._store.remember(project, checked, content)
-        if (kept := self._memory.get(project)) is not None:
-            kept.until = 0.0
         if is_news:
             await self._noticed([project], cause)
 
@@ -247,7 +254,7 @@ class Provenances:
             log.warning("provenance of %s is not verified ahead: %s", project, error)
 
 
-def _knowledge(revision: int, root: Item[TrustRoot], results: Iterable[Checked]) -> Knowledge:
+def _knowledge(root: Item[TrustRoot], results: Iterable[Checked]) -> Knowledge:
     digest = root.value.sha256 if isinstance(root, Known) else None
     checked: dict[FileKey, Checked] = {}
     attested: dict[FileKey, Verified] = {}
@@ -257,7 +264,7 @@ def _knowledge(revision: int, root: Item[TrustRoot], results: Iterable[Checked])
             checked[key] = each
         if (proof := _proof(each.result)) is not None:
             attested[key] = proof
-    return Knowledge(revision, root, checked, attested)
+    return Knowledge(root, checked, attested)
 
 
 def _proof(result: Item[Provenance]) -> Verified | None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from tests.fakes.evidence import SHA256, UPLOADED, evidence_of
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import HashTarget
 from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
@@ -20,6 +21,7 @@ HOUR = timedelta(hours=1)
 class Scripted:
     """A rule that finds one thing before a moment, and another from then on."""
 
+    needs: ClassVar[frozenset[Need]] = frozenset()
     id: str
     before: Finding = PASS
     turns_at: datetime | None = None

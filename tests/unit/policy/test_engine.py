@@ -1,6 +1,7 @@
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ class NeedsProvenance(Scripted):
 
 @dataclass(frozen=True)
 class Broken:
+    needs: ClassVar[frozenset[Need]] = frozenset()
     id: str = "broken"
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:

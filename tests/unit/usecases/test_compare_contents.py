@@ -31,7 +31,7 @@ def a_report(file: File, *traits: Observation, observations: tuple[Observation, 
 def compared(
     *reports: Inspected, refused: Container[int] = (), unsettled: Container[int] = (), of: int = 2
 ) -> Inspection:
-    contents = Contents(1, {(each.report.filename, each.sha256): each for each in reports})
+    contents = Contents({(each.report.filename, each.sha256): each for each in reports})
     comparison = Comparison(FILES, contents, lambda one: one not in refused, lambda one: one not in unsettled)
     assert of in comparison.order()
     return comparison.inspection_of(of)
@@ -82,7 +82,7 @@ def test_an_incomplete_report_holds_for_a_while() -> None:
 
 def test_what_is_not_inspected_is_unknown_and_what_its_page_lists_no_more_is_compared_with_nothing() -> None:
     gone = a_report(FILES[1], HOOK, BINARY)
-    known = ProjectInspections(Contents(1, {(FILES[1].filename, FILES[1].sha256): gone}))
+    known = ProjectInspections(Contents({(FILES[1].filename, FILES[1].sha256): gone}))
     assert known.of(FILES[0]) == Unknown("not inspected yet")
     assert known.of(FILES[1]) == Known(Inspection(1, news=(HOOK,)))
     assert known.failing(FILES[1], Unknown("no")).of(FILES[1]) == Unknown("no")

@@ -105,10 +105,12 @@ async def test_another_process_learns_of_it_and_does_not_inspect_again(setting):
     assert len(setting.inspector.inspected) == 1
 
 
-async def test_what_is_known_stays_the_same_object_while_nothing_is_learnt(setting):
+async def test_what_is_known_stays_the_same_object_while_only_of_others_something_is_learnt(setting):
     await setting.establish()
     known = await setting.inspections.known("widget")
-    setting.inspections._memory.get("widget").until = 0
+    assert await setting.inspections.known("widget") is known
+    report = Report(INSPECTOR, "other", "other-1.0.tar.gz", 1, 1, 1, ())
+    await setting.store.remember(Inspected(FILE.sha256, NOON, report))
     assert await setting.inspections.known("widget") is known
 
 

@@ -105,24 +105,30 @@ async def test_other_bytes_under_the_same_name_are_another_file(world: World) ->
     assert sorted(sha256 for _, _, sha256 in world.verifier.asked) == sorted([FILE.sha256, OTHER_SHA256])
 
 
-async def test_what_another_process_found_out_is_known_at_once_or_half_a_second_later(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.01)
+async def test_what_another_process_found_out_is_known_as_soon_as_the_store_tells(world: World) -> None:
     here, there = world.process(), world.process()
     before = await here.known("litellm")
     await world.establish(there, FILE)
-    await asyncio.sleep(0.02)
     after = await here.known("litellm")
     assert after is not before
     assert key_of(FILE) in after.checked
 
 
-async def test_the_same_knowledge_is_the_same_object(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.0)
+async def test_what_is_known_stays_the_same_object_while_only_of_others_something_is_learnt(world: World) -> None:
     process = world.process()
     await world.establish(process, FILE)
-    assert await process.known("litellm") is await process.known("litellm")
+    known = await process.known("litellm")
+    assert await process.known("litellm") is known
+    await world.store.remember("other", next(iter(known.checked.values())), b"{}")
+    assert await process.known("litellm") is known
+
+
+async def test_a_renewed_trust_root_counts_within_a_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = world.process()
+    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.0)
+    await world.establish(process, FILE)
+    world.verifier.root = TrustRoot("0" * 64, world.verifier.root.modified_at)
+    assert (await process.known("litellm")).checked == {}
 
 
 async def test_another_trust_root_has_everything_verified_anew_and_forgets_no_publisher(world: World) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Item, Known, Unknown
@@ -46,24 +47,20 @@ class SqliteProvenanceStore:
 
     def __init__(self, file: Database) -> None:
         self._file = file
+        self._revision = Kept(self._look, 0)
 
-    async def revision(self, project: str) -> int:
-        """Return a number that grows with everything that is remembered of a project."""
+    async def revision(self) -> int:
+        """Return a number that grows with everything that is remembered; see `pinfold.ports.provenance_store`."""
+        return await self._revision.current()
 
-        def work(database: sqlite_utils.Database) -> int:
-            (newest,) = database.execute("SELECT max(id) FROM provenance WHERE project = ?", [project]).fetchone()
-            return newest or 0
-
-        return await self._file.read(work)
-
-    async def results(self, project: str) -> list[Checked]:
-        """Return all that was found out of a project's files, oldest first."""
+    async def results(self, project: str, after: int = 0) -> list[Checked]:
+        """Return what was found out of a project's files after a revision, oldest first."""
 
         def work(database: sqlite_utils.Database) -> list[Checked]:
             rows = database.execute(
                 "SELECT filename, sha256, document, trust_root, checked_at, result "
-                "FROM provenance WHERE project = ? ORDER BY id",
-                [project],
+                "FROM provenance WHERE project = ? AND id > ? ORDER BY id",
+                [project, after],
             )
             return [
                 Checked(filename, sha256, document, trust_root, datetime.fromisoformat(at), _decode(result))
@@ -89,7 +86,10 @@ class SqliteProvenanceStore:
                 row,
             )
 
-        await self._file.write(work)
+        try:
+            await self._file.write(work)
+        finally:
+            self._revision.distrust()
 
     async def document(self, digest: str) -> bytes | None:
         """Return a document by its sha256, or None where it is not kept."""
@@ -102,6 +102,13 @@ class SqliteProvenanceStore:
             return zlib.decompress(row[0]) if row else None
         except zlib.error as error:
             raise StoreError(f"{self._file.path} has a damaged provenance document: {error}") from error
+
+    async def _look(self, _: int) -> int:
+        def work(database: sqlite_utils.Database) -> int:
+            (newest,) = database.execute("SELECT max(id) FROM provenance").fetchone()
+            return newest or 0
+
+        return await self._file.read(work)
 
 
 def _encode(result: Item[Provenance]) -> bytes:
