@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from time import monotonic
 from typing import TypeVar
 
 import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database, Work
+from pinfold.adapters.sqlite.kept import Kept
 from pinfold.advisories.osv_record import Record
 from pinfold.domain.advisory import Claim, ProjectClaims, Snapshot
 from pinfold.domain.errors import StoreError
@@ -23,8 +23,6 @@ from pinfold.usecases.lru import Lru
 
 T = TypeVar("T")
 
-TRUSTED_SECONDS = 0.25
-"""How long what was read counts as current: the longest that another process's snapshot goes unseen."""
 CLAIMS_IN_MEMORY = 50_000
 BATCH = 2_000
 """Records that are written, or deleted, in one transaction."""
@@ -38,28 +36,31 @@ _snapshot = msgspec.json.Decoder(Snapshot)
 _state = msgspec.json.Decoder(FeedState)
 
 
+class _Held:
+    """What the feeds in use hold: their snapshots, and as much of their claims as was asked for since."""
+
+    def __init__(self, present: Present | None = None) -> None:
+        self.present = present
+        self.snapshots = tuple(snapshot for _, snapshot in present or ())
+        self.silent = Known(ProjectClaims(self.snapshots))
+        self.memory: Lru[str, Known[ProjectClaims]] = Lru(CLAIMS_IN_MEMORY)
+
+
 class SqliteAdvisoryStore:
     """What the feeds in use hold; claims that were asked for stay in memory for as long as nothing changes."""
 
     def __init__(self, file: Database, feeds: Iterable[str]) -> None:
         self._file = file
         self._feeds = tuple(sorted(feeds))
-        self._present: Present | None = None
-        self._silent = Known(ProjectClaims(()))
-        self._trusted_until = 0.0
-        self._look: asyncio.Task[None] | None = None
-        self._memory: Lru[str, Known[ProjectClaims]] = Lru(CLAIMS_IN_MEMORY)
+        self._kept = Kept(self._look, _Held())
 
     async def about(self, project: str) -> Item[ProjectClaims]:
         """Return what the feeds hold on a project."""
-        if monotonic() >= self._trusted_until:
-            if self._look is None or self._look.done():
-                self._look = asyncio.create_task(self._look_again())
-            await asyncio.shield(self._look)
-        if self._present is None:
+        held = await self._kept.current()
+        if held.present is None:
             return NO_FEED
-        kept = self._memory.get(project)
-        return kept if kept is not None else await self._read_about(project)
+        about = held.memory.get(project)
+        return about if about is not None else await self._read_about(project, held)
 
     async def state(self, feed: str) -> FeedState:
         """Return what is known of a feed."""
@@ -105,7 +106,7 @@ class SqliteAdvisoryStore:
             return snapshot, [number for (number,) in others]
 
         snapshot, others = await self._file.write(work)
-        self._trusted_until = 0.0
+        self._kept.distrust()
         for number in others:
             await self.discard(number)
         return snapshot
@@ -131,15 +132,14 @@ class SqliteAdvisoryStore:
             return _take(database, feed, generation, at)
 
         snapshot = await self._file.write(work)
-        self._trusted_until = 0.0
+        self._kept.distrust()
         return snapshot
 
-    async def _look_again(self) -> None:
-        began = monotonic()
-        self._accept(await self._read(self._read_present))
-        self._trusted_until = began + TRUSTED_SECONDS
+    async def _look(self, held: _Held) -> _Held:
+        present = await self._read(self._read_present)
+        return held if present == held.present else _Held(present)
 
-    async def _read_about(self, project: str) -> Item[ProjectClaims]:
+    async def _read_about(self, project: str, held: _Held) -> Item[ProjectClaims]:
         def work(database: sqlite_utils.Database) -> tuple[Present | None, list[Claim]]:
             present = self._read_present(database)
             rows = [
@@ -153,18 +153,14 @@ class SqliteAdvisoryStore:
 
         # Snapshots and claims are of one moment: a generation that was replaced meanwhile may be half deleted.
         present, claims = await self._read(work)
-        self._accept(present)
+        if present != held.present:
+            self._kept.distrust()
+            held = _Held(present)
         if present is None:
             return NO_FEED
-        about = Known(ProjectClaims(self._silent.value.snapshots, tuple(claims))) if claims else self._silent
-        self._memory.put(project, about, 1 + len(claims))
+        about = Known(ProjectClaims(held.snapshots, tuple(claims))) if claims else held.silent
+        held.memory.put(project, about, 1 + len(claims))
         return about
-
-    def _accept(self, present: Present | None) -> None:
-        if present != self._present:
-            self._present = present
-            self._silent = Known(ProjectClaims(tuple(snapshot for _, snapshot in present or ())))
-            self._memory = Lru(CLAIMS_IN_MEMORY)
 
     def _read_present(self, database: sqlite_utils.Database) -> Present | None:
         """Return the snapshots; None unless there is one of each feed in use, and any feed at all."""

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from tests.fakes.clock import NOON
 
-from pinfold.adapters.sqlite.advisories import TRUSTED_SECONDS, SqliteAdvisoryStore
+from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds
+from pinfold.adapters.sqlite.kept import TRUSTED_SECONDS
 from pinfold.advisories.osv_record import Record
 from pinfold.domain.advisory import AdvisoryKind, Bound, Claim, Event, Severity
 from pinfold.domain.errors import StoreError
@@ -69,6 +70,20 @@ async def test_same_object_for_as_long_as_nothing_changes(file: Database) -> Non
         assert await store.about(project) is before
     await store.apply("osv", [a_record(2)], NOON)
     assert await store.about("litellm") is not before
+
+
+async def test_claims_come_with_the_snapshot_that_they_are_of_and_what_is_known_before_is_let_go(
+    file: Database,
+) -> None:
+    store, elsewhere = SqliteAdvisoryStore(file, ["osv"]), SqliteAdvisoryStore(file, ["osv"])
+    await replace_feed(store, a_record(1))
+    await store.about("idna")
+    await replace_feed(elsewhere, a_record(2, ("litellm", CLAIM)))
+    read, silent = await store.about("litellm"), await store.about("idna")
+    assert isinstance(read, Known)
+    assert isinstance(silent, Known)
+    assert read.value.claims == (CLAIM,)
+    assert read.value.snapshots == silent.value.snapshots == (await elsewhere.about("idna")).value.snapshots
 
 
 async def test_every_feed_in_use_has_to_be_there_and_no_other_counts(file: Database) -> None:
