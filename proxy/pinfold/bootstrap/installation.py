@@ -34,8 +34,9 @@ from pinfold.bootstrap.stores import open_stores
 from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
 from pinfold.bootstrap.trusted_publishing import open_trusted_publishing
 from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
-from pinfold.domain.errors import TrustRootError
+from pinfold.domain.errors import InvalidSettings, TrustRootError
 from pinfold.domain.evidence import Need
+from pinfold.domain.suggestion import suggestion
 from pinfold.settings import Settings
 from pinfold.usecases.announce import Announce
 from pinfold.usecases.authenticate import Authenticate
@@ -111,6 +112,12 @@ class Installation:
     pins: SqlitePinStore
     alerts: SendAlerts
     checkpoints: PublishCheckpoints
+
+    def index(self, name: str) -> Index:
+        """Return an index by its name; raises InvalidSettings where there is none."""
+        if name not in self.indexes:
+            raise InvalidSettings([f"there is no index {name}{suggestion(name, self.indexes)}"])
+        return self.indexes[name]
 
     async def ready(self) -> None:
         """Raise the StoreError that keeps requests from being decided, if there is one."""

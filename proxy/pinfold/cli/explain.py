@@ -10,7 +10,6 @@ from pinfold.cli.parameters import TargetType
 from pinfold.cli.terminal import Line, Painted, Text, table
 from pinfold.cli.verdicts import file_lines, marks, telling, wants_feed, word_of
 from pinfold.domain.duration import short_duration
-from pinfold.domain.errors import InvalidSettings
 from pinfold.domain.evidence import NO_FEED
 from pinfold.domain.project import StatusMarker
 from pinfold.domain.target import ProjectTarget, Target
@@ -34,10 +33,7 @@ def explain(context: click.Context, target: Target, index_name: str, everything:
     from pinfold.usecases.explain import Explain, document
 
     async def work(installation: "Installation") -> "Explanation":
-        index = installation.indexes.get(index_name)
-        if index is None:
-            raise InvalidSettings([f"there is no index {index_name}; known: {', '.join(sorted(installation.indexes))}"])
-        return await Explain(installation.gate, installation.audit_log).explain(index, target)
+        return await Explain(installation.gate, installation.audit_log).explain(installation.index(index_name), target)
 
     invocation = context.ensure_object(Invocation)
     explanation = invocation.run(work, may_begin=True)

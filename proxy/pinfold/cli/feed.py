@@ -10,6 +10,7 @@ from pinfold.cli.parameters import operating_system_user
 from pinfold.cli.terminal import Painted, Progress, Text, table
 from pinfold.domain.errors import FeedError, InvalidSettings
 from pinfold.domain.evidence import plain
+from pinfold.domain.suggestion import suggestion
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
@@ -98,9 +99,11 @@ def _document(feed: "Feed", state: "FeedState", word: str) -> dict[str, Any]:
 def _chosen(feeds: Sequence["Feed"], name: str | None) -> Sequence["Feed"]:
     if not feeds:
         raise InvalidSettings(["no feed is configured: set [feeds.osv] source"])
-    chosen = [one for one in feeds if name in (None, one.name)]
+    if name is None:
+        return feeds
+    chosen = [one for one in feeds if one.name == name]
     if not chosen:
-        raise InvalidSettings([f"there is no [feeds.{name}]; known: {', '.join(one.name for one in feeds)}"])
+        raise InvalidSettings([f"there is no [feeds.{name}]{suggestion(name, (one.name for one in feeds))}"])
     return chosen
 
 

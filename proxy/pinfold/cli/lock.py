@@ -9,7 +9,7 @@ import click
 from pinfold.cli.invocation import REFUSED, Group, Invocation
 from pinfold.cli.lock_files import lock_texts
 from pinfold.cli.terminal import Line, Painted, Progress, Text, note, table
-from pinfold.domain.errors import InvalidRecord, InvalidSettings
+from pinfold.domain.errors import InvalidRecord
 from pinfold.settings import Settings
 from pinfold.settings.model import DEFAULT_INDEX
 
@@ -44,7 +44,7 @@ def check(context: click.Context, files: Sequence[Path], index_name: str) -> Non
     progress = Progress("lock")
 
     async def work(installation: "Installation") -> tuple["Index", list["CheckedRelease"]]:
-        index = _index(installation, index_name)
+        index = installation.index(index_name)
         checker = CheckLock(installation.gate, installation.blobs)
         return index, await checker.check(index, pins, lambda done, of: progress("projects", done, of))
 
@@ -103,17 +103,10 @@ def export(context: click.Context, name: str | None, index_name: str | None, kin
         context.exit(REFUSED)
 
 
-def _index(installation: "Installation", name: str) -> "Index":
-    index = installation.indexes.get(name)
-    if index is None:
-        raise InvalidSettings([f"there is no index {name}; known: {', '.join(sorted(installation.indexes))}"])
-    return index
-
-
 def _pinned_index(installation: "Installation", name: str | None, index_name: str | None) -> "Index":
     """Return the index that a lock leads installers to: one that is limited to the set, or else main."""
     if index_name is not None:
-        index = _index(installation, index_name)
+        index = installation.index(index_name)
         if index.pins is None:
             raise InvalidRecord(f"index {index_name} is limited to no pin set")
         return index

@@ -8,7 +8,7 @@ import click
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import ProjectName, TargetType, operating_system_user
 from pinfold.cli.terminal import Line, Painted, moment, note, table
-from pinfold.domain.errors import InvalidSettings, NotFound
+from pinfold.domain.errors import NotFound
 from pinfold.domain.evidence import plain
 from pinfold.domain.provenance import PublisherKind, PublisherPin
 from pinfold.domain.records import PublisherRecord
@@ -18,7 +18,6 @@ from pinfold.settings.model import DEFAULT_INDEX
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
-    from pinfold.usecases.indexes import Index
 
 _needs_reason = click.option("--reason", required=True, metavar="TEXT", help="Why; others will read it.")
 _takes_index = click.option(
@@ -74,7 +73,7 @@ def accept(invocation: Invocation, target: Target, reason: str, index_name: str)
 
     async def work(installation: "Installation") -> list[PublisherRecord]:
         use = Publishers(installation.records, installation.gate, installation.clock)
-        return await use.accept(_index(installation, index_name), target, reason, operating_system_user())
+        return await use.accept(installation.index(index_name), target, reason, operating_system_user())
 
     records = invocation.run(work)
     invocation.answer(
@@ -110,7 +109,7 @@ def list_(invocation: Invocation, project: str | None, index_name: str) -> None:
         records = (await installation.records.current()).publishers
         if project is None:
             return records, ()
-        judged = await installation.gate.judge_project(_index(installation, index_name), project)
+        judged = await installation.gate.judge_project(installation.index(index_name), project)
         if judged is None:
             raise NotFound(f"no upstream of index {index_name} has a project {project}")
         learnt = judged.provenance.history.majors() if judged.provenance else ()
@@ -133,13 +132,6 @@ def _publisher(
     if not repository or "/" not in repository.strip("/") or email:
         raise click.UsageError(f"a publisher on {kind} is named by --repository OWNER/NAME")
     return PublisherPin(PublisherKind(kind), repository, workflow or None, environment or None)
-
-
-def _index(installation: "Installation", name: str) -> "Index":
-    index = installation.indexes.get(name)
-    if index is None:
-        raise InvalidSettings([f"there is no index {name}; known: {', '.join(sorted(installation.indexes))}"])
-    return index
 
 
 def _by(record: PublisherRecord) -> str:

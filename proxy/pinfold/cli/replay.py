@@ -11,7 +11,6 @@ from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.cli.invocation import REFUSED, Command, Invocation
 from pinfold.cli.parameters import When
 from pinfold.cli.terminal import Line, Painted, moment, table
-from pinfold.domain.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
@@ -36,8 +35,8 @@ def replay(context: click.Context, file: str, since: datetime, index: str | None
     policy = PolicyFiles().load(file)
 
     async def work(installation: "Installation") -> "Replay":
-        if index is not None and index not in installation.indexes:
-            raise InvalidSettings([f"there is no index {index}; known: {', '.join(sorted(installation.indexes))}"])
+        if index is not None:
+            installation.index(index)
         use = ReplayPolicy(installation.audit_log, installation.audit_log, installation.records)
         return await use.run(policy, since, index)
 

@@ -33,11 +33,12 @@ from pinfold.domain.provenance import (
     WorkflowPublisher,
 )
 from pinfold.domain.release_lines import AttestedFile, ProjectHistory
+from pinfold.domain.suggestion import suggestion
 from pinfold.policy.case_advisories import AdvisoryFacts, claims_at
 from pinfold.policy.engine import Policy, decide
 from pinfold.policy.publishers import Account, PublisherTable
 from pinfold.policy.rule import known_rules
-from pinfold.policy.toml_document import Table, TomlDocument, nearest, shown
+from pinfold.policy.toml_document import Table, TomlDocument, shown
 
 _OUTCOME = re.compile(r"allow|(?:warn|quarantine|deny) by ([a-z0-9-]+)")
 
@@ -54,7 +55,7 @@ def _outcome(words: str) -> str:
     if match is None:
         raise ValueError('must be "allow", or an effect and the rule that decides, as in "quarantine by minimum-age"')
     if match[1] and match[1] not in known_rules():
-        raise ValueError(f"there is no rule {match[1]}{nearest(match[1], known_rules())}")
+        raise ValueError(f"there is no rule {match[1]}{suggestion(match[1], known_rules())}")
     return words
 
 
@@ -294,7 +295,7 @@ def _compare(document: TomlDocument, case_position: int, case: Case, policies: C
         if not expectation.outcomes:
             document.reject("expects nothing: add a policy's name with an outcome", *place)
         for name in expectation.outcomes.keys() - set(policies):
-            document.reject(f"there is no such policy{nearest(name, policies)}", *place, name)
+            document.reject(f"there is no such policy{suggestion(name, policies)}", *place, name)
         matching = case.matching(expectation)
         if not matching:
             document.reject(f"no file of the case is called {shown(expectation.file)}", *place, "file")

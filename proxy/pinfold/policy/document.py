@@ -9,9 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pinfold.domain.decision import Effect, Mode
 from pinfold.domain.errors import InvalidPolicy
+from pinfold.domain.suggestion import suggestion
 from pinfold.policy.engine import Policy, PolicyRule, Selector
 from pinfold.policy.rule import Glob, Rule, known_rules
-from pinfold.policy.toml_document import Table, TomlDocument, nearest
+from pinfold.policy.toml_document import Table, TomlDocument
 
 
 def _failing(word: object) -> object:
@@ -131,7 +132,7 @@ def _read_rule(document: TomlDocument, table: dict[str, Any], *place: str | int)
         return None
     rule = known_rules().get(rule_id)
     if rule is None:
-        document.reject(f"there is no such rule{nearest(rule_id, known_rules())}", *place, "id")
+        document.reject(f"there is no such rule{suggestion(rule_id, known_rules())}", *place, "id")
         return None
     return document.read(rule, table.get("params", {}), *place, "params")
 

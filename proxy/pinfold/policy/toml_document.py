@@ -1,16 +1,16 @@
 """A TOML document that people write: checked against models, with every mistake reported at once and at its place."""
 
-import difflib
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from pinfold.domain.errors import InvalidDocument
+from pinfold.domain.suggestion import suggestion
 from pinfold.policy.toml_places import KeyPath, line_numbers
 
 M = TypeVar("M", bound=BaseModel)
@@ -102,12 +102,6 @@ class TomlDocument:
         return [*names, ".".join(keys)] if keys else names
 
 
-def nearest(word: str, known: Collection[str]) -> str:
-    """Return a hint at the known word that is meant, or at all of them, to end a sentence with."""
-    matches = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {matches[0]}?" if matches else f"; known are {', '.join(sorted(known))}"
-
-
 def shown(value: object) -> str:
     """Return a document's value for a message: short, in quotes where it is text, and safe in a terminal."""
     text = json.dumps(value, default=str).replace("\x7f", "\\u007f")
@@ -135,7 +129,7 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     match details["type"]:
         case "extra_forbidden":
             *above, key = (str(part) for part in details["loc"])
-            return f"there is no such key{nearest(key, _known_keys(model, above))}"
+            return f"there is no such key{suggestion(key, _known_keys(model, above))}"
         case "value_error":
             return str(details["ctx"]["error"])
         case "missing":

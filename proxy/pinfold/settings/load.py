@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pinfold.domain.errors import InvalidSettings
-from pinfold.settings.model import Settings, suggestion
+from pinfold.domain.suggestion import suggestion
+from pinfold.settings.model import Settings
 from pinfold.settings.sources import KeyPath, find_config, merged, read_environment, read_file, read_overrides
 from pinfold.settings.table import Disagreement
 

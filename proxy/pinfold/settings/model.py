@@ -1,9 +1,7 @@
 """Every table and key of `pinfold.toml`, with its default; what is not here does not exist."""
 
 import ipaddress
-from collections.abc import Iterable
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from pinfold.domain.errors import InvalidSettings
+from pinfold.domain.suggestion import suggestion
 from pinfold.settings.table import Disagreement, Table
 from pinfold.settings.trusted_publishing import TrustedPublishingSettings
 from pinfold.settings.values import (
@@ -46,13 +45,6 @@ DEFAULT_FEED = "osv"
 """The advisory feed that is there unless its source is set to nothing."""
 OSV_EXPORT = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
 """Everything that OSV knows about PyPI's projects (google.github.io/osv.dev/data)."""
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error about an unknown name: the nearest known one, or all that there are."""
-    choices = sorted(known)
-    nearest = get_close_matches(name, choices, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(choices)}"
 
 
 def read_secret(key: str, path: Path) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import InvalidRecord, NotFound
 from pinfold.domain.records import Waiver, new_record_id, stated_reason
+from pinfold.domain.suggestion import suggestion
 from pinfold.domain.target import FileTarget, HashTarget, Target
 from pinfold.policy.rule import known_rules
 from pinfold.ports.clock import Clock
@@ -27,7 +28,7 @@ class Waive:
         Raises InvalidRecord for a rule that does not exist, an end that is over, or no reason.
         """
         if rule not in known_rules():
-            raise InvalidRecord(f"there is no rule {rule!r}; known: {', '.join(sorted(known_rules()))}")
+            raise InvalidRecord(f"there is no rule {rule!r}{suggestion(rule, known_rules())}")
         now = self._clock.now()
         if expires_at <= now:
             raise InvalidRecord(f"a waiver cannot end in the past: {expires_at:%Y-%m-%d %H:%M} UTC is over")

@@ -56,7 +56,7 @@ def test_a_failing_feed_is_a_no_and_leaves_what_was_there(osv: FakeOsv, run: Run
 def test_unknown_feeds_are_mistakes(osv: FakeOsv, run: Run) -> None:
     result = run("feed", "sync", "ovs")
     assert result.exit_code == 2
-    assert "known: osv" in result.stderr
+    assert "did you mean osv?" in result.stderr
 
 
 def test_without_a_feed_there_is_nothing_to_refresh(run: Run, answer: Answer) -> None:

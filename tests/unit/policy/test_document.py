@@ -145,7 +145,7 @@ allow = ["weel"]
             ),
             ("[[rule]]", "1: rule 1: id: is missing"),
             ("[[rule]]\nid = 3", "2: rule 1: id: must be a text in quotes, found 3"),
-            ('[[rule]]\nid = "x"', f"2: rule 1 (x): id: there is no such rule; known are {KNOWN}"),
+            ('[[rule]]\nid = "x"', f"2: rule 1 (x): id: there is no such rule; known: {KNOWN}"),
             (rule(""), "1: rule 1 (minimum-age): params: set days or hours: without them the rule refuses nothing"),
             (rule("params = 3"), "3: rule 1 (minimum-age): params: must be a table, found 3"),
             (

@@ -50,9 +50,18 @@ async def test_a_waiver_says_who_excepts_what_from_which_rule_and_until_when(
     }
 
 
-async def test_a_rule_that_does_not_exist_is_answered_with_those_that_do(waive: Waive, store: FakeRecordStore) -> None:
-    with pytest.raises(InvalidRecord, match=r"no rule 'min-age'; known: .*minimum-age.*quarantined"):
-        await waive.add(URGENT, "min-age", "hurry", NOON + FORTNIGHT, ALICE)
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("min-age", "no rule 'min-age'; did you mean minimum-age"),
+        ("x", "no rule 'x'; known: .*minimum-age.*quarantined"),
+    ],
+)
+async def test_a_rule_that_does_not_exist_is_answered_with_those_that_do(
+    waive: Waive, store: FakeRecordStore, rule: str, told: str
+) -> None:
+    with pytest.raises(InvalidRecord, match=told):
+        await waive.add(URGENT, rule, "hurry", NOON + FORTNIGHT, ALICE)
     assert store.audited == []
 
 

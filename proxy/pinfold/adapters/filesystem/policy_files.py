@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pinfold
 from pinfold.domain.errors import InvalidCases, InvalidDocument, InvalidPolicy
+from pinfold.domain.suggestion import suggestion
 from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import Policy
-from pinfold.policy.toml_document import nearest
 
 if TYPE_CHECKING:
     from pinfold.policy.cases import Case
@@ -32,8 +32,8 @@ class PolicyFiles:
         """
         if name_or_path.endswith(".toml"):
             return _load(Path(name_or_path))
-        if name_or_path not in self.names():
-            problem = f"there is no such policy{nearest(name_or_path, self.names())}; a document's path ends in .toml"
+        if name_or_path not in (known := self.names()):
+            problem = f"there is no such policy{suggestion(name_or_path, known)}; a document's path ends in .toml"
             raise InvalidPolicy(name_or_path, [problem])
         return _load(self._shipped / f"{name_or_path}.toml")
 
