@@ -6,19 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
 import msgspec
-from yarl import URL
 
-from pinfold import __version__
-from pinfold.adapters.upstream.environment import proxy_for
+from pinfold.adapters.posting import NotTaken, Posting
 from pinfold.adapters.upstream.tls import trusting
 from pinfold.domain.alert import Alert
-from pinfold.domain.errors import UpstreamError
 from pinfold.ports.alerts import NotDelivered
 from pinfold.ports.clock import Clock
 
-TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 MAX_SLACK_TEXT = 3_000
 SLACK_CLIENTS = 15
 
@@ -40,16 +35,13 @@ class WebhookOptions:
 
 
 class Webhook:
-    """Posts alerts to one address. Redirects are not followed: they could lead where the operator never pointed.
-
-    Raises InvalidSettings for a bad CA file.
-    """
+    """Posts alerts to one address."""
 
     def __init__(self, options: WebhookOptions, clock: Clock) -> None:
+        """Raise InvalidSettings for a bad CA file."""
         self._options = options
         self._clock = clock
-        self._tls = trusting(options.ca_file, f"alerts.webhook {options.name}: ca_file")
-        self._session: aiohttp.ClientSession | None = None
+        self._posting = Posting(options.url, trusting(options.ca_file, f"alerts.webhook {options.name}: ca_file"))
 
     @property
     def name(self) -> str:
@@ -59,34 +51,17 @@ class Webhook:
     async def send(self, alert: Alert) -> None:
         """Deliver an alert; raises NotDelivered, with neither address nor secret in the message."""
         body = _slack(alert) if self._options.shape == "slack" else _json(alert)
-        url = URL(self._options.url)
         try:
-            async with self._opened().post(
-                url, data=body, headers=self._headers(alert, body), allow_redirects=False, proxy=proxy_for(url)
-            ) as response:
-                status = response.status
-        except UpstreamError as error:
+            await self._posting.post(body, self._headers(alert, body))
+        except NotTaken as error:
             raise NotDelivered(str(error)) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # What these say can hold the address.
-            raise NotDelivered(f"no answer: {type(error).__name__}") from None
-        if not 200 <= status < 300:
-            raise NotDelivered(f"it answered {status}")
 
     async def aclose(self) -> None:
         """Close connections."""
-        if self._session is not None:
-            await self._session.close()
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(ssl=self._tls)
-            )
-        return self._session
+        await self._posting.aclose()
 
     def _headers(self, alert: Alert, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": f"pinfold/{__version__}", ID: alert.id}
+        headers = {"Content-Type": "application/json", ID: alert.id}
         if self._options.secret is not None:
             timestamp = str(int(self._clock.now().timestamp()))
             headers |= {TIMESTAMP: timestamp, SIGNATURE: signature(self._options.secret, timestamp, body)}
