@@ -8,15 +8,14 @@ import click
 
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import When, operating_system_user
-from pinfold.cli.terminal import Line, Painted, moment, note, table
+from pinfold.cli.standing import painted_standing, standing
+from pinfold.cli.terminal import Line, moment, note, table
 from pinfold.domain.access import ANYTHING, Role, Scope, Token
 from pinfold.domain.evidence import plain
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
     from pinfold.usecases.tokens import NewToken
-
-_COLOURS = {"in force": "green", "expired": None, "revoked": "red"}
 
 
 @click.group(cls=Group)
@@ -104,13 +103,7 @@ def _document(one: Token, now: datetime) -> dict[str, Any]:
     document = plain(one)
     assert isinstance(document, dict)  # noqa: S101 - what a dataclass becomes
     scope = document.pop("scope")
-    return {**document, **scope, "state": _state(one, now)}
-
-
-def _state(one: Token, now: datetime) -> str:
-    if one.revoked_at is not None:
-        return "revoked"
-    return "in force" if one.stands_at(now) else "expired"
+    return {**document, **scope, "state": standing(one, now)}
 
 
 def _listing(tokens: Sequence[Token], now: datetime) -> Iterator[Line]:
@@ -122,7 +115,7 @@ def _listing(tokens: Sequence[Token], now: datetime) -> Iterator[Line]:
         [
             [
                 one.id,
-                Painted(_state(one, now), _COLOURS[_state(one, now)]),
+                painted_standing(one, now),
                 one.name,
                 one.role.value,
                 str(one.scope),

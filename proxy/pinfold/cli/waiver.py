@@ -9,15 +9,14 @@ import click
 
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import TargetType, When, operating_system_user
-from pinfold.cli.terminal import Line, Painted, moment, table
+from pinfold.cli.standing import painted_standing, standing
+from pinfold.cli.terminal import Line, moment, table
 from pinfold.domain.evidence import plain
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import Target
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
-
-_COLOURS = {"in force": "green", "expired": None, "revoked": "red"}
 
 
 @click.group(cls=Group)
@@ -72,14 +71,8 @@ def list_(invocation: Invocation, everything: bool) -> None:  # noqa: FBT001 - c
 
     history, now = invocation.run(work)
     waivers = [one for one in history if everything or one.stands_at(now)]
-    document = [{**asdict(one), "target": str(one.target), "state": _state(one, now)} for one in waivers]
+    document = [{**asdict(one), "target": str(one.target), "state": standing(one, now)} for one in waivers]
     invocation.answer({"waivers": plain(document)}, _listing(waivers, now))
-
-
-def _state(one: Waiver, now: datetime) -> str:
-    if one.revoked_at is not None:
-        return "revoked"
-    return "in force" if one.stands_at(now) else "expired"
 
 
 def _listing(waivers: Sequence[Waiver], now: datetime) -> Iterator[Line]:
@@ -91,7 +84,7 @@ def _listing(waivers: Sequence[Waiver], now: datetime) -> Iterator[Line]:
         [
             [
                 one.id,
-                Painted(_state(one, now), _COLOURS[_state(one, now)]),
+                painted_standing(one, now),
                 one.rule,
                 str(one.target),
                 moment(one.expires_at),
