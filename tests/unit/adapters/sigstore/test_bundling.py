@@ -1,10 +1,8 @@
 """Attestations of an upload become the document that PyPI would have made of them."""
 
 import json
-from typing import Any
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.sigstore import (
     SLSA_PROVENANCE,
     WHEEL,
@@ -22,18 +20,6 @@ from pinfold.adapters.sigstore.verifier import SigstoreVerifier
 from pinfold.domain.errors import InvalidUpload
 from pinfold.domain.evidence import Known
 from pinfold.domain.provenance import Verified
-
-
-@pytest.fixture(scope="module")
-def sigstore(tmp_path_factory: pytest.TempPathFactory) -> LocalSigstore:
-    return LocalSigstore(tmp_path_factory.mktemp("sigstore"))
-
-
-@pytest.fixture
-def verifier(sigstore: LocalSigstore) -> Any:
-    verifier = SigstoreVerifier(sigstore.trusted_root_path, FakeClock())
-    yield verifier
-    verifier.close()
 
 
 @pytest.mark.parametrize(
