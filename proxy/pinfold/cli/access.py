@@ -1,11 +1,13 @@
 """Who may read without a token: said at every start, and by the doctor, so that neither answer surprises anybody."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pinfold.settings import Settings
+if TYPE_CHECKING:
+    from pinfold.settings import Settings
 
 
-def needs_tokens(settings: Settings) -> Iterator[tuple[str, str]]:
+def needs_tokens(settings: "Settings") -> Iterator[tuple[str, str]]:
     """Yield what is found of each index that is closed without anybody having said so, and what to do about it."""
     for name, index in settings.indexes.items():
         if index.anonymous is None and name not in settings.open_indexes:
@@ -15,7 +17,7 @@ def needs_tokens(settings: Settings) -> Iterator[tuple[str, str]]:
             )
 
 
-def open_to_all(settings: Settings) -> Iterator[tuple[str, str]]:
+def open_to_all(settings: "Settings") -> Iterator[tuple[str, str]]:
     """Yield what is found of each index that was opened to whoever can reach this server, and what to do about it."""
     for name in sorted(settings.open_indexes):
         if not settings.server.stays_local:

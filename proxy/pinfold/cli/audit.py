@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pinfold.cli.audit_proof import checkpoint, export, key, verify
+from pinfold.cli.audit_upkeep import prune, rotate_key
 from pinfold.cli.exposure import exposure
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import ProjectName, Sha256, VersionNumber, When
@@ -52,7 +54,8 @@ def audit() -> None:
     """Ask the audit log, prove it, and keep it."""
 
 
-audit.add_command(exposure)
+for command in (exposure, verify, export, checkpoint, key, rotate_key, prune):
+    audit.add_command(command)
 
 
 @audit.command()

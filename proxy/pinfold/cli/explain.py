@@ -11,9 +11,9 @@ from pinfold.cli.terminal import Line, Painted, Text, table
 from pinfold.cli.verdicts import file_lines, marks, telling, wants_feed, word_of
 from pinfold.domain.duration import short_duration
 from pinfold.domain.evidence import NO_FEED
+from pinfold.domain.names import DEFAULT_INDEX
 from pinfold.domain.project import StatusMarker
 from pinfold.domain.target import ProjectTarget, Target
-from pinfold.settings.model import DEFAULT_INDEX
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation

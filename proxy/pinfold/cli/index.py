@@ -4,10 +4,9 @@ from typing import Any
 
 import click
 
-from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.terminal import table
-from pinfold.settings.model import DEFAULT_INDEX
+from pinfold.domain.names import DEFAULT_INDEX
 
 
 @click.group(cls=Group)
@@ -19,6 +18,8 @@ def index() -> None:
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
     """Show every index: its address, policy, upstreams, private names, pin set, and whether everybody may read it."""
+    from pinfold.adapters.filesystem.policy_files import PolicyFiles
+
     policies, whole = PolicyFiles(), invocation.settings()
     found: list[dict[str, Any]] = []
     for name, settings in whole.indexes.items():

@@ -1,9 +1,9 @@
 """What every command has in common: where the settings come from, how it answers, and how it fails."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,10 +11,10 @@ import click
 
 from pinfold.cli.terminal import Line, printable, say, say_json
 from pinfold.domain.errors import InvalidSettings, PinfoldError
-from pinfold.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
+    from pinfold.settings import Settings
 
 T = TypeVar("T")
 
@@ -34,8 +34,11 @@ class Invocation:
     overrides: dict[str, Any] = field(default_factory=dict)
     """What other flags set, by dotted key."""
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """Return the settings; raise InvalidSettings."""
+        # Slow to load, and needless for --help.
+        from pinfold.settings import load_settings
+
         return load_settings(self.config, os.environ, {"data": self.data, **self.overrides})
 
     def run(self, work: Callable[["Installation"], Awaitable[T]], *, may_begin: bool = False) -> T:
@@ -44,14 +47,16 @@ class Invocation:
         Only what `may_begin` a data directory makes one. A quarantine that went into a new one, because the command
         ran in another folder than the server, would hold nothing and look as if it did.
         """
-        # Slow to load, and needless for --help and for a configuration that is wrong.
-        from pinfold.bootstrap import open_installation
-
         settings = self.settings()
         if not may_begin and not settings.data.is_dir():
             raise InvalidSettings(
                 [f"there is no data directory {settings.data.absolute()}: name the server's by --data"]
             )
+
+        # Slow to load, and needless for a configuration that is wrong.
+        import asyncio
+
+        from pinfold.bootstrap import open_installation
 
         async def opened() -> T:
             async with open_installation(settings) as installation:
@@ -124,6 +129,26 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += _common_options()
+
+
+class Members(Mapping[str, click.Command]):
+    """Commands, each in the module of its name and loaded when it is asked for: the others need not be waited for."""
+
+    def __init__(self, package: str, names: Sequence[str]) -> None:
+        self._package = package
+        self._names = names
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._names:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"{self._package}.{name}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Program(Group):

@@ -10,11 +10,11 @@ from pinfold.cli.invocation import REFUSED, Group, Invocation
 from pinfold.cli.lock_files import lock_texts
 from pinfold.cli.terminal import Line, Painted, Progress, Text, note, table
 from pinfold.domain.errors import InvalidRecord
-from pinfold.settings import Settings
-from pinfold.settings.model import DEFAULT_INDEX
+from pinfold.domain.names import DEFAULT_INDEX
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation
+    from pinfold.settings import Settings
     from pinfold.usecases.check_lock import CheckedRelease
     from pinfold.usecases.export_lock import ExportedLock
     from pinfold.usecases.indexes import Index
@@ -114,7 +114,7 @@ def _pinned_index(installation: "Installation", name: str | None, index_name: st
     return next(limited, installation.indexes[DEFAULT_INDEX])
 
 
-def _root(settings: Settings, index: "Index") -> str:
+def _root(settings: "Settings", index: "Index") -> str:
     """Return the address of an index, as clients reach it."""
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host

@@ -9,9 +9,9 @@ from pinfold.cli.invocation import Group, Invocation
 from pinfold.cli.parameters import TargetType, operating_system_user
 from pinfold.cli.terminal import Line, Painted, Text, moment, table
 from pinfold.domain.evidence import plain
+from pinfold.domain.names import DEFAULT_INDEX
 from pinfold.domain.published import PublishedFile
 from pinfold.domain.target import Target
-from pinfold.settings.model import DEFAULT_INDEX
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.cli.invocation import REFUSED, Group, Invocation
 from pinfold.cli.replay import replay
 from pinfold.cli.terminal import Line, Painted, moment, table
 from pinfold.domain.decision import Mode
 from pinfold.domain.errors import InvalidPolicy
 from pinfold.domain.evidence import plain
-from pinfold.policy.cases import CaseResult, run_cases
-from pinfold.policy.document import policy_data
-from pinfold.policy.engine import Policy, PolicyRule
-from pinfold.settings.model import DEFAULT_INDEX
+from pinfold.domain.names import DEFAULT_INDEX
+
+if TYPE_CHECKING:
+    from pinfold.policy.cases import CaseResult
+    from pinfold.policy.engine import Policy, PolicyRule
 
 
 @click.group(cls=Group)
@@ -31,6 +32,9 @@ policy.add_command(replay)
 @click.pass_context
 def check(context: click.Context, file: str) -> None:
     """Tell whether FILE, which ends in .toml, is a policy: every mistake, with its line."""
+    from pinfold.adapters.filesystem.policy_files import PolicyFiles
+    from pinfold.policy.document import policy_data
+
     invocation = context.ensure_object(Invocation)
     if not file.endswith(".toml"):
         raise click.UsageError(f"{file} is no policy document: their names end in .toml", context)
@@ -50,6 +54,9 @@ def check(context: click.Context, file: str) -> None:
 @click.pass_obj
 def show(invocation: Invocation, name: str | None) -> None:
     """Show a policy, by shipped name or by path, with every default spelled out: that of index main without NAME."""
+    from pinfold.adapters.filesystem.policy_files import PolicyFiles
+    from pinfold.policy.document import policy_data
+
     found = PolicyFiles().load(name or invocation.settings().indexes[DEFAULT_INDEX].policy)
     invocation.answer(policy_data(found), _policy(found))
 
@@ -61,6 +68,9 @@ def show(invocation: Invocation, name: str | None) -> None:
 @click.pass_context
 def test(context: click.Context, folder: Path | None) -> None:
     """Run the cases in DIR/cases over the policies in DIR and the shipped ones; the shipped cases without DIR."""
+    from pinfold.adapters.filesystem.policy_files import PolicyFiles
+    from pinfold.policy.cases import run_cases
+
     files = PolicyFiles()
     results = run_cases(files.cases(folder), files.policies(folder))
     passed = all(result.passed for result in results)
@@ -69,7 +79,7 @@ def test(context: click.Context, folder: Path | None) -> None:
         context.exit(REFUSED)
 
 
-def _policy(found: Policy) -> Iterator[Line]:
+def _policy(found: "Policy") -> Iterator[Line]:
     yield [Painted(found.name, bold=True), f"  digest {found.digest}"]
     if found.description:
         yield found.description
@@ -77,7 +87,7 @@ def _policy(found: Policy) -> Iterator[Line]:
     yield from table(["RULE", "FAIL", "UNKNOWN", "PROJECTS", "PARAMS"], [_rule(entry) for entry in found.rules])
 
 
-def _rule(entry: PolicyRule) -> list[str]:
+def _rule(entry: "PolicyRule") -> list[str]:
     observed = "" if entry.mode is Mode.ENFORCE else " (observed)"
     exceptions = f" except {', '.join(entry.selector.exceptions)}" if entry.selector.exceptions else ""
     params = {key: value for key, value in entry.rule.model_dump(mode="json").items() if value or value is False}
@@ -92,7 +102,7 @@ def _rule(entry: PolicyRule) -> list[str]:
     ]
 
 
-def _results(results: Sequence[CaseResult]) -> Iterator[Line]:
+def _results(results: Sequence["CaseResult"]) -> Iterator[Line]:
     failures = [result for result in results if not result.passed]
     for result in failures:
         yield [Painted("FAILED", "red"), f" {result.case}: {result.policy} on {result.filename} at {moment(result.at)}"]

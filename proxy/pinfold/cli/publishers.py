@@ -10,11 +10,11 @@ from pinfold.cli.parameters import ProjectName, TargetType, operating_system_use
 from pinfold.cli.terminal import Line, Painted, moment, note, table
 from pinfold.domain.errors import NotFound
 from pinfold.domain.evidence import plain
+from pinfold.domain.names import DEFAULT_INDEX
 from pinfold.domain.provenance import PublisherKind, PublisherPin
 from pinfold.domain.records import PublisherRecord
 from pinfold.domain.release_lines import LineHistory
 from pinfold.domain.target import Target
-from pinfold.settings.model import DEFAULT_INDEX
 
 if TYPE_CHECKING:
     from pinfold.bootstrap import Installation

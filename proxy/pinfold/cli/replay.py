@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.cli.invocation import REFUSED, Command, Invocation
 from pinfold.cli.parameters import When
 from pinfold.cli.terminal import Line, Painted, moment, table
@@ -30,6 +29,7 @@ def replay(context: click.Context, file: str, since: datetime, index: str | None
     FILE is a document, or the name of a shipped policy. Each request is judged at its own moment, on the evidence of
     that moment. Exit code 1 where something would have been refused that was served.
     """
+    from pinfold.adapters.filesystem.policy_files import PolicyFiles
     from pinfold.usecases.replay import Direction, ReplayPolicy, replay_document
 
     policy = PolicyFiles().load(file)

@@ -1,12 +1,16 @@
 """`pinfold serve`: the proxy itself."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pinfold import __version__
 from pinfold.cli.access import needs_tokens, open_to_all
 from pinfold.cli.invocation import Command, Invocation
 from pinfold.cli.terminal import Painted, note
-from pinfold.settings import Settings
+
+if TYPE_CHECKING:
+    from pinfold.settings import Settings
 
 
 @click.command(cls=Command)
@@ -37,7 +41,7 @@ def serve(
     run_server(invocation.settings, _announce)
 
 
-def _announce(settings: Settings, host: str, port: int) -> None:
+def _announce(settings: "Settings", host: str, port: int) -> None:
     listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     address = settings.server.base_url or listening
     url = f"{address.rstrip('/')}/simple/"

@@ -12,7 +12,6 @@ from pinfold.domain.decision import Effect, Mode, Outcome, Verdict
 from pinfold.domain.duration import short_duration
 from pinfold.domain.evidence import NO_FEED, Evidence, Known, Unknown
 from pinfold.domain.records import RecordState
-from pinfold.policy.rules.quarantined import Quarantined
 
 if TYPE_CHECKING:
     from pinfold.usecases.judged_project import JudgedFile, JudgedProject
@@ -166,6 +165,8 @@ def _words(name: str) -> str:
 
 def _ways(project: str, judged: "JudgedFile", now: datetime) -> Iterator[Line]:
     """Return what to wait for, or to do, about each verdict that refuses the file; all of them have to change."""
+    from pinfold.policy.rules.quarantined import Quarantined
+
     decision, file, records = judged.decision, judged.file, judged.evidence.records
     target = shlex.quote(f"{project}=={file.version}" if file.version else file.filename)
     refusing = [verdict for verdict in decision.verdicts if verdict.counts.refuses]

@@ -1,4 +1,4 @@
-"""Names of projects and files, read the way the packaging specifications read them."""
+"""Names of projects, files and indexes, read the way the packaging specifications read them."""
 
 import re
 from collections.abc import Iterable
@@ -9,6 +9,9 @@ from functools import lru_cache
 from packaging.version import InvalidVersion, Version
 
 from pinfold.domain.errors import InvalidName
+
+DEFAULT_INDEX = "main"
+"""The index that is always there, and that `/simple/` means."""
 
 MAX_NAME_LENGTH = 214
 MAX_FILENAME_LENGTH = 255

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from pinfold.domain.errors import InvalidSettings
+from pinfold.domain.names import DEFAULT_INDEX
 from pinfold.domain.suggestion import suggestion
 from pinfold.settings.table import Disagreement, Table
 from pinfold.settings.trusted_publishing import TrustedPublishingSettings
@@ -36,8 +37,6 @@ from pinfold.settings.values import (
     WebhookAddress,
 )
 
-DEFAULT_INDEX = "main"
-"""The index that is always there, and that `/simple/` means."""
 DEFAULT_UPSTREAM = "pypi"
 """The upstream that is always there; its address defaults to PyPI's."""
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from pinfold.domain.names import DEFAULT_INDEX
 from pinfold.settings.table import Table
 from pinfold.settings.values import Globs, IssuerAddress, Labels
 
@@ -19,7 +20,7 @@ class TrustedPublisherSettings(Table):
     environment: str | None = Field(default=None, min_length=1)
     """The only deployment environment that it may publish from; best one that a person has to let it into."""
     projects: Globs = Field(min_length=1)
-    indexes: Labels = Field(default=("main",), min_length=1)
+    indexes: Labels = Field(default=(DEFAULT_INDEX,), min_length=1)
     issuer: IssuerAddress | None = None
     """Who vouches for it, where that is not the public service: `https://gitlab.example`, or a GitHub Enterprise
     Server's `https://github.example/_services/token`."""
