@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from msgspec import Struct
+
 
 class Effect(IntEnum):
     """What a finding means for a request; the worst of a file's effects wins."""
@@ -41,8 +43,7 @@ class Mode(StrEnum):
     OBSERVE = "observe"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, gc=False, cache_hash=True):
     """What one rule finds in one file's evidence."""
 
     outcome: Outcome

@@ -63,8 +63,10 @@ class ProjectRules:
     passed: Decision
     needs: frozenset[Need]
     """The evidence that is gathered for these rules alone."""
-    shared: dict[tuple[object, ...], Decision] = field(default_factory=dict, compare=False, repr=False)
-    """Further decisions that neither time nor waivers change, by what was found."""
+    shared: dict[tuple[frozenset[Need], tuple[Finding, ...]], Decision] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Further decisions that neither time nor waivers change, by what was awaited and found."""
 
     def awaits(self, need: Need, decision: Decision) -> bool:
         """Tell whether some rule leaves a file open for want of a sort of evidence."""
@@ -132,18 +134,17 @@ def decide(
     `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
     same arguments give the same answer for ever.
     """
-    findings = [_judge(entry.rule, evidence, at) for entry in rules.rules]
-    if all(finding is PASS for finding in findings):
+    findings = _findings(rules, evidence, at)
+    if findings.count(PASS) == len(findings):
         return rules.passed
-    if waivers or any(finding.changes_at for finding in findings):
+    if waivers:
         return _decision(rules, findings, waivers, at, awaited)
     # Thousands of files of a page wait for the same evidence: they share what is decided of them.
-    key = (awaited, *(None if finding is PASS else finding for finding in findings))
-    decision = rules.shared.get(key)
+    decision = rules.shared.get((awaited, findings))
     if decision is None:
         decision = _decision(rules, findings, (), at, awaited)
-        if len(rules.shared) < SHARED:
-            rules.shared[key] = decision
+        if len(rules.shared) < SHARED and not any(finding.changes_at for finding in findings):
+            rules.shared[awaited, findings] = decision
     return decision
 
 
@@ -168,6 +169,13 @@ def _decision(
         policy_digest=rules.passed.policy_digest,
         changes_at=min((moment for moment in moments if moment is not None and moment > at), default=None),
     )
+
+
+def _findings(rules: ProjectRules, evidence: Evidence, at: datetime) -> tuple[Finding, ...]:
+    try:
+        return tuple([entry.rule.judge(evidence, at) for entry in rules.rules])
+    except Exception:  # noqa: BLE001 - asked one by one, the rule that failed is told apart, and logged
+        return tuple([_judge(entry.rule, evidence, at) for entry in rules.rules])
 
 
 def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.fakes.evidence import SHA256, UPLOADED, evidence_of
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
@@ -30,7 +31,7 @@ class Scripted:
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         if self.turns_at is not None and at >= self.turns_at:
             return self.after
-        return self.before if self.before is PASS else replace(self.before, changes_at=self.turns_at)
+        return self.before if self.before is PASS else structs.replace(self.before, changes_at=self.turns_at)
 
 
 def entry(rule: object, on_fail: Effect = Effect.DENY, on_unknown: Effect = Effect.QUARANTINE, **more) -> PolicyRule:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.fakes.evidence import UPLOADED, a_file, evidence_of
 from tests.unit.policy.scripted import HOUR, Scripted, a_waiver, decided, entry, moments, policies, waivers_of
 
@@ -48,13 +49,13 @@ class TestEffects:
         assert decided([replace(one, rule=Scripted("r0", UNKNOWN))]).effect is Effect.DENY
 
     def test_finding_can_only_lower_the_effect_of_its_policy(self) -> None:
-        mild = Scripted("r0", replace(FAIL, at_most=Effect.WARN))
+        mild = Scripted("r0", structs.replace(FAIL, at_most=Effect.WARN))
         assert decided([entry(mild, on_fail=Effect.DENY)]).effect is Effect.WARN
-        grave = Scripted("r0", replace(FAIL, at_most=Effect.DENY))
+        grave = Scripted("r0", structs.replace(FAIL, at_most=Effect.DENY))
         assert decided([entry(grave, on_fail=Effect.WARN)]).effect is Effect.WARN
 
     def test_what_is_pending_refuses_no_file_while_its_evidence_is_awaited_and_every_one_afterwards(self) -> None:
-        waits = entry(NeedsProvenance("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
+        waits = entry(NeedsProvenance("r0", structs.replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
         rules = Policy("test", "digest", (waits,)).for_project("litellm")
         assert decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset(Need)).effect is Effect.WARN
         assert decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset({Need.INSPECTION})).effect is Effect.DENY
@@ -130,7 +131,7 @@ class TestEffects:
         assert decide(project_rules, evidence_of(a_file(filename="x.whl")), (), UPLOADED) is one
 
     def test_files_that_are_found_alike_share_one_decision_that_nothing_but_evidence_changes(self) -> None:
-        waits = entry(NeedsProvenance("r0", replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
+        waits = entry(NeedsProvenance("r0", structs.replace(UNKNOWN, pending=True)), on_unknown=Effect.DENY)
         rules = Policy("test", "digest", (waits, entry(Scripted("r1")))).for_project("litellm")
         others = evidence_of(a_file(filename="x.whl"))
         one = decide(rules, evidence_of(), (), UPLOADED, awaited=frozenset(Need))

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar
 
+from msgspec import structs
 from pydantic import Field
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
@@ -67,7 +67,7 @@ class Contents(Rule):
         if not graded or graded[0][0] is not Effect.DENY:
             unknown = _unknown(inspection, ignored, at, vetted=vetted)
             if unknown is not None:
-                return replace(unknown, changes_at=changes_at)
+                return structs.replace(unknown, changes_at=changes_at)
         if not graded:
             return PASS
         return Finding(Outcome.FAIL, _told(graded, inspection), changes_at, at_most=graded[0][0])

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -63,8 +64,14 @@ class MinimumAge(Rule):
         return Finding(Outcome.FAIL, reason, changes_at)
 
     def _needed(self, project: str) -> timedelta:
+        if not self.overrides:
+            return self._general
         days = [days for glob, days in self.overrides.items() if fnmatchcase(project, glob)]
-        return timedelta(days=max(days)) if days else timedelta(days=self.days, hours=self.hours)
+        return timedelta(days=max(days)) if days else self._general
+
+    @cached_property
+    def _general(self) -> timedelta:
+        return timedelta(days=self.days, hours=self.hours)
 
 
 def _fixed(evidence: Evidence) -> Fix | None:

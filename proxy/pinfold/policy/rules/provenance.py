@@ -54,6 +54,8 @@ class ProvenanceRule(Rule):
         return (evidence.file,) if isinstance(evidence.file.provenance, str) else ()
 
     def _allowed(self, evidence: Evidence) -> tuple[PublisherPin, ...]:
+        if not self.publishers and not evidence.publishers:
+            return ()
         pinned = (each.publisher for each in evidence.publishers if each.decision is PublisherDecision.PIN)
         return (*(publisher.pin for publisher in self.publishers), *(pin for pin in pinned if pin is not None))
 

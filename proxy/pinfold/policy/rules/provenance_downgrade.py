@@ -1,10 +1,11 @@
 """`provenance-downgrade`: a file that is vouched for less, or by somebody else, than the files before it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import ClassVar, Literal
 
+from msgspec import structs
 from pydantic import Field
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
@@ -61,7 +62,7 @@ class ProvenanceDowngrade(Rule):
             # A file whose name carries no version could belong to any line.
             and (line is None or self._line_of(each) == line)
         ]
-        limit = BEGINNING if self.ignore_after_days is None else at - timedelta(days=self.ignore_after_days)
+        limit = BEGINNING if self._ignore_after is None else at - self._ignore_after
         old = [each for each in attested if each.upload_time is not None and each.upload_time <= limit]
         anchor = max(old, key=_born) if old else min(attested, key=_born, default=None)
         return (file,) if anchor is None else (file, anchor)
@@ -120,20 +121,24 @@ class ProvenanceDowngrade(Rule):
         lines = lines_of(file.version)
         return None if lines is None else lines[_POSITION[self.line]]
 
+    @cached_property
+    def _ignore_after(self) -> timedelta | None:
+        return None if self.ignore_after_days is None else timedelta(days=self.ignore_after_days)
+
     def _is_old(self, file: File, at: datetime) -> bool:
         return file.upload_time is not None and self._is_past(file.upload_time, at)
 
     def _is_past(self, moment: datetime, at: datetime) -> bool:
-        return self.ignore_after_days is not None and at - moment >= timedelta(days=self.ignore_after_days)
+        return self._ignore_after is not None and at - moment >= self._ignore_after
 
     def _until_old(self, finding: Finding, file: File) -> Finding:
-        if self.ignore_after_days is None or file.upload_time is None:
+        if self._ignore_after is None or file.upload_time is None:
             return finding
         try:
-            changes_at = file.upload_time + timedelta(days=self.ignore_after_days)
+            changes_at = file.upload_time + self._ignore_after
         except OverflowError:  # An upstream may claim the year 9999.
             return finding
-        return replace(finding, changes_at=changes_at)
+        return structs.replace(finding, changes_at=changes_at)
 
 
 def _uploaded(file: File) -> datetime:
