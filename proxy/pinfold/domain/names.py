@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
 from pinfold.domain.errors import InvalidName
@@ -19,6 +19,8 @@ MAX_FILENAME_LENGTH = 255
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.ASCII | re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_.]+")
 _GLOB = re.compile(r"[a-z0-9*?]|[a-z0-9*?][a-z0-9*?-]*[a-z0-9*?]", re.ASCII)
+# What is spelt canonically as it stands, which nearly every version is.
+_PLAIN_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
 
 # What PyPI accepted over the years besides wheels and today's sdists; no installer takes the versions below from
@@ -36,8 +38,7 @@ class FileKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(Struct, frozen=True, gc=False):
     """What a distribution's file name says: kind, normalised project name, and version in its canonical spelling.
 
     `version` is None where the name carries none that PEP 440 understands.
@@ -82,6 +83,8 @@ def parse_version(text: str) -> Version | None:
 @lru_cache(maxsize=65536)
 def canonical_version(text: str) -> str | None:
     """Return a version in its one canonical spelling, or None where the text is no PEP 440 version."""
+    if _PLAIN_VERSION.fullmatch(text):
+        return text
     version = parse_version(text)
     return None if version is None else str(version)
 

@@ -48,6 +48,9 @@ class ProvenanceHistory:
     project: LineHistory | None = None
 
 
+_NO_HISTORY = ProvenanceHistory()
+
+
 @dataclass(frozen=True, slots=True)
 class AttestedFile:
     """A file that the index says to be attested, or that was verified to be."""
@@ -73,6 +76,8 @@ class ProjectHistory:
 
     def of(self, version: str | None) -> ProvenanceHistory:
         """Return what concerns a file; one whose name carries no version could belong to any line."""
+        if not self._lines:
+            return _NO_HISTORY
         names = lines_of(version) or ("", "", "")
         if (found := self._shared.get(names[0])) is None:
             found = self._shared[names[0]] = ProvenanceHistory(*(self._lines.get(name) for name in names))

@@ -1,7 +1,7 @@
 """The JSON representation of an index's pages (PEP 691, with PEP 700, 708, 714, 740 and 792), read."""
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -14,6 +14,7 @@ from pinfold.index.entries import MAX_FILES, FileEntry, admit, reject
 from pinfold.index.sanitise import clean
 
 T = TypeVar("T")
+Entry = TypeVar("Entry", FileEntry, Raw)
 
 
 class _Meta(msgspec.Struct, rename="kebab"):
@@ -26,10 +27,9 @@ class _Status(msgspec.Struct):
     reason: str | None = None
 
 
-class _ProjectPage(msgspec.Struct, rename="kebab"):
+class _ProjectPage(msgspec.Struct, Generic[Entry], rename="kebab"):
     name: str
-    files: list[Raw]
-    """Decoded one by one, so that an entry of a wrong type costs that entry and not the page."""
+    files: list[Entry]
     meta: _Meta = msgspec.field(default_factory=_Meta)
     versions: list[str] | None = None
     project_status: _Status | None = None
@@ -49,7 +49,10 @@ class _FileNamed(msgspec.Struct):
     filename: str
 
 
-_PROJECT_PAGE = msgspec.json.Decoder(_ProjectPage)
+# Nearly every page is well-formed, and decoded at once. On any other, entries are decoded one by one, so that one of a
+# wrong type costs that entry and not the page.
+_WELL_FORMED_PAGE = msgspec.json.Decoder(_ProjectPage[FileEntry])
+_PROJECT_PAGE = msgspec.json.Decoder(_ProjectPage[Raw])
 _NAMES_PAGE = msgspec.json.Decoder(_NamesPage)
 _FILE_ENTRY = msgspec.json.Decoder(FileEntry)
 _FILE_NAMED = msgspec.json.Decoder(_FileNamed)
@@ -61,13 +64,13 @@ def parse_project_json(body: bytes, *, project: str, base_url: str) -> Project:
     `project` is the normalised name that was asked for; `base_url` the address that the page came from, without
     credentials, for relative addresses to start at. Raises InvalidPage for what is no page of this project.
     """
-    page = _decode(_PROJECT_PAGE, body)
+    page, entries = _read(body)
     check_api_version(page.meta.api_version)
     if _normalised(page.name) != project:
         raise InvalidPage(f"the page is that of {clean(page.name, 80)!r}, not of {project!r}")
     if len(page.files) > MAX_FILES:
         raise InvalidPage(f"the page lists {len(page.files)} files; more than {MAX_FILES} are not believed")
-    files, rejected = admit(_entries(page.files), project=project, base_url=base_url)
+    files, rejected = admit(entries, project=project, base_url=base_url)
     status = page.project_status or _Status()
     return Project(
         name=project,
@@ -98,6 +101,15 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         return decoder.decode(body)
     except (ValueError, RecursionError) as error:
         raise InvalidPage(f"the answer is not an index page in JSON: {error}") from error
+
+
+def _read(body: bytes) -> tuple[_ProjectPage[FileEntry] | _ProjectPage[Raw], Iterable[FileEntry | RejectedEntry]]:
+    try:
+        page = _WELL_FORMED_PAGE.decode(body)
+    except (ValueError, RecursionError):
+        whatever = _decode(_PROJECT_PAGE, body)
+        return whatever, _entries(whatever.files)
+    return page, page.files
 
 
 def _entries(raws: list[Raw]) -> Iterator[FileEntry | RejectedEntry]:

@@ -100,6 +100,12 @@ class TestVersions:
         assert canonical_version(text) == expected
         assert (parse_version(text) is None) is (expected is None)
 
+    @given(st.from_regex(r"[0-9v.!+rc-]{0,12}", fullmatch=True))
+    def test_the_spelling_is_packagings_own(self, text: str) -> None:
+        """Also where a version is plain enough to be told without it."""
+        parsed = parse_version(text)
+        assert canonical_version(text) == (None if parsed is None else str(parsed))
+
 
 class TestParseFilename:
     @pytest.mark.parametrize(
