@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.fakes.clock import NOON
 
 from pinfold.adapters.sqlite import schema
@@ -27,7 +28,7 @@ DELETION = Deletion(NOON + timedelta(hours=1), "kim", "held a password")
 
 def published(filename="acme_tool-1.0-py3-none-any.whl", sha256="a" * 64, slot=None, index="main", **changes):
     file = File(filename, f"published:{index}/{filename}", sha256, FileKind.WHEEL, "1.0", 10, NOON)
-    file = replace(file, provenance=True, **changes)
+    file = structs.replace(file, provenance=True, **changes)
     return PublishedFile(index, "acme-tool", file, slot or filename, "ci")
 
 

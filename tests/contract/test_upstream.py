@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.upstream import POOR, PYPI, FakeUpstream, Fault, Manners
 from tests.fakes.upstream.reading import entry_of, page_of, read
 

@@ -1,7 +1,8 @@
 """Evidence of an ordinary file, in which each test changes what it is about."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from pinfold.domain.advisory import Advisories, Snapshot
 from pinfold.domain.evidence import Evidence, Known, Origin, StatusSighting

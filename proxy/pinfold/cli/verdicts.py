@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from pinfold.cli.terminal import Line, Painted, Text, moment, table
 from pinfold.domain.decision import Effect, Mode, Outcome, Verdict
@@ -128,8 +130,13 @@ def _row(verdict: Verdict) -> list[Text]:
 
 def _evidence(evidence: Evidence) -> Iterator[Line]:
     file = evidence.file
-    told = {"sha256": file.sha256, "size": file.size, "upload_time": file.upload_time, "yanked": file.yanked}
-    told |= {field.name: getattr(evidence, field.name) for field in fields(evidence) if field.name != "file"}
+    told: dict[str, object] = {
+        "sha256": file.sha256,
+        "size": file.size,
+        "upload_time": file.upload_time,
+        "yanked": file.yanked,
+    }
+    told |= {name: item for name, item in _items(evidence) if name != "file"}
     width = max(map(len, told))
     yield Painted("Evidence:", bold=True)
     for name, value in told.items():
@@ -151,12 +158,17 @@ def _told(value: object) -> str:
             return f"{moment(value)} UTC"
         case tuple() | list() | frozenset():
             return "; ".join(map(_told, value)) or "none"
-        case _ if is_dataclass(value) and "__str__" not in vars(type(value)):
-            items = ((field.name, getattr(value, field.name)) for field in fields(value))
+        case _ if (is_dataclass(value) or isinstance(value, Struct)) and "__str__" not in vars(type(value)):
+            items = _items(value)
             told = ", ".join(f"{_words(name)} {_told(item)}" for name, item in items if item is not None)
-            return told or ("none" if fields(value) else type(value).__name__.lower())
+            return told or ("none" if items else type(value).__name__.lower())
         case _:
             return "none" if value is None else str(value)
+
+
+def _items(value: Any) -> list[tuple[str, object]]:
+    names = value.__struct_fields__ if isinstance(value, Struct) else [field.name for field in fields(value)]
+    return [(name, getattr(value, name)) for name in names]
 
 
 def _words(name: str) -> str:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
@@ -20,8 +22,7 @@ from pinfold.domain.release_lines import ProvenanceHistory
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Known(Generic[T]):
+class Known(Struct, Generic[T], frozen=True, gc=False):
     """An item of evidence that was established."""
 
     value: T
@@ -68,8 +69,7 @@ class StatusSighting:
     since: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True, gc=False):
     """Everything that rules may look at for one file of one project in one index."""
 
     project: str
@@ -122,6 +122,8 @@ def plain(value: object) -> object:
             return [plain(item) for item in value]
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
+        case Struct():
+            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
         case _ if is_dataclass(value) and not isinstance(value, type):
             if type(value).__name__.endswith("Target"):
                 return str(value)

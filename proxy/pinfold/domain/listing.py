@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import Struct, structs
+
 from pinfold.domain.project import File, Project, StatusMarker
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True, gc=False):
     """When a file was first seen under its name, and with which bytes."""
 
     first_seen: datetime
@@ -61,7 +62,7 @@ def observe(previous: Listing | None, project: Project, at: datetime, *, missing
         elif seen.vanished_at is not None:
             sightings[file.filename] = Sighting(first_seen=seen.first_seen, sha256=seen.sha256)
     for filename in before.keys() - {file.filename for file in project.files}:
-        sightings[filename] = replace(
+        sightings[filename] = structs.replace(
             sightings[filename],
             vanished_at=at,
             listed_until=previous.fetched_at if previous else None,

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 from pinfold.domain.names import FileKind
 
 
@@ -26,8 +28,7 @@ class UpstreamStatus:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True, gc=False):
     """One sdist or wheel, as its index entry describes it."""
 
     filename: str

@@ -7,6 +7,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from msgspec import Struct, structs
+
 from pinfold.domain.evidence import Evidence, Known, Unknown
 from pinfold.domain.target import Target, parse_target
 
@@ -33,7 +35,7 @@ def _restored(kind: Any, data: object) -> Any:
         return _known(get_args(kind)[0], data)
     if kind is Unknown:
         return _unknown(data)
-    if is_dataclass(kind):
+    if _fields(kind) is not None:
         return _of_object(kind, data)
     if origin is tuple and isinstance(data, list):
         return tuple(_of_tuple(get_args(kind), data))
@@ -62,7 +64,7 @@ def _of_tuple(kinds: tuple[Any, ...], data: list[Any]) -> list[Any]:
 
 
 def _of_union(members: tuple[Any, ...], data: object) -> Any:
-    """Return what fits one of the members: names of fields tell dataclasses apart."""
+    """Return what fits one of the members: names of fields tell classes apart."""
     if data is None and types.NoneType in members:
         return None
     if isinstance(data, str) and _TARGETS.issuperset(members):
@@ -77,9 +79,8 @@ def _of_union(members: tuple[Any, ...], data: object) -> Any:
 
 
 def _may_be(member: Any, data: object) -> bool:
-    if not is_dataclass(member) or member is Unknown:
-        return True
-    return isinstance(data, dict) and data.keys() == {field.name for field in fields(member)}
+    names = _fields(member)
+    return names is None or member is Unknown or (isinstance(data, dict) and data.keys() == names.keys())
 
 
 def _known(kind: Any, data: object) -> Known[Any]:
@@ -98,14 +99,19 @@ def _of_object(kind: Any, data: object) -> Any:
     if not isinstance(data, dict):
         raise _wrong(kind, data)
     hints = _hints(kind)
-    missing = [field.name for field in fields(kind) if _is_required(field) and field.name not in data]
-    if missing:
+    if any(is_required and name not in data for name, is_required in (_fields(kind) or {}).items()):
         raise _wrong(kind, data)
     return kind(**{name: _restored(hints[name], value) for name, value in data.items() if name in hints})
 
 
-def _is_required(field: Any) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+@cache
+def _fields(kind: Any) -> dict[str, bool] | None:
+    """Return the fields of a dataclass or a struct, each with whether it must be given; None for any other type."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return {field.name: field.required for field in structs.fields(kind)}
+    if is_dataclass(kind):
+        return {field.name: field.default is field.default_factory is MISSING for field in fields(kind)}
+    return None
 
 
 @cache

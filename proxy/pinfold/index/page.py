@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from pinfold.domain.project import File, UpstreamStatus
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True, gc=False):
     """A file with what this index, rather than the upstream, says of it."""
 
     file: File

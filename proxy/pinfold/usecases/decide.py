@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import Need, Unknown
 from pinfold.domain.project import File
@@ -239,7 +241,7 @@ class Gate:
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
         decision = engine.decide(rules, evidence, waivers, now, awaited=awaited)
-        again = replace(judged, evidence=evidence, decision=decision, evidence_digest=evidence.digest())
+        again = structs.replace(judged, evidence=evidence, decision=decision, evidence_digest=evidence.digest())
         project.decided[key] = again
         return again
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from msgspec import Struct, structs
+
 from pinfold.advisories.assess import Assessment, assess
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
@@ -62,8 +64,7 @@ class Grounds:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedFile:
+class JudgedFile(Struct, frozen=True, gc=False):
     """A file with the evidence that was gathered of it and the decision that follows."""
 
     file: File
@@ -218,8 +219,8 @@ class JudgedProject:
         seen = self.found.listing.sightings.get(filename)
         if seen is None or seen.sha256 != sha256:
             return None
-        first = replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
-        return replace(judged, file=first, vanished=True)
+        first = structs.replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
+        return structs.replace(judged, file=first, vanished=True)
 
     def at_upstream_path(self, path: str) -> JudgedFile | None:
         """Return the file that the upstream keeps at a path of its file host, whichever host that is."""
@@ -264,7 +265,7 @@ def judge(
         for position, (evidence, decision) in zip(
             fixing, decisions([everything[one] for one in fixing], advisories, inspections), strict=True
         ):
-            judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+            judged[position] = structs.replace(judged[position], evidence=evidence, decision=decision)
     if contents and contents.inspected:
         inspections = _compare(judged, rules, contents, lambda file, known: next(decisions([file], advisories, known)))
     files = tuple(judged)
@@ -305,7 +306,7 @@ def _compare(
     for position in comparison.order():
         known[key_of(files[position])] = Known(comparison.inspection_of(position))
         evidence, decision = judge(files[position], inspections)
-        judged[position] = replace(judged[position], evidence=evidence, decision=decision)
+        judged[position] = structs.replace(judged[position], evidence=evidence, decision=decision)
     return inspections
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import NotFound
 from pinfold.domain.published import Deletion, PublishedFile
@@ -64,7 +66,7 @@ class Packages:
         for project, of_project in _by_project(files).items():
             names = dict.fromkeys((each.file.filename for each in of_project), yanked)
             await self._store.yank(index, project, names, self._entries(action, of_project, actor, reason))
-        return [replace(each, file=replace(each.file, yanked=yanked)) for each in files]
+        return [replace(each, file=structs.replace(each.file, yanked=yanked)) for each in files]
 
     async def _meant(self, index: str, target: Target) -> list[PublishedFile]:
         files = [each for each in await self.files(index, target) if each.deletion is None]

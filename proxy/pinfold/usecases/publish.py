@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from msgspec import structs
+
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.distribution import Distribution, parse_distribution
 from pinfold.domain.errors import (
@@ -149,16 +151,16 @@ class Publish:
         )
         inspected = await self._inspect(received, distribution, file)
         metadata = await asyncio.to_thread(read_metadata, received.path, distribution, upload.stated)
-        file = replace(file, requires_python=metadata.requires_python)
+        file = structs.replace(file, requires_python=metadata.requires_python)
         attested = None
         if upload.attestations is not None:
             attested = await verify_upload(self._verifier, upload.attestations, file, self._clock)
-            file = replace(file, provenance=f"{file.url}.provenance")
+            file = structs.replace(file, provenance=f"{file.url}.provenance")
         entry = await self._judge(index, distribution, file, inspected, attested, actor)
         claim, claimed, warnings = await self._names.claim(index, distribution.project, actor)
         await received.keep()
         if distribution.kind is FileKind.WHEEL:
-            file = replace(file, core_metadata=await self._keep_metadata(metadata))
+            file = structs.replace(file, core_metadata=await self._keep_metadata(metadata))
         published = PublishedFile(index.name, distribution.project, file, distribution.slot, actor.name)
         try:
             await self._store.publish(published, attested.document if attested else None, claim, [claimed, entry])

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.evidence import evidence_of
 
-from pinfold.domain.evidence import Evidence, Known, plain
+from pinfold.domain.evidence import NOT_ASKED_FOR, Evidence, Known, plain
 from pinfold.domain.restore import restore_evidence
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget
 
@@ -41,7 +41,7 @@ def test_any_evidence_comes_back_as_it_was(evidence: Evidence) -> None:
 def test_what_was_not_known_when_it_was_stored_has_its_default() -> None:
     data = stored(evidence_of())
     del data["provenance"]
-    assert restore_evidence(data) == evidence_of(provenance=Evidence.__dataclass_fields__["provenance"].default)
+    assert restore_evidence(data) == evidence_of(provenance=NOT_ASKED_FOR)
 
 
 def test_what_is_not_known_any_more_is_left_out() -> None:

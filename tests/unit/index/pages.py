@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from hypothesis import strategies as st
+from msgspec import structs
 from packaging.version import Version
 
 from pinfold.domain.names import parse_filename
@@ -104,7 +105,7 @@ def as_html_tells(project: Project) -> Project:
     return replace(
         project,
         files=tuple(
-            replace(
+            structs.replace(
                 file, size=None, upload_time=None, provenance=file.provenance if file.provenance is not True else False
             )
             for file in project.files

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.index.pages import NAME, SHA, page_of, projects
 
 from pinfold.domain.names import FileKind
@@ -23,7 +24,7 @@ FULL = ListedProject(
     name=NAME,
     files=(
         ListedFile(
-            file=replace(
+            file=structs.replace(
                 BARE, size=12, upload_time=datetime(2024, 3, 1, 10, 20, 30, 450000, UTC), requires_python=">=3.9"
             ),
             url=f"../../files/{NAME}/{SHA}/{WHEEL}",
@@ -31,7 +32,9 @@ FULL = ListedProject(
             core_metadata="cd" * 32,
             provenance="https://index.example/p",
         ),
-        ListedFile(file=replace(BARE, filename="demo_pkg-1.0.tar.gz"), url="../demo_pkg-1.0.tar.gz", provenance=True),
+        ListedFile(
+            file=structs.replace(BARE, filename="demo_pkg-1.0.tar.gz"), url="../demo_pkg-1.0.tar.gz", provenance=True
+        ),
     ),
     versions=("1.0", "1.1"),
     status=UpstreamStatus(StatusMarker.ARCHIVED, "moved"),
@@ -179,7 +182,7 @@ def test_lists_of_projects() -> None:
 
 def laced(text: str) -> ListedProject:
     """Return a page with a text in every place that a page has."""
-    file = replace(BARE, filename=text, sha256=text, requires_python=text, version=text)
+    file = structs.replace(BARE, filename=text, sha256=text, requires_python=text, version=text)
     return ListedProject(
         name=text,
         files=(ListedFile(file, url=text, yanked=text, core_metadata=text, provenance=text),),

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.clock import FakeClock
 from tests.fakes.evidence import OTHER_SHA256, a_file
 from tests.fakes.provenance_store import FakeProvenanceStore

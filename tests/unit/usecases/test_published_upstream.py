@@ -1,9 +1,9 @@
 """What is published here is served from here alone, and no upstream hears of it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.clock import NOON, FakeClock

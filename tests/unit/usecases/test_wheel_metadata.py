@@ -5,9 +5,9 @@ import hashlib
 import io
 import zipfile
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.upstream import build_sdist, build_wheel

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.fakes.upstream import FakeUpstream, Fault
 from tests.fakes.upstream.names import FakeNames
 from tests.fakes.upstream.reading import entry_of, page_of, read
@@ -286,14 +287,16 @@ async def test_ranges_that_are_empty_or_huge_are_mistakes(
 
 async def test_metadata_is_asked_for_beside_the_file(index: FakeUpstream, connect: Connect) -> None:
     served = index.add_file("litellm", "1.82.6")
-    file = replace(await entry_of(connect(index.url), served), core_metadata=True)
-    assert await connect(index.url).metadata(replace(file, url=f"{file.url}?token=x#fragment")) == served.metadata
+    file = structs.replace(await entry_of(connect(index.url), served), core_metadata=True)
+    assert (
+        await connect(index.url).metadata(structs.replace(file, url=f"{file.url}?token=x#fragment")) == served.metadata
+    )
     assert index.requests[-1].headers["Accept-Encoding"] == "identity"
 
 
 async def test_metadata_without_a_hash_is_taken_as_it_comes(index: FakeUpstream, connect: Connect) -> None:
     served = index.add_file("litellm", "1.82.6")
-    file = replace(await entry_of(connect(index.url), served), core_metadata=True)
+    file = structs.replace(await entry_of(connect(index.url), served), core_metadata=True)
     index.befall(served.metadata_path, Fault(content=b"Name: litellm\n"))
     assert await connect(index.url).metadata(file) == b"Name: litellm\n"
 
@@ -310,7 +313,7 @@ async def test_metadata_that_is_encoded_or_huge_is_refused(index: FakeUpstream, 
 
 
 async def test_an_address_that_is_no_url_is_the_upstreams_failure(index: FakeUpstream, connect: Connect) -> None:
-    file = replace(await file_of(index, connect), url="https://files.example:port/a.whl", core_metadata=True)
+    file = structs.replace(await file_of(index, connect), url="https://files.example:port/a.whl", core_metadata=True)
     upstream = connect(index.url)
     with pytest.raises(UpstreamError, match="no URL"):
         await upstream.read_range(file, 0, 9)

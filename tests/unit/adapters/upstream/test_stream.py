@@ -1,8 +1,8 @@
 import asyncio
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.upstream import FakeFile, FakeUpstream, Fault, Manners
 from tests.fakes.upstream.reading import entry_of, read
 from tests.unit.adapters.upstream.conftest import Connect

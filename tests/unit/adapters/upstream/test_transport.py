@@ -1,9 +1,9 @@
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.upstream import FakeUpstream, Fault, Manners
 from tests.fakes.upstream.certificates import local_certificate

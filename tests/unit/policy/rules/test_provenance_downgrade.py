@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.fakes.evidence import UPLOADED, a_file, evidence_of
 from tests.fakes.publishers import ACCOUNT, OWN, THIEF, a_publisher, proof_of
 
@@ -72,7 +73,7 @@ def test_lines_can_be_narrower_and_wider() -> None:
 
 
 def test_a_file_without_a_version_could_belong_to_any_line() -> None:
-    file = replace(a_release("1", provenance=True), filename="litellm.egg", version=None)
+    file = structs.replace(a_release("1", provenance=True), filename="litellm.egg", version=None)
     assert judge(UNATTESTED, past(("2.0", DAY, OWN)), file=file).outcome is Outcome.FAIL
 
 
