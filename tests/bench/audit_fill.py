@@ -16,11 +16,11 @@ from pathlib import Path
 import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
-from pinfold.adapters.sqlite.audit_log import append_entry
-from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_part, number_of
+from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_part, numbers_of
 from pinfold.adapters.sqlite.audit_tree import AuditTree
-from pinfold.audit.canonical import canonical_bytes, rfc3339
+from pinfold.audit.canonical import placed, render, rfc3339
 from pinfold.domain.audit_entry import Action, Actor, Entry
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,8 +132,9 @@ class _Template:
             evidence_digest="@evidence@",
             reference="@reference@" if refused else None,
         )
-        self._stored = cut_out(database, canonical_bytes(1, sample), sample)
-        text = self._stored.body.decode().replace("%", "%%").replace('"seq":1,', '"seq":%(seq)d,')
+        cut = cut_out(render(sample), sample)
+        self._stored = cut.stored(numbers_of(database, cut.parts))
+        text = placed(cut.body, 1).decode().replace("%", "%%").replace('"seq":1,', '"seq":%(seq)d,')
         text = text.replace(rfc3339(sample.time), "%(time)s")
         for name in ("project", "version", "index", "filename", "sha256", "evidence", "reference"):
             text = text.replace(f"@{name}@", f"%({name})s")
@@ -186,16 +187,16 @@ def fill(path: Path, keys: SigningKeys, first: int, count: int) -> None:
 def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
     (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()
     templates = {refused: _Template(database, refused=refused) for refused in (False, True)}
-    clients = [
-        cut_out(database, canonical_bytes(1, one), one).client
-        for one in (entry(Asked(0, "a", "1", client, False, "main")) for client in range(CLIENTS))
-    ]
+    told = [render(entry(Asked(0, "a", "1", client, False, "main"))).actor for client in range(CLIENTS)]
+    numbers = numbers_of(database, told)
+    clients = [numbers[one] for one in told]
     files: dict[tuple[str, str, str], int] = {}
 
     def file_of(one: Asked) -> int:
         key = one.project, one.version, one.index
         if key not in files:
-            files[key] = number_of(database, file_part(entry(one)))
+            part = file_part(entry(one))
+            files[key] = numbers_of(database, [part])[part]
         return files[key]
 
     _check(database, templates, clients, requests[:50])

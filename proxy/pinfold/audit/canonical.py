@@ -8,15 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from pinfold.domain.audit_entry import Actor, Entry, Recorded
+from pinfold.domain.by_identity import ByIdentity
 
 MAX_TEXT = 1024
 """Characters that are kept of any one text: what clients and upstreams send must not swell the log."""
+
+RECURRING = 512
+"""Clients, and sets of verdicts, whose bytes are remembered."""
 
 _SAFE_INTEGER = 2**53 - 1
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -34,33 +38,43 @@ _actor_decoder = msgspec.json.Decoder(Actor)
 
 
 class Rendered(NamedTuple):
-    """An entry's canonical bytes, and those of its actor and its verdicts as they are within them."""
+    """An entry's canonical bytes up to its place in the log, and its actor and its verdicts as they are within them."""
 
-    body: bytes
+    head: bytes
     actor: bytes
     verdicts: bytes
 
 
-def render(seq: int, entry: Entry) -> Rendered:
-    """Return the bytes of an entry at its place in the log; what does not apply to it is left out.
+def render(entry: Entry) -> Rendered:
+    """Return the bytes of an entry that has no place in the log yet; what does not apply to it is left out.
 
     Raises ValueError for a naive time and TypeError for details that are not plain data: mistakes of the caller, which
     no text from outside can provoke.
     """
-    actor, verdicts = canonical_part(entry.actor), canonical_part(entry.verdicts)
+    actor, verdicts = _actor(entry.actor), _verdicts(entry.verdicts)
     parts = {"actor": msgspec.Raw(actor), "verdicts": msgspec.Raw(verdicts)}
     plain = {name: parts[name] if name in parts else _plain(item) for name, item in _applying(entry)}
-    return Rendered(_encoder.encode({"v": 1, "seq": seq, "entry": plain}), actor, verdicts)
+    return Rendered(_encoder.encode({"entry": plain})[:-1], actor, verdicts)
+
+
+def placed(head: bytes, seq: int) -> bytes:
+    """Return the bytes of an entry at its place in the log, of which `seq` and `v` come last."""
+    return b'%b,"seq":%d,"v":1}' % (head, seq)
 
 
 def canonical_bytes(seq: int, entry: Entry) -> bytes:
     """Return the bytes of an entry at its place in the log, alone; raises what `render` raises."""
-    return render(seq, entry).body
+    return placed(render(entry).head, seq)
 
 
 def canonical_part(part: Actor | tuple[dict[str, Any], ...] | tuple[str | None, ...]) -> bytes:
     """Return the bytes of an entry's actor or verdicts as they are within its canonical bytes, or of some texts."""
     return _encoder.encode(_plain(part))
+
+
+# Both recur from request to request. What a client sends is kept as long as the key, so that there are few.
+_actor = lru_cache(RECURRING)(canonical_part)
+_verdicts = ByIdentity(canonical_part, RECURRING)
 
 
 def actor_from_canonical(data: bytes) -> Actor:
@@ -97,7 +111,9 @@ def rfc3339(moment: datetime) -> str:
     """Return an aware time in UTC with microseconds, as in `2026-03-24T10:39:00.000000Z`: text order is time order."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _plain(value: object) -> Any:

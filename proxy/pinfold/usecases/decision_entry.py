@@ -4,8 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.by_identity import ByIdentity
 from pinfold.domain.decision import Verdict
 from pinfold.usecases.judged_project import JudgedFile
+
+RECURRING = 512
+"""Sets of verdicts that are told of in the same words as before; the log finds their bytes again by these."""
 
 
 def decision_entry(
@@ -32,7 +36,7 @@ def decision_entry(
         sha256=file.sha256,
         decision=decision.effect.label,
         rule=deciding.rule if deciding else None,
-        verdicts=tuple(map(_verdict, decision.verdicts)),
+        verdicts=_told(decision.verdicts),
         policy_digest=decision.policy_digest,
         evidence_digest=judged.digest(),
         reference=reference,
@@ -49,3 +53,10 @@ def _verdict(verdict: Verdict) -> dict[str, str]:
         **({"mode": verdict.mode.value} if verdict.mode.value != "enforce" else {}),
         **({"waiver": verdict.waiver} if verdict.waiver else {}),
     }
+
+
+def _tell(verdicts: tuple[Verdict, ...]) -> tuple[dict[str, str], ...]:
+    return tuple(map(_verdict, verdicts))
+
+
+_told = ByIdentity(_tell, RECURRING)

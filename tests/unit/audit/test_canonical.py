@@ -1,4 +1,5 @@
 import json
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -7,7 +8,16 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinfold.audit.canonical import MAX_TEXT, canonical_bytes, from_canonical, kept_text, render, rfc3339
+from pinfold.audit.canonical import (
+    MAX_TEXT,
+    canonical_bytes,
+    canonical_part,
+    from_canonical,
+    kept_text,
+    placed,
+    render,
+    rfc3339,
+)
 from pinfold.domain.audit_entry import Action, Actor, Entry, Recorded
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -54,11 +64,21 @@ def test_the_bytes_are_what_rfc_8785_asks_for(entry: Entry) -> None:
 
 @given(entries)
 def test_parts_are_spelled_as_they_are_within_the_entry(entry: Entry) -> None:
-    rendered = render(1, entry)
-    told = json.loads(rendered.body)["entry"]
-    assert b'"actor":' + rendered.actor in rendered.body
+    rendered = render(entry)
+    told = json.loads(placed(rendered.head, 1))["entry"]
+    assert b'"actor":' + rendered.actor in rendered.head
     assert rfc8785.dumps(told["actor"]) == rendered.actor
     assert rfc8785.dumps(told.get("verdicts", [])) == rendered.verdicts
+
+
+@given(entries)
+def test_what_is_remembered_of_an_entry_is_what_would_be_made_anew(entry: Entry) -> None:
+    """Clients and verdicts are rendered once; a copy that shares no object with the entry is rendered afresh."""
+    first, again = canonical_bytes(5, entry), canonical_bytes(5, entry)
+    assert first == again == canonical_bytes(5, deepcopy(entry))
+    told = json.loads(first)["entry"]
+    assert canonical_part(entry.verdicts) == rfc8785.dumps(told.get("verdicts", []))
+    assert canonical_part(entry.actor) == rfc8785.dumps(told["actor"])
 
 
 @given(entries)

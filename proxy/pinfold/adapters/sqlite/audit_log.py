@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out
+from pinfold.adapters.sqlite.audit_append import Draft
+from pinfold.adapters.sqlite.audit_queue import AppendQueue
 from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
 from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.evidence import KeptEvidence, keep
-from pinfold.audit.canonical import from_canonical, render, rfc3339
+from pinfold.adapters.sqlite.evidence import KeptEvidence
+from pinfold.audit.canonical import from_canonical, rfc3339
 from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
@@ -26,17 +26,6 @@ T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
-_VALUES = ", ".join("?" * (2 + len(Stored._fields) + len(COLUMNS)))
-_INSERT = f"INSERT INTO audit (seq, {STORED}, evidence, {QUOTED}) VALUES ({_VALUES})"  # noqa: S608 - our own names
-
-
-def append_entry(database: sqlite_utils.Database, entry: Entry, evidence: Evidence | None = None) -> int:
-    """Append an entry in the transaction that is open, and return its number; keep the evidence that it refers to."""
-    (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
-    kept = keep(database, entry.evidence_digest, evidence) if evidence and entry.evidence_digest else None
-    stored = cut_out(database, render(seq, entry), entry)
-    database.execute(_INSERT, [seq, *stored, kept, *column_values(entry)])
-    return int(seq)
 
 
 class SqliteAuditLog:
@@ -44,11 +33,12 @@ class SqliteAuditLog:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
+        self._queue = AppendQueue(ledger)
         self._evidence = KeptEvidence(ledger)
 
     async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
         """Append an entry and return its number, once it is durable, and with it the evidence that it refers to."""
-        return await self._ledger.write(lambda database: append_entry(database, entry, evidence))
+        return await self._queue.append(Draft.of(entry, evidence))
 
     async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
         """Return what is kept of some digests; raises StoreError where it is damaged."""

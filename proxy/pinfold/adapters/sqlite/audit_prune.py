@@ -11,8 +11,8 @@ import sqlite_utils
 
 from pinfold.adapters.filesystem.durable import sync_folder
 from pinfold.adapters.filesystem.errors import store_errors
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_export import export_jsonl
-from pinfold.adapters.sqlite.audit_log import append_entry
 from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.adapters.sqlite.audit_sweep import sweep
 from pinfold.adapters.sqlite.database import Database

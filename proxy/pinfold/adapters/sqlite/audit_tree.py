@@ -12,7 +12,7 @@ import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite import schema
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
 from pinfold.audit.merkle import CompactRange, leaf_hash

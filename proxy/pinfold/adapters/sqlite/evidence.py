@@ -7,11 +7,12 @@ make the canonical JSON whose digest entries refer to.
 import hashlib
 import json
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_parts import numbers_by_digest
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence, canonical_json, plain
@@ -29,10 +30,12 @@ SHORTEST = 100
 """Bytes of a field that is a part of its own; shorter ones are one part together."""
 
 
-def keep(database: sqlite_utils.Database, digest: str, evidence: Evidence) -> int:
-    """Keep some evidence, unless it is kept, in the transaction that is open; return its number."""
-    known = database.execute("SELECT id FROM evidence WHERE digest = ?", [bytes.fromhex(digest)]).fetchone()
-    return int(known[0]) if known else _keep(database, digest, plain(evidence))
+def keep(database: sqlite_utils.Database, pieces: Mapping[str, Evidence]) -> dict[str, int]:
+    """Keep evidence, by digest, unless it is kept, in the transaction that is open; return the numbers, by digest."""
+    wanted = (bytes.fromhex(digest) for digest in pieces)
+    numbers = {digest.hex(): number for digest, number in numbers_by_digest(database, "evidence", wanted)}
+    missing = {digest: piece for digest, piece in pieces.items() if digest not in numbers}
+    return numbers | {digest: _keep(database, digest, plain(piece)) for digest, piece in missing.items()}
 
 
 def whole(rows: Iterable[bytes]) -> bytes:

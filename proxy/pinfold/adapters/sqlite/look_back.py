@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlite_utils
 
 from pinfold.adapters.sqlite.alerts import put
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.alert import Alert

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.kept import Kept
 from pinfold.adapters.sqlite.record_rows import (

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.identities import find_repository, remember_repository, use_identity
 from pinfold.adapters.sqlite.kept import Kept

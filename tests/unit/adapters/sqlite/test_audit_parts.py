@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_of
 
 from pinfold.adapters.sqlite import schema
-from pinfold.adapters.sqlite.audit_log import append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.audit.canonical import canonical_bytes
 from pinfold.domain.audit_entry import Actor, Entry

@@ -21,7 +21,8 @@ from tests.unit.adapters.sqlite.ledgers import (
 )
 
 from pinfold.adapters.sqlite import schema
-from pinfold.adapters.sqlite.audit_log import SqliteAuditLog, append_entry
+from pinfold.adapters.sqlite.audit_append import append_entry
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_tree import open_ledger, rotate_key
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.checkpoint import LogKeys
