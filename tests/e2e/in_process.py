@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from pinfold.bootstrap import Installation, open_installation
+from pinfold.domain.audit_entry import Entry
+from pinfold.ports.audit_log import AuditQuery
 from pinfold.settings import load_settings
 from pinfold.web.app import build_app
 
@@ -41,6 +43,11 @@ class InProcess:
         lines = [f"{method} {path} HTTP/1.1", "Host: packages.example", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return await self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+    async def audited(self, action: str | None = None) -> list[Entry]:
+        """Return the audit log's entries, or those of one action, oldest first."""
+        query = AuditQuery(action=action, newest_first=False, limit=1000)
+        return [recorded.entry for recorded in await self.installation.audit_log.search(query)]
 
     async def send(self, request: bytes) -> Answer:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -11,7 +11,6 @@ from tests.fakes.upstream import POOR, FakeUpstream, running_upstream
 
 from pinfold.domain.audit_entry import Actor
 from pinfold.domain.target import parse_target
-from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.quarantine import Quarantine
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -120,8 +119,7 @@ async def test_a_files_address_checks_the_time_too(pinfold, releases):
     metadata = await pinfold.get(f"/as-of/2024-03-06/files/six/{new.sha256}/{new.filename}.metadata")
     assert metadata.status == 404
     assert metadata.reason == f"pinfold: index main had no file {new.filename} at 2024-03-06 00:00 UTC"
-    recorded = await pinfold.installation.audit_log.search(AuditQuery(action="file.served"))
-    assert {one.entry.details["as_of"] for one in recorded} == {"2024-03-06T00:00:00+00:00"}
+    assert {entry.details["as_of"] for entry in await pinfold.audited("file.served")} == {"2024-03-06T00:00:00+00:00"}
 
 
 async def test_todays_decisions_hold(pinfold, releases):

@@ -4,7 +4,6 @@ import pytest
 from tests.e2e.publisher import Publisher
 
 from pinfold.domain.token_text import write_token
-from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.failed_attempts import MOST_ENTRIES, MOST_FAILURES
 
 
@@ -16,11 +15,6 @@ def overrides(overrides, upstream):
 
 async def ask(pinfold, address, token, path="/closed/simple/acme/"):
     return await pinfold.get(path, X_Forwarded_For=address, Authorization=f"Bearer {token}")
-
-
-async def entries(pinfold):
-    found = await pinfold.installation.audit_log.search(AuditQuery(action="access.refused", limit=1000))
-    return [one.entry for one in found]
 
 
 async def test_after_many_failures_an_address_is_put_off(pinfold):
@@ -56,9 +50,9 @@ async def test_the_log_has_one_entry_an_address_and_not_too_many_of_all(pinfold)
     token = write_token("T-AAAAAAA")
     for _ in range(20):
         await ask(pinfold, "192.0.2.7", token)
-    (entry,) = await entries(pinfold)
+    (entry,) = await pinfold.audited("access.refused")
     assert (entry.reference, entry.actor.address) == ("T-AAAAAAA", "192.0.2.7")
     assert entry.details == {"why": "there is no such token"}
     for number in range(MOST_ENTRIES + 40):
         await ask(pinfold, f"2001:db8:0:{number:x}::1", token)
-    assert len(await entries(pinfold)) == MOST_ENTRIES
+    assert len(await pinfold.audited("access.refused")) == MOST_ENTRIES

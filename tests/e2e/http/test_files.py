@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from tests.e2e.http.addresses import address
 from tests.e2e.in_process import in_process
 from tests.fakes.upstream import POOR, FakeUpstream, Fault
 
-from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.file_download import JUDGED_FIRST
 
 MIB = 1024 * 1024
@@ -23,19 +23,14 @@ def noise(size):
     return hashlib.shake_128(b"noise").digest(size)
 
 
-def address(file, pinfold):
-    return f"/files/{file.project}/{file.sha256}/{file.filename}"
-
-
 async def actions(pinfold):
-    log = await pinfold.installation.audit_log.search(AuditQuery(newest_first=False))
-    return [recorded.entry.action.value for recorded in log]
+    return [entry.action for entry in await pinfold.audited()]
 
 
 async def test_a_file_arrives_whole_and_is_served_from_here_afterwards(pinfold, upstream):
     file = upstream.add_file("six", "1.0", content=noise(MIB))
     for _ in range(3):
-        answer = await pinfold.get(address(file, pinfold))
+        answer = await pinfold.get(address(file))
         assert (answer.status, answer.body) == (200, file.content)
     assert len(upstream.requests_for(file)) == 1
     assert answer.headers["ETag"] == f'"{file.sha256}"'
@@ -52,7 +47,7 @@ async def test_the_first_byte_leaves_before_the_last_has_arrived_and_many_share_
 
     async def fetch(session):
         digest = hashlib.sha256()
-        async with session.get(pinfold.url + address(file, pinfold)) as response:
+        async with session.get(pinfold.url + address(file)) as response:
             async for chunk in response.content.iter_any():
                 first_bytes.append(time.monotonic() - started)
                 digest.update(chunk)
@@ -71,7 +66,7 @@ async def test_wrong_bytes_never_arrive_whole_and_are_not_kept(pinfold, upstream
     lie = bytearray(file.content)
     lie[1000] ^= 1
     upstream.befall(file, Fault(content=bytes(lie)))
-    answer = await pinfold.get(address(file, pinfold))
+    answer = await pinfold.get(address(file))
     assert len(answer.body) <= LARGE - 64 * 1024
     assert await pinfold.installation.blobs.find(file.sha256) is None
     # The connection ends first, so that the entry may follow a moment later.
@@ -79,13 +74,13 @@ async def test_wrong_bytes_never_arrive_whole_and_are_not_kept(pinfold, upstream
         while await actions(pinfold) != ["file.served", "file.broken-off"]:
             await asyncio.sleep(0.02)
     upstream.recover()
-    assert (await pinfold.get(address(file, pinfold))).body == file.content
+    assert (await pinfold.get(address(file))).body == file.content
 
 
 async def test_wrong_bytes_of_a_small_file_are_an_error_without_a_byte_of_them(pinfold, upstream):
     file = upstream.add_file("small", "1.0")
     upstream.befall(file, Fault(content=b"x" * len(file.content)))
-    answer = await pinfold.get(address(file, pinfold))
+    answer = await pinfold.get(address(file))
     assert answer.status == 502
     assert "not what the index promised" in answer.reason
     assert await actions(pinfold) == []
@@ -110,7 +105,7 @@ async def test_wrong_bytes_of_a_small_file_are_an_error_without_a_byte_of_them(p
 async def test_an_upstream_that_fails_gives_an_error_and_nothing_false(pinfold, upstream, fault):
     file = upstream.add_file("shaky", "1.0", content=noise(MIB))
     upstream.befall(file, fault)
-    answer = await pinfold.get(address(file, pinfold))
+    answer = await pinfold.get(address(file))
     assert answer.status in {502, 404} or (answer.status == 200 and len(answer.body) < MIB), answer
     assert await pinfold.installation.blobs.find(file.sha256) is None
 
@@ -118,7 +113,7 @@ async def test_an_upstream_that_fails_gives_an_error_and_nothing_false(pinfold, 
 async def test_a_download_that_breaks_is_taken_up_where_it_broke(pinfold, upstream):
     file = upstream.add_file("shaky", "1.0", content=noise(MIB))
     upstream.befall(file, Fault(truncate_at=700_000, times=1))
-    assert (await pinfold.get(address(file, pinfold))).body == file.content
+    assert (await pinfold.get(address(file))).body == file.content
     first, second = upstream.requests_for(file)
     assert "Range" not in first.headers
     resumed_at = int(second.headers["Range"].removeprefix("bytes=").removesuffix("-"))
@@ -129,9 +124,9 @@ async def test_a_client_that_hangs_up_leaves_the_file_to_the_others(pinfold, ups
     size = 2 * MIB
     file = upstream.add_file("popular", "1.0", content=noise(size))
     upstream.befall(file, Fault(drip=(size // 8, 0.05)))
-    other = asyncio.create_task(pinfold.get(address(file, pinfold)))
+    other = asyncio.create_task(pinfold.get(address(file)))
     reader, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
-    writer.write(f"GET {address(file, pinfold)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     await reader.read(1000)
     writer.transport.abort()
     assert (await other).body == file.content
@@ -153,8 +148,8 @@ async def test_a_client_that_hangs_up_leaves_the_file_to_the_others(pinfold, ups
 async def test_ranges(pinfold, upstream, header, status, part, kept):
     file = upstream.add_file("ranged", "1.0", content=noise(400_000))
     if kept:
-        await pinfold.get(address(file, pinfold))
-    answer = await pinfold.get(address(file, pinfold), Range=header)
+        await pinfold.get(address(file))
+    answer = await pinfold.get(address(file), Range=header)
     assert answer.status == status
     if part is not None:
         assert answer.body == file.content[part]
@@ -164,7 +159,7 @@ async def test_ranges(pinfold, upstream, header, status, part, kept):
 
 async def test_a_range_counts_only_for_the_bytes_that_it_was_begun_with(pinfold, upstream):
     file = upstream.add_file("ranged", "1.0", content=noise(400_000))
-    path = address(file, pinfold)
+    path = address(file)
     assert (await pinfold.get(path, Range="bytes=0-9", If_Range=f'"{file.sha256}"')).status == 206
     for other in ('"0"', f'W/"{file.sha256}"', "Sat, 21 Nov 2026 00:00:00 GMT"):
         assert (await pinfold.get(path, Range="bytes=0-9", If_Range=other)).status == 200
@@ -172,14 +167,14 @@ async def test_a_range_counts_only_for_the_bytes_that_it_was_begun_with(pinfold,
 
 async def test_head_tells_the_length_and_gives_nothing(pinfold, upstream):
     file = upstream.add_file("six", "1.0", content=noise(1000))
-    answer = await pinfold.get(address(file, pinfold), "HEAD")
+    answer = await pinfold.get(address(file), "HEAD")
     assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "1000", b"")
     assert await actions(pinfold) == []
 
 
 async def test_a_client_that_has_the_bytes_is_told_so_and_recorded(pinfold, upstream):
     file = upstream.add_file("six", "1.0")
-    answer = await pinfold.get(address(file, pinfold), If_None_Match=f'"{file.sha256}"')
+    answer = await pinfold.get(address(file), If_None_Match=f'"{file.sha256}"')
     assert (answer.status, answer.body) == (304, b"")
     assert await actions(pinfold) == ["file.served"]
 
@@ -187,12 +182,12 @@ async def test_a_client_that_has_the_bytes_is_told_so_and_recorded(pinfold, upst
 async def test_damaged_bytes_on_disk_are_found_out_and_fetched_again(upstream, overrides, tmp_path):
     file = upstream.add_file("six", "1.0", content=noise(MIB))
     async with in_process(tmp_path / "data", overrides) as pinfold:
-        await pinfold.get(address(file, pinfold))
+        await pinfold.get(address(file))
         path = await pinfold.installation.blobs.find(file.sha256)
     path.chmod(0o600)
     path.write_bytes(b"\xff" + file.content[1:])
     async with in_process(tmp_path / "data", overrides) as pinfold:
-        assert (await pinfold.get(address(file, pinfold))).body == file.content
+        assert (await pinfold.get(address(file))).body == file.content
     assert len(upstream.requests_for(file)) == 2
 
 
@@ -204,7 +199,7 @@ async def test_metadata_is_served_for_every_wheel_with_the_hash_that_is_advertis
         async with in_process(tmp_path / "data", overrides) as pinfold:
             page = await pinfold.get("/simple/six/", Accept="application/vnd.pypi.simple.v1+json")
             assert b'"core-metadata":true' in page.body or b'"core-metadata":{"sha256"' in page.body
-            answer = await pinfold.get(address(file, pinfold) + ".metadata")
+            answer = await pinfold.get(address(file) + ".metadata")
             assert (answer.status, answer.body) == (200, file.metadata)
             page = await pinfold.get("/simple/six/", Accept="application/vnd.pypi.simple.v1+json")
             digest = hashlib.sha256(file.metadata).hexdigest()
@@ -221,9 +216,8 @@ async def test_what_another_upstream_says_of_the_same_wheel_changes_no_metadata(
             "indexes.dev.upstreams": "other",
         }
         async with in_process(tmp_path / "data", overrides) as pinfold:
-            address = f"/files/six/{file.sha256}/{file.filename}.metadata"
-            assert b"evil" in (await pinfold.get("/dev" + address)).body
-            assert (await pinfold.get(address)).body == file.metadata
+            assert b"evil" in (await pinfold.get(address(file, "dev") + ".metadata")).body
+            assert (await pinfold.get(address(file) + ".metadata")).body == file.metadata
             page = await pinfold.get("/simple/six/", Accept="application/vnd.pypi.simple.v1+json")
             digest = hashlib.sha256(file.metadata).hexdigest()
             assert f'"core-metadata":{{"sha256":"{digest}"}}'.encode() in page.body
@@ -232,7 +226,7 @@ async def test_what_another_upstream_says_of_the_same_wheel_changes_no_metadata(
 async def test_metadata_of_a_large_wheel_is_read_by_ranges_without_fetching_it(upstream, pinfold):
     upstream.manners = replace(upstream.manners, core_metadata=False)
     file = upstream.add_file("large", "1.0", files={"large/data.bin": noise(3 * MIB)})
-    answer = await pinfold.get(address(file, pinfold) + ".metadata")
+    answer = await pinfold.get(address(file) + ".metadata")
     assert (answer.status, answer.body) == (200, file.metadata)
     assert all("Range" in request.headers for request in upstream.requests_for(file))
     assert await pinfold.installation.blobs.find(file.sha256) is None
@@ -241,7 +235,7 @@ async def test_metadata_of_a_large_wheel_is_read_by_ranges_without_fetching_it(u
 async def test_a_wheel_without_metadata_is_no_longer_said_to_have_some(upstream, pinfold):
     upstream.manners = replace(upstream.manners, core_metadata=False)
     file = upstream.add_file("odd", "1.0", content=b"this is no zip archive" * 10)
-    assert (await pinfold.get(address(file, pinfold) + ".metadata")).status == 404
+    assert (await pinfold.get(address(file) + ".metadata")).status == 404
     page = await pinfold.get("/simple/odd/", Accept="application/vnd.pypi.simple.v1+json")
     assert b'"core-metadata":false' in page.body
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e.clients import Pip, Uv
+from tests.e2e.http.addresses import address
 from tests.e2e.in_process import in_process
 from tests.e2e.server import PinfoldServer
 from tests.fakes.upstream import running_upstream
@@ -23,10 +24,6 @@ def overrides(overrides):
     return overrides | {"upstreams.pypi.freshness": "0s"}
 
 
-async def ask(pinfold, file):
-    return await pinfold.get(f"/files/{file.project}/{file.sha256}/{file.filename}")
-
-
 async def yanked(pinfold, project):
     page = await pinfold.get(f"/simple/{project}/", Accept=JSON)
     return [file["yanked"] for file in json.loads(page.body)["files"]]
@@ -36,7 +33,7 @@ async def test_a_young_look_alike_is_refused_on_the_page_and_at_the_file(pinfold
     squat = upstream.add_file("reqeusts", "2.32.3", upload_time=MONTH_AGO)
     (told,) = await yanked(pinfold, "reqeusts")
     assert "quarantined by look-alike: nobody used reqeusts here before; it is one letter away from requests" in told
-    answer = await ask(pinfold, squat)
+    answer = await pinfold.get(address(squat))
     assert (answer.status, "look-alike" in answer.reason) == (403, True)
 
 
@@ -45,30 +42,30 @@ async def test_an_established_neighbour_and_the_name_itself_are_served(pinfold, 
         for version in ("1.0", "2.0", "3.0"):
             file = upstream.add_file(project, version)
         assert await yanked(pinfold, project) == [False] * 3
-        assert (await ask(pinfold, file)).status == 200
+        assert (await pinfold.get(address(file))).status == 200
 
 
 async def test_what_is_in_use_here_has_look_alikes_too(pinfold, upstream):
     ours = upstream.add_file("widget-tools", "1.0")
     squat = upstream.add_file("widget-tool", "1.0", upload_time=MONTH_AGO)
     assert await yanked(pinfold, "widget-tool") == [False]
-    assert (await ask(pinfold, ours)).status == 200
+    assert (await pinfold.get(address(ours))).status == 200
     await asyncio.sleep(0.3)
-    answer = await ask(pinfold, squat)
+    answer = await pinfold.get(address(squat))
     assert answer.status == 403
     assert "one letter away from widget-tools, which is in use here, and has 1 release only" in answer.reason
 
 
 async def test_whoever_waives_the_rule_once_makes_the_name_known(pinfold, upstream):
     fork = upstream.add_file("reqeusts", "1.0", upload_time=MONTH_AGO)
-    assert (await ask(pinfold, fork)).status == 403
+    assert (await pinfold.get(address(fork))).status == 403
     waive = Waive(pinfold.installation.records, pinfold.installation.clock)
     until = datetime.now(UTC) + timedelta(hours=1)
     waiver = await waive.add(parse_target("reqeusts"), "look-alike", "our own fork", until, Actor("somebody"))
-    assert (await ask(pinfold, fork)).status == 200
+    assert (await pinfold.get(address(fork))).status == 200
     await waive.revoke(waiver.id, Actor("somebody"))
     await asyncio.sleep(0.3)
-    assert (await ask(pinfold, fork)).status == 200
+    assert (await pinfold.get(address(fork))).status == 200
 
 
 async def test_what_a_laxer_index_serves_opens_no_other(upstream, overrides, tmp_path):
@@ -76,11 +73,10 @@ async def test_what_a_laxer_index_serves_opens_no_other(upstream, overrides, tmp
     (tmp_path / "lax.toml").write_text('name = "lax"\n[[rule]]\nid = "quarantined"\n')
     overrides |= {"indexes.main.policy": "baseline", "indexes.lax.policy": str(tmp_path / "lax.toml")}
     async with in_process(tmp_path / "data", overrides) as pinfold:
-        file = f"/files/{squat.project}/{squat.sha256}/{squat.filename}"
-        assert (await pinfold.get(file)).status == 403
-        assert (await pinfold.get(f"/lax{file}")).status == 200
+        assert (await pinfold.get(address(squat))).status == 403
+        assert (await pinfold.get(address(squat, "lax"))).status == 200
         await asyncio.sleep(0.3)
-        answer = await pinfold.get(file)
+        answer = await pinfold.get(address(squat))
         assert (answer.status, "look-alike" in answer.reason) == (403, True)
 
 

@@ -9,7 +9,6 @@ import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.oidc import AUDIENCE, FakeIssuer, new_key
 
-from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.failed_attempts import MOST_FAILURES
 from pinfold.web import oidc
 
@@ -59,11 +58,6 @@ def basic(text):
     return {"Authorization": "Basic " + b64encode(f"__token__:{text}".encode()).decode()}
 
 
-async def entries(pinfold, action):
-    found = await pinfold.installation.audit_log.search(AuditQuery(action=action))
-    return [one.entry for one in found]
-
-
 async def test_a_workflow_is_told_for_whom_to_have_its_identity_made(pinfold):
     answer = await pinfold.get("/_/oidc/audience")
     assert (answer.status, json.loads(answer.body)) == (200, {"audience": AUDIENCE})
@@ -85,7 +79,7 @@ async def test_the_log_tells_of_the_exchange_and_keeps_neither_secret(pinfold, i
     assertion = issuer.sign(issuer.github())
     _, told, headers = await post(pinfold, MINT, {"token": assertion})
     assert headers["Cache-Control"] == "no-store"
-    (entry,) = await entries(pinfold, "token.mint")
+    (entry,) = await pinfold.audited("token.mint")
     assert entry.details["publisher"]["repository"] == "acme/widget"
     assert entry.details["indexes"] == ["private"]
     for secret in (told["token"], assertion):
@@ -112,7 +106,7 @@ async def test_who_gets_no_token_is_told_why_in_pypis_words(pinfold, issuer, cla
     assert (status, told["message"]) == (422, "Token request failed")
     (error,) = told["errors"]
     assert error["code"] == code
-    (entry,) = await entries(pinfold, "access.refused")
+    (entry,) = await pinfold.audited("access.refused")
     assert entry.details["why"].startswith("trusted publishing: ")
 
 
@@ -160,7 +154,7 @@ async def test_an_issuer_that_is_silent_is_told_of_and_nobody_blamed(pinfold, is
     status, told, headers = await post(pinfold, MINT, {"token": issuer.sign(issuer.github())})
     assert (status, told["errors"][0]["code"]) == (503, "issuer-unavailable")
     assert "Retry-After" in headers
-    assert await entries(pinfold, "access.refused") == []
+    assert await pinfold.audited("access.refused") == []
 
 
 async def test_after_many_failures_no_signature_is_looked_at(pinfold, issuer):
@@ -173,7 +167,7 @@ async def test_after_many_failures_no_signature_is_looked_at(pinfold, issuer):
         assert 0 < int(headers["Retry-After"]) <= 61
     elsewhere = await post(pinfold, MINT, {"token": issuer.sign(issuer.github())}, X_Forwarded_For="192.0.2.9")
     assert elsewhere[0] == 200
-    assert len(await entries(pinfold, "access.refused")) == 1
+    assert len(await pinfold.audited("access.refused")) == 1
 
 
 async def test_a_token_is_burnt_by_whoever_holds_it(pinfold, issuer):
@@ -181,7 +175,7 @@ async def test_a_token_is_burnt_by_whoever_holds_it(pinfold, issuer):
     assert (await pinfold.get("/private/simple/acme-core/", **basic(token))).status == 404
     assert (await post(pinfold, BURN, {"token": token}))[0] == 202
     assert (await pinfold.get("/private/simple/acme-core/", **basic(token))).status == 403
-    (entry,) = await entries(pinfold, "token.revoke")
+    (entry,) = await pinfold.audited("token.revoke")
     assert entry.actor.name == "GitHub acme/widget (publish.yml)"
     assert (await post(pinfold, BURN, {"token": token}))[0] == 202
 
@@ -190,7 +184,7 @@ async def test_a_token_is_burnt_as_often_as_somebody_likes(pinfold, issuer):
     token = (await minted(pinfold, issuer))["token"]
     answers = await asyncio.gather(*(post(pinfold, BURN, {"token": token}) for _ in range(5)))
     assert {status for status, _, _ in answers} == {202}
-    assert len(await entries(pinfold, "token.revoke")) == 1
+    assert len(await pinfold.audited("token.revoke")) == 1
 
 
 async def test_nobody_burns_a_token_by_its_id(pinfold, issuer):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from tests.e2e.http.addresses import address
 from tests.fakes.upstream import Fault
 
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -49,14 +50,8 @@ def release(upstream, version="1.1", *, small=False, hook=True):
     return upstream.add_file("widget", version, upload_time=NOW - timedelta(days=5), files=files)
 
 
-def address(file, index="main"):
-    prefix = "" if index == "main" else f"/{index}"
-    return f"{prefix}/files/{file.project}/{file.sha256}/{file.filename}"
-
-
 async def actions(pinfold):
-    log = await pinfold.installation.audit_log.search(AuditQuery(newest_first=False))
-    return [recorded.entry.action.value for recorded in log]
+    return [entry.action for entry in await pinfold.audited()]
 
 
 async def acted(pinfold, expected):

@@ -1,4 +1,4 @@
-"""Who publishes widget, and where a Pinfold tells of it."""
+"""Who publishes widget, and what its page says of its files."""
 
 import json
 from datetime import UTC, datetime
@@ -8,14 +8,6 @@ from tests.fakes.sigstore import GitHubIdentity
 JSON = "application/vnd.pypi.simple.v1+json"
 NOW = datetime.now(UTC)
 WIDGET = GitHubIdentity()
-
-
-def address(file):
-    return f"/files/{file.project}/{file.sha256}/{file.filename}"
-
-
-def integrity(file):
-    return f"/integrity/{file.project}/{file.version}/{file.filename}/provenance"
 
 
 async def entries(pinfold, index="", **headers):

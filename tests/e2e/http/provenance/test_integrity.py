@@ -6,7 +6,8 @@ import re
 import pytest
 from pypi_simple import ProjectPage
 from pypi_simple.pep691 import Project
-from tests.e2e.http.provenance.attested import JSON, entries, integrity
+from tests.e2e.http.addresses import integrity
+from tests.e2e.http.provenance.attested import JSON, entries
 from tests.e2e.in_process import in_process
 
 INTEGRITY = "application/vnd.pypi.integrity.v1+json"

@@ -8,7 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.e2e.http.provenance.attested import NOW, WIDGET, address, entries, integrity
+from tests.e2e.http.addresses import address, integrity
+from tests.e2e.http.provenance.attested import NOW, WIDGET, entries
 from tests.e2e.in_process import in_process
 from tests.fakes.sigstore import Break, GitHubIdentity
 from tests.fakes.upstream import FakeUpstream, Fault, Manners

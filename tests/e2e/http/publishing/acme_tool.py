@@ -4,8 +4,6 @@ import json
 
 from tests.fakes.upstream import build_wheel
 
-from pinfold.ports.audit_log import AuditQuery
-
 JSON = "application/vnd.pypi.simple.v1+json"
 WHEEL, SDIST = "acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"
 
@@ -13,11 +11,6 @@ WHEEL, SDIST = "acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"
 async def page(pinfold, project="acme-tool", index=""):
     answer = await pinfold.get(f"{index}/simple/{project}/", Accept=JSON)
     return json.loads(answer.body) if answer.status == 200 else None
-
-
-async def audited(pinfold, action="file.published"):
-    found = await pinfold.installation.audit_log.search(AuditQuery(action=action))
-    return [recorded.entry for recorded in found]
 
 
 def wheel(version="1.0", project="acme-tool", **options):

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from tests.e2e.http.publishing.acme_tool import WHEEL, audited, page, wheel
+from tests.e2e.http.publishing.acme_tool import WHEEL, page, wheel
 from tests.fakes.sigstore import Break, GitHubIdentity
 
 
@@ -29,7 +29,7 @@ async def test_attestations_are_verified_and_served_as_provenance(pinfold, publi
     assert bundle["publisher"]["kind"] == "GitHub"
     assert bundle["publisher"]["repository"] == identity.publisher()["repository"]
     assert document["version"] == 1
-    (entry,) = await audited(pinfold)
+    (entry,) = await pinfold.audited("file.published")
     assert entry.details["attested"] is True
 
 

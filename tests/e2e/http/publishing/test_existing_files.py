@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
-from tests.e2e.http.publishing.acme_tool import SDIST, WHEEL, audited, page, wheel
+from tests.e2e.http.publishing.acme_tool import SDIST, WHEEL, page, wheel
 from tests.e2e.publisher import Publisher
 from tests.fakes.upstream import build_sdist, build_wheel
 
@@ -17,7 +17,7 @@ async def test_the_very_same_file_again_is_fine(pinfold, publisher):
     await publisher.upload(WHEEL, wheel())
     again = await publisher.upload(WHEEL, wheel())
     assert again.status == 200
-    assert len(await audited(pinfold)) == 1
+    assert len(await pinfold.audited("file.published")) == 1
     assert len((await page(pinfold))["files"]) == 1
 
 
@@ -30,7 +30,7 @@ async def test_other_bytes_under_a_name_however_spelt_already_exist(pinfold, pub
     assert "File already exists" in answer.reason
     (file,) = (await page(pinfold))["files"]
     assert file["hashes"]["sha256"] == hashlib.sha256(wheel()).hexdigest()
-    (entry,) = await audited(pinfold, "file.publish-refused")
+    (entry,) = await pinfold.audited("file.publish-refused")
     assert "already exists" in entry.details["reason"]
 
 
@@ -53,7 +53,7 @@ async def test_of_two_uploads_at_once_one_wins_and_the_other_hears_so(pinfold, p
 async def test_the_same_upload_twice_at_once_is_one(pinfold, publisher):
     answers = await asyncio.gather(*(publisher.upload(WHEEL, wheel()) for _ in range(3)))
     assert [answer.status for answer in answers] == [200, 200, 200]
-    assert len(await audited(pinfold)) == 1
+    assert len(await pinfold.audited("file.published")) == 1
 
 
 async def test_bytes_that_are_damaged_are_not_served_and_not_lost(pinfold, publisher):
@@ -95,12 +95,12 @@ async def test_the_very_same_file_again_brings_lost_bytes_back_and_changes_nothi
     assert (await pinfold.get(url)).body == content
     metadata = await pinfold.get(url + ".metadata")
     assert hashlib.sha256(metadata.body).hexdigest() == file["core-metadata"]["sha256"]
-    (entry,) = await audited(pinfold, "file.restored")
+    (entry,) = await pinfold.audited("file.restored")
     assert (entry.index, entry.project, entry.version, entry.filename) == ("main", "acme-tool", "1.0", WHEEL)
     assert (entry.sha256, entry.actor.name) == (hashlib.sha256(content).hexdigest(), "somebody-else")
-    assert len(await audited(pinfold)) == 1
+    assert len(await pinfold.audited("file.published")) == 1
     assert (await publisher.upload(WHEEL, content)).body.startswith(b"published before: ")
-    assert len(await audited(pinfold, "file.restored")) == 1
+    assert len(await pinfold.audited("file.restored")) == 1
 
 
 async def test_lost_bytes_are_brought_back_by_nothing_but_the_very_same(pinfold, publisher):
@@ -113,7 +113,7 @@ async def test_lost_bytes_are_brought_back_by_nothing_but_the_very_same(pinfold,
     stranger = await Publisher.of(pinfold, "stranger", projects=("acme-other",))
     assert (await stranger.upload(WHEEL, wheel())).status == 403
     assert (await pinfold.get(file["url"].removeprefix("../.."))).status == 502
-    assert await audited(pinfold, "file.restored") == []
+    assert await pinfold.audited("file.restored") == []
 
 
 async def test_what_was_deleted_is_not_brought_back(pinfold, publisher):

@@ -1,6 +1,6 @@
 """Names that are claimed: nobody outside hears them, and nobody here loses one unawares."""
 
-from tests.e2e.http.publishing.acme_tool import WHEEL, audited, page, wheel
+from tests.e2e.http.publishing.acme_tool import WHEEL, page, wheel
 from tests.e2e.publisher import Publisher
 
 
@@ -9,7 +9,7 @@ async def test_claiming_a_name_that_exists_upstream_warns(pinfold, publisher, up
     answer = await publisher.upload("requests-3.0-py3-none-any.whl", wheel("3.0", "requests"))
     assert answer.status == 200
     assert b"warning: pypi has a project requests, too" in answer.body
-    (claim,) = await audited(pinfold, "project.claimed")
+    (claim,) = await pinfold.audited("project.claimed")
     assert claim.details["namesakes"] == ["pypi"]
     assert (await page(pinfold, "requests"))["versions"] == ["3.0"]
     assert (await page(pinfold, "requests", "/other"))["versions"] == ["2.0"]
