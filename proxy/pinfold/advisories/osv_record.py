@@ -47,7 +47,6 @@ class _Affected(msgspec.Struct):
     ranges: list[_Range] | None = None
     severity: list[_Severity] | None = None
     database_specific: Any = None
-    ecosystem_specific: Any = None
 
 
 class _Record(msgspec.Struct):

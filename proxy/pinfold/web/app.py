@@ -11,24 +11,6 @@ from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
 
-RESERVED = frozenset(
-    {
-        "simple",
-        "files",
-        "packages",
-        "integrity",
-        "legacy",
-        "as-of",
-        "api",
-        "console",
-        "healthz",
-        "readyz",
-        "metrics",
-        "_",
-    }
-)
-"""First path segments that can be no index's name."""
-
 
 class Route(NamedTuple):
     """One method at one path."""
