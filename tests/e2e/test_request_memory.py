@@ -62,6 +62,36 @@ def test_metadata_from_memory_ends_with_the_decision(tmp_path: Path) -> None:
             assert _get(connection, path)[0] == 403
 
 
+def test_repeated_downloads_are_each_counted_logged_and_recorded_and_end_with_the_decision(tmp_path: Path) -> None:
+    with ExitStack() as stack, running_upstream() as upstream:
+        file = upstream.add_file("six", "1.0")
+        with PinfoldServer(tmp_path, f'[upstreams.pypi]\nurl = "{upstream.url}"\n') as server:
+            connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+            stack.callback(connection.close)
+            path = f"/files/six/{file.sha256}/{file.filename}"
+            assert {_get(connection, path) for _ in range(ASKED)} == {(200, file.content)}
+            connection.request("GET", "/metrics")
+            metrics = connection.getresponse().read().decode()
+            server.run("quarantine", "add", "six", "--reason", "for a test")
+            quarantined, more = time.monotonic(), 0
+            while _get(connection, path)[0] == 200:
+                more += 1
+                assert time.monotonic() < quarantined + 10
+            found = server.run("audit", "search", "--action", "file.served", "--limit", "10000", "--json")
+            server.run("audit", "verify")
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if '"request"' in line]
+    entries = json.loads(found)["entries"]
+    assert len(entries) == ASKED + more
+    assert len({each["seq"] for each in entries}) == ASKED + more
+    assert {(each["entry"]["filename"], each["entry"]["decision"]) for each in entries} == {(file.filename, "warn")}
+    served = [line for line in lines if line["path"] == path and line["status"] == 200]
+    assert len(served) == ASKED + more
+    assert {line["bytes"] for line in served} == {len(file.content)}
+    decided = re.findall(r'pinfold_decisions_total\{effect="warn",.*\} (\S+)', metrics)
+    # The first one was judged once more when its contents had been seen.
+    assert sum(map(float, decided)) == ASKED + 1
+
+
 def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
     connection.request("GET", path)
     response = connection.getresponse()

@@ -73,6 +73,11 @@ class Granted:
         fresh_until = self.project.judged_at if found.stale else found.stored.fresh_until
         return min(fresh_until, changes_at) if changes_at is not None else fresh_until
 
+    @property
+    def awaits_inspection(self) -> bool:
+        """Whether it is judged for good only once its bytes, or those of an earlier release, are inspected."""
+        return self.project.awaits_inspection(self.judged)
+
 
 class FileDownload:
     """Serves files: the gate first, then the audit log, then the bytes."""
@@ -123,7 +128,7 @@ class FileDownload:
         What this comes to is recorded of a file that is being `served`, as the log has it. Raises what `ask` raises.
         """
         project, judged = granted.project, granted.judged
-        if not project.awaits_inspection(judged):
+        if not granted.awaits_inspection:
             return granted
         address = Address(project.name, judged.file.sha256, judged.file.filename)
         granted = await self._judge(project.index, address, ask, awaited=frozenset(), served=served)
@@ -144,8 +149,7 @@ class FileDownload:
             if not judged.stood_at(ask.as_of):
                 raise NotFound(f"index {index.name} had no file {address.filename} at {ask.as_of:%Y-%m-%d %H:%M} UTC")
             project = project.as_of(ask.as_of)
-        deciding = judged.decision.deciding
-        self._telemetry.decided(index.name, deciding.rule if deciding else "-", judged.decision.effect.label)
+        self._count(index, judged)
         if judged.refused:
             reference = judged.reference()
             entry = self._entry(Action.FILE_REFUSED, index, judged, ask, reference)
@@ -165,7 +169,7 @@ class FileDownload:
         source = granted.project.found.source
         content = await self._fetcher.fetch(source.upstream, granted.judged.file)
         await content.started()
-        awaited = granted.project.awaits_inspection(granted.judged)
+        awaited = granted.awaits_inspection
         if awaited and (content.is_whole or (content.length is not None and content.length <= JUDGED_FIRST)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -189,6 +193,11 @@ class FileDownload:
             entry.details["unchanged"] = True
         return await self._audit_log.append(entry, granted.judged.evidence)
 
+    async def record_again(self, granted: Granted, ask: Ask) -> int:
+        """Record, durably, that a client gets once more what it was granted a moment ago; return the number."""
+        self._count(granted.project.index, granted.judged)
+        return await self.record_served(granted, ask)
+
     async def record_broken_off(self, granted: Granted, ask: Ask, served: int, sent: int, why: str) -> None:
         """Record that a file which the log names as served did not arrive whole."""
         entry = self._entry(Action.FILE_BROKEN_OFF, granted.project.index, granted.judged, ask, None)
@@ -199,6 +208,10 @@ class FileDownload:
         """Return a granted wheel's metadata; raises NotFound for what carries none."""
         source = granted.project.found.source
         return await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
+
+    def _count(self, index: Index, judged: JudgedFile) -> None:
+        deciding = judged.decision.deciding
+        self._telemetry.decided(index.name, deciding.rule if deciding else "-", judged.decision.effect.label)
 
     def _entry(self, action: Action, index: Index, judged: JudgedFile, ask: Ask, reference: str | None) -> Entry:
         return decision_entry(

@@ -3,11 +3,13 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from pinfold.web.actor import actor_of
-from pinfold.web.request_memory import OBSERVED
+from pinfold.web.errors import UNFINISHED
+from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED
 from pinfold.web.services import SERVICES
 
 log = logging.getLogger("pinfold.access")
@@ -19,15 +21,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count and log a request once it is over, however it ended."""
     started = time.perf_counter()
-    status, size, line = 499, 0, ""
+    status, size, line = UNFINISHED, 0, ""
     try:
         response = await handler(request)
-        status, size = response.status, response.body_length or response.content_length or 0
+        # What the kernel sends of a file is in no body length.
+        has_body = request.method != hdrs.METH_HEAD and response.status != HTTPStatus.NOT_MODIFIED
+        status, size = response.status, (response.content_length or response.body_length or 0) if has_body else 0
         line = response.headers.get("X-Error-Message", "")
         return response
     finally:
         observed = request[OBSERVED] = _observer(request, status, size, line)
         observed(time.perf_counter() - started)
+        if AGAIN in request:
+            request[BROKEN_OFF] = _observer(request, UNFINISHED, 0, "")
 
 
 def _observer(request: web.Request, status: int, size: int, line: str) -> Callable[[float], None]:

@@ -25,6 +25,8 @@ from pinfold.web.problem import problem, refusal
 
 log = logging.getLogger(__name__)
 
+UNFINISHED: Final = 499
+"""The status of a request whose client went before it had its answer, as nginx counts them."""
 CHALLENGE = 'Basic realm="pinfold"'
 
 # What such an error itself says is for whoever runs Pinfold: it can name paths of this machine.
@@ -58,6 +60,9 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return problem(error.status, f"pinfold: {error.reason}", headers=allowed)
     except (ConnectionError, TimeoutError):
+        if request.transport is None or request.transport.is_closing():
+            # Nobody is there to read it; what aiohttp makes of an error would be logged as if it were one of ours.
+            return web.Response(status=UNFINISHED)
         raise
     except Exception:
         log.exception("a request failed: %s %s", request.method, request.path)

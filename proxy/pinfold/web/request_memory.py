@@ -6,16 +6,19 @@ second that is its `Date`, and for no longer than what the decisions rest on cou
 and every doubt, goes to aiohttp.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
+from pinfold.domain.errors import PinfoldError
 from pinfold.usecases.lru import Lru
 from pinfold.web.actor import PRINCIPAL
 
@@ -23,6 +26,13 @@ STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
 """On a request that would be answered the same until then."""
 OBSERVED: Final = web.RequestKey[Callable[[float], None]]("observed")
 """What counts and logs a request like this one, given the seconds that it took."""
+BROKEN_OFF: Final = web.RequestKey[Callable[[float], None]]("broken_off")
+"""What counts and logs a request like this one that did not come to its end."""
+AGAIN: Final = web.RequestKey[Callable[[asyncio.Transport, bytes], Awaitable[None]]]("again")
+"""What answers a request like this one once more, given the connection and the head of the answer that it had.
+
+Where it raises a PinfoldError, it sent nothing; where it raises anything else, it has ended the connection.
+"""
 
 HOLDS: Final = 0.25
 """Seconds: as long as stores trust what they read, so that a change made by another process holds within a second."""
@@ -60,13 +70,25 @@ class Answer:
     observed: Callable[[float], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The head of an answer as it was sent, what does the rest once more, and until when that may be."""
+
+    head: bytes
+    again: Callable[[asyncio.Transport, bytes], Awaitable[None]]
+    until: float
+    """On the monotonic clock."""
+    observed: Callable[[float], None]
+    broken_off: Callable[[float], None]
+
+
 class RequestMemory:
     """Remembers answers within a budget of bytes."""
 
     def __init__(self, budget: int) -> None:
-        self._answers: Lru[Asked, Answer] = Lru(budget)
+        self._answers: Lru[Asked, Answer | Repetition] = Lru(budget)
 
-    def get(self, asked: Asked, now: float) -> Answer | None:
+    def get(self, asked: Asked, now: float) -> Answer | Repetition | None:
         """Return the answer that stands."""
         answer = self._answers.get(asked)
         return answer if answer is not None and now < answer.until else None
@@ -77,7 +99,8 @@ class RequestMemory:
         `began` is when the request came, on the monotonic clock: what is behind the answer was looked up later.
         """
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
-        body = _body_of(response)
+        again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
+        body = _body_of(response) if again is None else b""
         if stands_until is None or observed is None or body is None:
             return
         to_wall = time.time() - time.monotonic()
@@ -88,8 +111,11 @@ class RequestMemory:
         head = _head_of(response)
         if request.writer.output_size != len(head) + len(body):
             return
-        pieces = (head + body,) if len(body) <= JOINED else (head, body)
-        answer = Answer(pieces, until, observed)
+        answer: Answer | Repetition
+        if again is not None and broken_off is not None:
+            answer = Repetition(head, again, until, observed, broken_off)
+        else:
+            answer = Answer((head + body,) if len(body) <= JOINED else (head, body), until, observed)
         self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
 
 
@@ -100,7 +126,7 @@ class RememberingHandler(web.RequestHandler):
     way, and on connections whose requests came, so far, each in one piece and without a body.
     """
 
-    __slots__ = ("_address", "_asked", "_began", "_in_whole_requests", "_memory")
+    __slots__ = ("_address", "_asked", "_began", "_in_whole_requests", "_memory", "_repetition")
 
     def __init__(self, manager: web.Server, memory: RequestMemory, **settings: Any) -> None:
         super().__init__(manager, **settings)
@@ -108,18 +134,19 @@ class RememberingHandler(web.RequestHandler):
         self._address: str | None = None
         self._in_whole_requests = True
         self._asked: Asked | None = None
+        self._repetition: Repetition | None = None
         self._began = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Answer from memory, or pass on what came."""
-        self._asked = None
+        self._asked = self._repetition = None
         if not self._in_whole_requests:
             super().data_received(data)
             return
         began, is_idle = time.monotonic(), self._is_idle()
         asked = Asked(self._peer(), data)
         answer = self._memory.get(asked, began) if is_idle else None
-        if answer is not None and self._give(answer):
+        if isinstance(answer, Answer) and self._give(answer):
             answer.observed(time.monotonic() - began)
             return
         queued = len(self._messages)
@@ -128,6 +155,41 @@ class RememberingHandler(web.RequestHandler):
         self._in_whole_requests = message is not None
         if is_idle and message is not None and _may_be_kept(message, data):
             self._asked, self._began = asked, began
+            self._repetition = answer if isinstance(answer, Repetition) else None
+
+    async def _handle_request(
+        self,
+        request: web.BaseRequest,
+        start_time: float | None,
+        request_handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    ) -> tuple[web.StreamResponse, bool]:
+        """Have a request answered: by what answered the same one a moment ago, if that still can."""
+        repetition, self._repetition = self._repetition, None
+        if repetition is not None:
+            request_handler = partial(self._repeat, repetition, otherwise=request_handler)
+        return await super()._handle_request(request, start_time, request_handler)
+
+    async def _repeat(
+        self,
+        repetition: Repetition,
+        request: web.BaseRequest,
+        otherwise: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        transport, began = self.transport, self._began
+        if transport is None or transport.is_closing():
+            return await otherwise(request)
+        try:
+            await repetition.again(transport, repetition.head)
+        except PinfoldError:
+            # Nothing was sent: whoever answers it as if it were the first explains what is wrong.
+            return await otherwise(request)
+        except (Exception, asyncio.CancelledError) as error:
+            repetition.broken_off(time.monotonic() - began)
+            if not isinstance(error, ConnectionError | TimeoutError):
+                raise
+        else:
+            repetition.observed(time.monotonic() - began)
+        return _Sent()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -171,6 +233,18 @@ class RememberingHandler(web.RequestHandler):
             peer = self.peername
             self._address = str(peer[0]) if isinstance(peer, tuple) else str(peer)
         return self._address
+
+
+class _Sent(web.StreamResponse):
+    """An answer that is with the client already."""
+
+    keep_alive = True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing: the head was sent."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: the body was sent."""
 
 
 def _may_be_kept(message: RawRequestMessage, data: bytes) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from pinfold.web.request_memory import OBSERVED, STANDS_UNTIL, RememberingHandler, RequestMemory
+from pinfold.domain.errors import PinfoldError
+from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED, STANDS_UNTIL, RememberingHandler, RequestMemory
 
 MIB = 1024 * 1024
 SILENT = logging.Logger("silent", logging.CRITICAL)
@@ -66,6 +67,10 @@ class Server:
     memory: RequestMemory | None
     handled: list[str] = field(default_factory=list)
     observed: list[float] = field(default_factory=list)
+    broken_off: list[float] = field(default_factory=list)
+    repeated: int = 0
+    failure: Exception | None = None
+    """Of every repetition."""
     stands_for: timedelta = timedelta(days=1)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     word: str = "first"
@@ -80,6 +85,19 @@ class Server:
         wire = Wire(address)
         handler.connection_made(wire)
         return Connection(handler, wire)
+
+    async def again(self, transport: asyncio.Transport, head: bytes) -> None:
+        """Answer a request for the file once more, or fail as it is told to."""
+        self.repeated += 1
+        if isinstance(self.failure, PinfoldError):
+            raise self.failure
+        await asyncio.sleep(0)
+        transport.write(head)
+        if self.failure is not None:
+            transport.abort()
+            raise self.failure
+        await asyncio.sleep(0)
+        transport.write(b"body")
 
 
 @dataclass
@@ -109,6 +127,7 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
         request[OBSERVED] = ours.observed.append
         ours.observed.append(0.0)
         ours.handled.append(f"{request.method} {request.raw_path}")
+        request[BROKEN_OFF] = ours.broken_off.append
         response: web.StreamResponse = await handler(request)
         return response
 
@@ -121,6 +140,14 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
             response.content_length = 4
             await response.prepare(request)
             await response.write(b"body")
+            return response
+        if request.path == "/file":
+            response = web.StreamResponse()
+            response.content_length = 4
+            await response.prepare(request)
+            assert request.transport is not None
+            request.transport.write(b"body")
+            request[AGAIN] = ours.again
             return response
         if request.path == "/missing":
             raise web.HTTPNotFound

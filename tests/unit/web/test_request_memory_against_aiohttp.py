@@ -24,6 +24,7 @@ REQUESTS: Sequence[bytes] = (
     get("/page", "Authorization: Bearer x"),
     get("/page", 'If-None-Match: "tag"'),
     get("/large"),
+    get("/file"),
     get("/missing"),
     get("/page", "Connection: close"),
     get("/page", "Connection: keep-alive"),
@@ -99,5 +100,6 @@ def test_nothing_is_answered_otherwise_than_by_aiohttp(
             assert await _talk(remembering, arriving) == expected
             assert len(remembering.handled) <= len(plain.handled)
             assert len(remembering.observed) == len(plain.observed)
+            assert remembering.broken_off == []
 
     asyncio.run(compare())

@@ -1,0 +1,157 @@
+"""A file's bytes on their way to a client, and what the log is told where they do not arrive."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import BinaryIO, Final
+
+import aiofastnet
+from aiohttp import web
+
+from pinfold.domain.errors import PinfoldError
+from pinfold.usecases.file_content import Content, Stored
+from pinfold.usecases.file_download import Ask, FileDownload, Granted
+from pinfold.web.page_cache import bring_in, is_in_memory
+from pinfold.web.problem import problem
+from pinfold.web.ranges import Unsatisfiable, resolve_range
+from pinfold.web.request_memory import AGAIN, may_be_remembered
+
+SLICE: Final = 4 * 1024 * 1024
+CHUNK: Final = 1024 * 1024
+STALLED: Final = 480.0
+"""Seconds in which a client must take the next slice of a file; one that does not is let go."""
+
+
+class Transfer:
+    """A granted file, or a range of it, on its way to one client."""
+
+    def __init__(self, files: FileDownload, granted: Granted, ask: Ask) -> None:
+        self._files = files
+        self._granted = granted
+        self._ask = ask
+        self._sent = 0
+
+    async def run(self, request: web.Request, headers: dict[str, str], *, ranged: bool) -> web.StreamResponse:
+        """Send the bytes; a client that does not get all of them leaves a second audit entry that says so."""
+        content, served = await self._files.open(self._granted, self._ask)
+        # A range cannot be answered before the length is known, which some upstreams tell only by ending.
+        length = await content.whole() if ranged and content.length is None else content.length
+        try:
+            part = resolve_range(request.headers.get("Range"), length) if ranged and length is not None else None
+        except Unsatisfiable:
+            await self._broken_off(served, "the range is beyond the file's end")
+            return problem(416, f"pinfold: the file has {length} bytes", headers={"Content-Range": f"bytes */{length}"})
+        response = _response(headers, part, length)
+        await response.prepare(request)
+
+        async def send() -> None:
+            with await _open(content) as file:
+                if length is None:
+                    await self._send_chunked(response, content, file)
+                else:
+                    await self._send(_transport(request), content, file, part or (0, length))
+            await response.write_eof()
+
+        await self._see_to(send, served, request.transport)
+        if part is None and isinstance(content, Stored) and not self._granted.awaits_inspection:
+            request[AGAIN] = lambda transport, head: Transfer(self._files, self._granted, self._ask).run_again(
+                transport, head, content
+            )
+            may_be_remembered(request, self._granted.stands_until)
+        return response
+
+    async def run_again(self, transport: asyncio.Transport, head: bytes, content: Stored) -> None:
+        """Send a whole file that was sent a moment ago, with the head that it had then."""
+        served = await self._files.record_again(self._granted, self._ask)
+
+        async def send() -> None:
+            transport.write(head)
+            with await _open(content) as file:
+                await self._send(transport, content, file, (0, content.length), was_just_read=True)
+
+        await self._see_to(send, served, transport)
+
+    async def _see_to(
+        self, send: Callable[[], Awaitable[None]], served: int, transport: asyncio.Transport | None
+    ) -> None:
+        try:
+            await send()
+        except (Exception, asyncio.CancelledError) as error:
+            # The client was promised more bytes, and whatever else it were sent now would be taken for them: to end the
+            # connection early is the only way to say that something is wrong.
+            if transport is not None:
+                transport.abort()
+            await asyncio.shield(self._broken_off(served, _why_broken_off(error)))
+            raise
+
+    async def _send(
+        self,
+        transport: asyncio.Transport,
+        content: Content,
+        file: BinaryIO,
+        part: tuple[int, int],
+        *,
+        was_just_read: bool = False,
+    ) -> None:
+        """Let the kernel send bytes from the file, once they are in memory: a disk would hold up everybody else."""
+        position, end = part
+        while position < end:
+            upto = min(position + SLICE, await content.shown(position), end)
+            if upto <= position:
+                return
+            if not was_just_read and not is_in_memory(file.fileno(), position, upto - position):
+                await asyncio.to_thread(bring_in, file.fileno(), position, upto - position)
+            if transport.is_closing():
+                raise ConnectionResetError("the client hung up")
+            async with asyncio.timeout(STALLED):
+                await aiofastnet.sendfile(asyncio.get_running_loop(), transport, file, position, upto - position)
+            # A file that is too short is sent as far as it goes, without a word.
+            if os.fstat(file.fileno()).st_size < upto:
+                raise ConnectionResetError("the file ended early")
+            self._sent += upto - position
+            position = upto
+
+    async def _send_chunked(self, response: web.StreamResponse, content: Content, file: BinaryIO) -> None:
+        """Send a file of unknown length in chunks, which the kernel cannot frame."""
+        while (upto := min(self._sent + CHUNK, await content.shown(self._sent))) > self._sent:
+            chunk = await asyncio.to_thread(os.pread, file.fileno(), upto - self._sent, self._sent)
+            if not chunk:
+                raise ConnectionResetError("the file ended early")
+            async with asyncio.timeout(STALLED):
+                await response.write(chunk)
+            self._sent += len(chunk)
+
+    async def _broken_off(self, served: int, why: str) -> None:
+        await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)
+
+
+async def _open(content: Content) -> BinaryIO:
+    file = content.open_again()
+    return file if file is not None else await asyncio.to_thread(content.open)
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise ConnectionResetError("the client hung up")
+    return request.transport
+
+
+def _response(headers: dict[str, str], part: tuple[int, int] | None, length: int | None) -> web.StreamResponse:
+    response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
+    if part is not None:
+        first, end = part
+        response.headers["Content-Range"] = f"bytes {first}-{end - 1}/{length}"
+        response.content_length = end - first
+    elif length is not None:
+        response.content_length = length
+    return response
+
+
+def _why_broken_off(error: BaseException) -> str:
+    if isinstance(error, PinfoldError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "the client stopped reading"
+    if isinstance(error, ConnectionError | asyncio.CancelledError):
+        return "the client hung up"
+    return f"an internal error: {type(error).__name__}"
