@@ -36,11 +36,11 @@ def _examine(invocation: Invocation) -> list["Check"]:
         check_access,
         check_data,
         check_front,
-        check_installation,
         check_policies,
         check_sources,
         check_trust_root,
     )
+    from pinfold.cli.running_checks import check_installation
 
     try:
         settings = invocation.settings()

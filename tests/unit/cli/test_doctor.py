@@ -14,7 +14,7 @@ from tests.fakes.upstream import FakeUpstream, Fault
 from tests.unit.cli.conftest import Run
 
 from pinfold.adapters.sigstore.trust_root import read_trust_root
-from pinfold.cli import checks
+from pinfold.cli import running_checks
 
 Answer = Callable[..., Any]
 
@@ -22,7 +22,7 @@ Answer = Callable[..., Any]
 @pytest.fixture
 def index(upstream: FakeUpstream) -> FakeUpstream:
     """An index that has the project that is asked for."""
-    upstream.add_file(checks.PROBE, "26.3")
+    upstream.add_file(running_checks.PROBE, "26.3")
     return upstream
 
 
@@ -165,7 +165,7 @@ def test_the_disk(index: FakeUpstream, answer: Answer, monkeypatch: pytest.Monke
 
 
 def test_an_upstream_that_fails(index: FakeUpstream, run: Run) -> None:
-    index.befall(index.page_path(checks.PROBE), Fault(status=403))
+    index.befall(index.page_path(running_checks.PROBE), Fault(status=403))
     result = run("doctor")
     assert result.exit_code == 1
     assert "fail  upstream pypi" in result.stdout
@@ -176,7 +176,7 @@ def test_an_upstream_that_answers_but_is_no_index_of_pypis_kind(upstream: FakeUp
 
 
 def test_a_clock_behind_the_newest_upload_is_slow(index: FakeUpstream, answer: Answer) -> None:
-    index.add_file(checks.PROBE, "26.4", upload_time=datetime.now(UTC) + timedelta(hours=2))
+    index.add_file(running_checks.PROBE, "26.4", upload_time=datetime.now(UTC) + timedelta(hours=2))
     document = answer("doctor", exit_code=1)
     assert states(document)["clock"] == "fail"
     assert "slow by 1 h" in next(one["found"] for one in document["checks"] if one["subject"] == "clock")

@@ -16,7 +16,7 @@ from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.adapters.sqlite.published import SqlitePublishedStore
-from pinfold.cli import checks
+from pinfold.cli import running_checks
 from pinfold.domain.distribution import parse_distribution
 from pinfold.domain.project import File
 from pinfold.domain.published import Claim, PublishedFile
@@ -106,7 +106,7 @@ def test_every_change_needs_a_reason_and_a_file(run: Run, act: str) -> None:
 def test_the_doctor_tells_of_lost_bytes_and_of_names_that_exist_elsewhere(
     upstream: FakeUpstream, folder: Path, answer: Answer
 ) -> None:
-    upstream.add_file(checks.PROBE, "26.3")
+    upstream.add_file(running_checks.PROBE, "26.3")
     asyncio.run(_publish(folder / "pinfold-data", "main", "requests-3.0.tar.gz", namesakes=("pypi",)))
     document = answer("doctor", exit_code=1)
     told = [(check["state"], check["found"]) for check in document["checks"] if check["subject"] == "packages"]
