@@ -1,6 +1,7 @@
 """Serve requests, in one process or in several."""
 
 import asyncio
+import importlib
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import uvloop
 
 from pinfold.adapters.json_lines import JsonLines
 from pinfold.bootstrap.installation import open_installation
+from pinfold.policy.rule import known_rules
 from pinfold.settings import Settings
 from pinfold.web.listen import listen
 from pinfold.web.request_memory import RequestMemory
@@ -19,6 +21,8 @@ from pinfold.web.workers import Sockets, Work, supervise
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
+_LOADED_LATE = ("pypi_simple", "pinfold.adapters.sigstore.attestation")
+"""What commands do without until they need it, and workers need as soon as they serve."""
 
 
 def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settings, str, int], None]) -> None:
@@ -29,6 +33,7 @@ def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settin
     """
     settings = read_settings()
     configure_logging(settings)
+    _load()
     server = settings.server
     places = listen(server.host, server.port, server.workers)
 
@@ -44,6 +49,13 @@ def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settin
             opened.enter_context(listening)
         host, port = places[0][0].getsockname()[:2]
         supervise(places, prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
+
+
+def _load() -> None:
+    """Load once, in time and in memory, what otherwise each worker would load for itself."""
+    for module in _LOADED_LATE:
+        importlib.import_module(module)
+    known_rules()
 
 
 def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:

@@ -43,8 +43,11 @@ def supervise(places: list[Sockets], prepare: Callable[[], Work], drain_seconds:
     worker is replaced; where the new work cannot be had, or does not come up, the old goes on. Raises PinfoldError
     where the first workers do not come up, or when workers die as soon as they start.
     """
-    crew = _Crew(places, prepare(), drain_seconds)
+    work = prepare()
+    # Looking for garbage writes to what it looks at, and memory that is written to is shared no longer.
     gc.freeze()
+    gc.enable()
+    crew = _Crew(places, work, drain_seconds)
     with _signals() as signalled:
         try:
             announced = False

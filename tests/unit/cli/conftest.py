@@ -101,7 +101,9 @@ def serving(folder: Path) -> Serving:
         command = [sys.executable, "-m", "pinfold", "serve", "--port", "0", *options]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=os.environ) as process:
             assert process.stderr is not None
-            banner = [process.stderr.readline() for _ in range(3)]
+            # A worker may have something to log before all of them are up.
+            first = next(line for line in process.stderr if " serves " in line)
+            banner = [first, process.stderr.readline(), process.stderr.readline()]
             server = Server(process, banner[0].partition("serves ")[2].partition("/simple/")[0], "".join(banner))
             try:
                 yield server

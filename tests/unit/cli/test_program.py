@@ -17,7 +17,7 @@ from tests.fakes.upstream import FakeUpstream, Fault
 from tests.unit.cli.conftest import Run
 
 from pinfold import __version__
-from pinfold.cli import program
+from pinfold.cli import COMMANDS, program
 from pinfold.cli.parameters import When, operating_system_user
 
 
@@ -33,6 +33,14 @@ def test_every_command_takes_the_common_options(run: Run, command: list[str]) ->
     shown = run(*command, "--help").stdout
     for option in ("--config FILE", "--data FOLDER", "--json"):
         assert option in shown
+
+
+def test_no_command_is_loaded_before_it_is_called() -> None:
+    loaded = "import sys, pinfold.cli; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
+    assert "pinfold.cli.invocation" in modules
+    assert not {f"pinfold.cli.{name}" for name in COMMANDS} & set(modules)
+    assert not {"aiohttp", "cryptography", "pydantic", "sqlite3"} & set(modules)
 
 
 def test_the_version(run: Run) -> None:
