@@ -20,16 +20,13 @@ _SERVICE_LINK = re.compile(
     r"PINFOLD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
 )
 
-_PATHS = (
-    ("data",),
-    ("upstreams", "*", "password_file"),
-    ("upstreams", "*", "ca_file"),
-    ("indexes", "*", "policy"),
-    ("sigstore", "trusted_root"),
-    ("feeds", "*", "source"),
-    ("feeds", "*", "ca_file"),
+PATH_KEYS = frozenset(
+    (
+        *("data", "policy", "source", "trusted_root", "tuf_root", "password_file", "secret_file", "ca_file"),
+        *("checkpoint_file", "checkpoint_ca_file"),
+    )
 )
-"""Keys that hold paths; those in a file count from the file's folder."""
+"""Keys that hold paths, in whichever table; those in a document count from its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def read_file(path: Path) -> Source:
     except ValueError as error:
         raise InvalidSettings([f"{path}: is not a TOML document: {error}"]) from error
     names = {keys: f"{path}: {'.'.join(keys)}" for keys in _paths(values)}
-    return Source(_anchored(values, path.parent), names)
+    return Source({key: _anchored(key, value, path.parent) for key, value in values.items()}, names)
 
 
 def read_environment(environ: Mapping[str, str]) -> Source:
@@ -124,27 +121,17 @@ def _paths(tree: Mapping[str, Any], above: KeyPath = ()) -> Iterator[KeyPath]:
             yield from _paths(value, (*above, key))
 
 
-def _anchored(tree: Mapping[str, Any], folder: Path, above: KeyPath = ()) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in tree.items():
-        keys = (*above, key)
-        if isinstance(value, dict):
-            result[key] = _anchored(value, folder, keys)
-        elif isinstance(value, str) and _holds_path(keys, value):
-            result[key] = str(folder / value)
-        else:
-            result[key] = value
-    return result
+def _anchored(key: str, value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {name: _anchored(name, inner, folder) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_anchored(key, inner, folder) for inner in value]
+    return str(folder / value) if isinstance(value, str) and _is_path(key, value) else value
 
 
-def _holds_path(keys: KeyPath, value: str) -> bool:
-    if keys[-1] == "policy" and not value.endswith(".toml"):
-        return False  # a shipped policy's name
-    if keys[-1] == "source" and (not value or "://" in value):
+def _is_path(key: str, value: str) -> bool:
+    if not value or key not in PATH_KEYS:
         return False
-    if keys == ("sigstore", "trusted_root") and not value:
-        return False  # sigstore's own
-    return any(
-        len(keys) == len(pattern) and all(part in ("*", key) for part, key in zip(pattern, keys, strict=True))
-        for pattern in _PATHS
-    )
+    if key == "policy":
+        return value.endswith(".toml")  # otherwise a shipped policy's name
+    return key != "source" or "://" not in value

@@ -97,36 +97,6 @@ def test_variables_reach_lists_and_names_with_hyphens() -> None:
     assert settings.indexes["main"].private == ("acme-*", "acme")
 
 
-def test_paths_in_a_file_count_from_its_folder_and_policy_names_stay_names(tmp_path: Path) -> None:
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    write("", folder / "ca.pem")
-    write("", folder / "root.json")
-    config = write(
-        """
-        data = "store"
-        [sigstore]
-        trusted_root = "root.json"
-        [upstreams.pypi]
-        ca_file = "ca.pem"
-        [indexes.main]
-        policy = "strict"
-        [indexes.own]
-        policy = "own.toml"
-        """,
-        folder / "pinfold.toml",
-    )
-    settings = load_settings(config, {"PINFOLD_INDEXES__THIRD__POLICY": "third.toml"})
-    assert settings.data == folder / "store"
-    assert settings.upstreams["pypi"].ca_file == folder / "ca.pem"
-    assert settings.sigstore.trusted_root == folder / "root.json"
-    assert {name: index.policy for name, index in settings.indexes.items()} == {
-        "main": "strict",
-        "own": str(folder / "own.toml"),
-        "third": "third.toml",
-    }
-
-
 def test_an_empty_trust_root_is_sigstores_own() -> None:
     write('[sigstore]\ntrusted_root = ""\n')
     assert load_settings().sigstore.trusted_root is None
