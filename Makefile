@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench bench-quick bench-audited bench-herd bench-start bench-growth everyday pinned lock clean
+.PHONY: help serve test check format lint types imports bench bench-quick bench-audited bench-herd bench-start bench-cold bench-growth everyday pinned lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel
 
 bench-start: $(VENV)/.develop ## Measure how long a server takes to be ready, and a command to answer
 	$(BIN)/python tests/bench/start.py $(ARGS)
+
+bench-cold: $(VENV)/.develop ## Measure a first request for a page of 5,000 files, and one after a policy changed
+	$(BIN)/python tests/bench/cold_page.py $(ARGS)
 
 bench-growth: $(VENV)/.develop ## Measure how costs grow with projects, files, rules, connections and requests
 	$(BIN)/python tests/bench/growth.py $(ARGS)

@@ -23,10 +23,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.load import cpu_seconds, process_tree
+from tests.bench.made_up_index import made_up_index
 from tests.bench.wares import JSON_TYPE
 from tests.e2e.server import PinfoldServer
 
-ROOT = Path(__file__).parents[2]
 PROJECTS = (100, 1_000, 10_000, 100_000)
 FILES = (10, 100, 1_000, 10_000)
 RULES = (1, 20, 200)
@@ -173,17 +173,6 @@ def _memory(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-@contextmanager
-def _made_up_index() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.bench.made_up_index"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/simple/"
-        finally:
-            process.terminate()
-
-
 def main() -> None:
     """Measure every curve, print it, and write all of them as JSON."""
     parser = argparse.ArgumentParser()
@@ -200,7 +189,7 @@ def main() -> None:
     }
     points = []
     started = time.monotonic()
-    with _made_up_index() as upstream:
+    with made_up_index() as upstream:
         print("| curve | at | cold, ms of CPU | warm, µs of CPU | requests/s | memory, MiB |")
         print("|---|--:|--:|--:|--:|--:|")
         for name, curve in curves.items():

@@ -10,19 +10,42 @@ import functools
 import hashlib
 import json
 import re
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from aiohttp import web
 from tests.bench.wares import JSON_TYPE
 
+ROOT = Path(__file__).parents[2]
 _NAME = re.compile(r"/simple/(f(\d+)-\d+)/")
+
+
+@contextmanager
+def made_up_index() -> Iterator[str]:
+    """Run it in a process of its own, and yield its address."""
+    command = [sys.executable, "-m", "tests.bench.made_up_index"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/simple/"
+        finally:
+            process.terminate()
+
+
+def page_of(project: str, files: int) -> str:
+    """Return a project's page."""
+    return _template(files).replace("NAME_", project.replace("-", "_")).replace("NAME", project)
 
 
 @functools.lru_cache
 def _template(files: int) -> str:
     entries = []
-    for number in range(files):
-        filename = f"NAME_-{number // 100}.{number // 10 % 10}.{number % 10}-py3-none-any.whl"
+    versions = [f"{number // 100}.{number // 10 % 10}.{number % 10}" for number in range(files)]
+    for number, version in enumerate(versions):
+        filename = f"NAME_-{version}-py3-none-any.whl"
         digest = hashlib.sha256(filename.encode()).hexdigest()
         entries.append(
             {
@@ -36,15 +59,14 @@ def _template(files: int) -> str:
                 "yanked": False,
             }
         )
-    return json.dumps({"meta": {"api-version": "1.1"}, "name": "NAME", "files": entries})
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": "NAME", "versions": versions, "files": entries})
 
 
 async def _answer(request: web.BaseRequest) -> web.Response:
     found = _NAME.fullmatch(request.path)
     if found is None:
         return web.Response(status=404)
-    body = _template(int(found[2])).replace("NAME_", found[1].replace("-", "_")).replace("NAME", found[1])
-    return web.Response(text=body, content_type=JSON_TYPE)
+    return web.Response(text=page_of(found[1], int(found[2])), content_type=JSON_TYPE)
 
 
 async def _serve() -> None:

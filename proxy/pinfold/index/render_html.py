@@ -1,5 +1,6 @@
 """An index's pages in HTML (PEP 503): version 1.4, with PEP 592, 629, 658, 708, 714, 740 and 792."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -7,8 +8,8 @@ from pinfold.domain.project import StatusMarker
 from pinfold.index.page import ListedFile, ListedProject
 from pinfold.index.render_json import API_VERSION
 
-# Every value that is put into these goes through `escape`, or through `_attribute`, which does.
-_PAGE = """\
+# Every value that is put into these goes through `_escape`, or through `_attribute`, which does.
+_HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -18,14 +19,21 @@ _PAGE = """\
 </head>
 <body>
 <h1>{title}</h1>
-{links}
+"""
+_FOOT = b"""
 </body>
 </html>
 """
+_SPECIAL = re.compile("[&<>\"']")
 
 
 def render_html(page: ListedProject) -> bytes:
     """Return a project page in HTML5; the same page always gives the same bytes."""
+    return html_page(page, map(html_entry, page.files))
+
+
+def html_page(page: ListedProject, entries: Iterable[bytes]) -> bytes:
+    """Return a project page of entries that are rendered already, those of its files, in their order."""
     metadata = [_meta("repository-version", API_VERSION)]
     if page.status.marker is not StatusMarker.UNRECOGNISED:
         metadata.append(_meta("project-status", page.status.marker.value))
@@ -33,24 +41,26 @@ def render_html(page: ListedProject) -> bytes:
             metadata.append(_meta("project-status-reason", page.status.reason))
     metadata += [_meta("tracks", address) for address in page.tracks]
     metadata += [_meta("alternate-locations", address) for address in page.alternate_locations]
-    return _page(f"Links for {page.name}", metadata, map(_link, page.files))
+    return _page(f"Links for {page.name}", metadata, entries)
 
 
 def render_names_html(names: Iterable[str]) -> bytes:
     """Return the list of an index's projects in HTML5."""
-    links = (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in names)
+    links = (f'<a href="{_escape(name)}/">{_escape(name)}</a><br>'.encode() for name in names)
     return _page("Simple index", [_meta("repository-version", API_VERSION)], links)
 
 
-def _page(title: str, metadata: Iterable[str], links: Iterable[str]) -> bytes:
-    return _PAGE.format(title=escape(title), metadata="\n".join(metadata), links="\n".join(links)).encode()
+def _page(title: str, metadata: Iterable[str], links: Iterable[bytes]) -> bytes:
+    head = _HEAD.format(title=_escape(title), metadata="\n".join(metadata)).encode()
+    return b"%b%b%b" % (head, b"\n".join(links), _FOOT)
 
 
 def _meta(name: str, content: str) -> str:
     return f'<meta name="pypi:{name}"{_attribute("content", content)}>'
 
 
-def _link(listed: ListedFile) -> str:
+def html_entry(listed: ListedFile) -> bytes:
+    """Return the link by which a project page in HTML lists one file."""
     file = listed.file
     attributes = _attribute("href", f"{listed.url}#sha256={file.sha256}")
     if file.requires_python:
@@ -63,8 +73,13 @@ def _link(listed: ListedFile) -> str:
         attributes += _attribute("data-yanked", listed.yanked)
     if isinstance(listed.provenance, str):
         attributes += _attribute("data-provenance", listed.provenance)
-    return f"<a{attributes}>{escape(file.filename)}</a><br>"
+    return f"<a{attributes}>{_escape(file.filename)}</a><br>".encode()
 
 
 def _attribute(name: str, value: str) -> str:
-    return f' {name}="{escape(value)}"'
+    return f' {name}="{_escape(value)}"'
+
+
+def _escape(text: str) -> str:
+    # Of thousands of names and addresses hardly one has anything to escape: one look is cheaper than five replacements.
+    return escape(text) if _SPECIAL.search(text) else text

@@ -47,7 +47,11 @@ class _ProjectPage(msgspec.Struct, rename="kebab"):
     project_status: _Status | UnsetType
     versions: tuple[str, ...]
     alternate_locations: tuple[str, ...]
-    files: list[_File]
+    files: tuple[()] = ()
+    """Last, so that entries which are rendered already can be put where it ends."""
+
+
+_encoder = msgspec.json.Encoder()
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -61,14 +65,39 @@ class _NamesPage(msgspec.Struct):
 
 def render_json(page: ListedProject) -> bytes:
     """Return a project page in JSON; the same page always gives the same bytes."""
-    return msgspec.json.encode(
+    return json_page(page, map(json_entry, page.files))
+
+
+def json_page(page: ListedProject, entries: Iterable[bytes]) -> bytes:
+    """Return a project page of entries that are rendered already, those of its files, in their order."""
+    empty = _encoder.encode(
         _ProjectPage(
             meta=_Meta(API_VERSION, page.tracks),
             name=page.name,
             project_status=_status(page.status),
             versions=page.versions,
             alternate_locations=page.alternate_locations,
-            files=[_file(listed) for listed in page.files],
+        )
+    )
+    return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(entries))
+
+
+def json_entry(listed: ListedFile) -> bytes:
+    """Return what a project page in JSON says of one file."""
+    file = listed.file
+    return _encoder.encode(
+        _File(
+            filename=file.filename,
+            url=listed.url,
+            hashes=_Hashes(file.sha256),
+            core_metadata=(
+                _Hashes(listed.core_metadata) if isinstance(listed.core_metadata, str) else listed.core_metadata
+            ),
+            yanked=False if listed.yanked is None else listed.yanked or True,
+            requires_python=file.requires_python or UNSET,
+            size=UNSET if file.size is None else file.size,
+            upload_time=file.upload_time or UNSET,
+            provenance=_provenance(listed.provenance),
         )
     )
 
@@ -83,23 +112,6 @@ def _status(status: UpstreamStatus) -> _Status | UnsetType:
     if status.marker is StatusMarker.UNRECOGNISED:
         return UNSET
     return _Status(status.marker.value, status.reason or UNSET)
-
-
-def _file(listed: ListedFile) -> _File:
-    file = listed.file
-    return _File(
-        filename=file.filename,
-        url=listed.url,
-        hashes=_Hashes(file.sha256),
-        core_metadata=(
-            _Hashes(listed.core_metadata) if isinstance(listed.core_metadata, str) else listed.core_metadata
-        ),
-        yanked=False if listed.yanked is None else listed.yanked or True,
-        requires_python=file.requires_python or UNSET,
-        size=UNSET if file.size is None else file.size,
-        upload_time=file.upload_time or UNSET,
-        provenance=_provenance(listed.provenance),
-    )
 
 
 def _provenance(provenance: str | bool) -> str | UnsetType | None:  # noqa: FBT001 - as ListedFile has it

@@ -2,27 +2,22 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from packaging.version import Version
-
-from pinfold.domain.names import FileKind
-from pinfold.domain.project import StatusMarker
 from pinfold.index.negotiate import Encoding, Representation
-from pinfold.index.page import ListedFile, ListedProject
-from pinfold.index.render import render_html, render_json
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.compress import compress
 from pinfold.usecases.decide import Gate
-from pinfold.usecases.indexes import Index, Refusals
+from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.list_project import HTML, JSON, Entries, Form, Lister
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import OneAtATime
-from pinfold.usecases.wheel_metadata import WheelMetadata, is_promised
+from pinfold.usecases.wheel_metadata import WheelMetadata
 
 MAX_AGE = timedelta(seconds=60)
 """How long clients may keep a page: short, since a release from quarantine should reach them soon."""
@@ -30,6 +25,10 @@ REASONS_HOLD = timedelta(minutes=10)
 """How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does."""
 BYTES_IN_MEMORY = 64 * 1024 * 1024
 """The budget for rendered pages."""
+ENTRIES_IN_MEMORY = 32 * 1024 * 1024
+"""The budget for the entries of long pages, which outlast a change of policy or of what feeds hold."""
+LONG = 500
+"""Files of a page whose entries are kept: those of a shorter one are rendered anew in a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ class ProjectPage:
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[_Key, _Kept] = Lru(BYTES_IN_MEMORY)
+        self._entries: Lru[tuple[str, str, str | None, Form], Entries] = Lru(ENTRIES_IN_MEMORY)
         self._rendering: OneAtATime[_Key] = OneAtATime()
 
     async def get(
@@ -141,12 +141,17 @@ class ProjectPage:
         self, key: _Key, project: JudgedProject, metadata: dict[str, str | None], as_of: datetime | None
     ) -> _Kept | None:
         now, seen = self._clock.now(), project.as_of(as_of) if as_of else project
-        listed = await asyncio.to_thread(_listed, seen, metadata, key.root, await self._still_here(seen))
-        if as_of is not None:
-            listed = _only_what_is_listed(listed)
-        if not listed.files and (as_of is not None or project.found.listing.missing):
+        form = JSON if key.representation is Representation.JSON else HTML
+        lister = Lister(metadata, key.root, await self._still_here(seen))
+        entries_key = (project.found.source.name, key.project, key.root, form)
+        entries = None if as_of else self._entries.get(entries_key)
+        if entries is None or not entries.are_of(project, metadata):
+            entries = Entries(seen, metadata)
+        page = await asyncio.to_thread(_render, lister, seen, form, entries, key.encoding, only_shown=bool(as_of))
+        if page is None:
             return None
-        page = await asyncio.to_thread(_render, listed, key.representation, key.encoding)
+        if as_of is None and len(project.files) >= LONG:
+            self._entries.put(entries_key, entries, entries.weight)
         until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
         kept = _Kept(page, project.files, metadata, until)
         self._memory.put(key, kept, len(page.body))
@@ -158,81 +163,11 @@ class ProjectPage:
         return await self._blobs.among(gone) if gone else gone
 
 
-def _listed(
-    project: JudgedProject, metadata: dict[str, str | None], root: str | None, still_here: set[str]
-) -> ListedProject:
-    """Return the project as this index lists it; for thousands of files too long for the event loop."""
-    explain = project.index.refusals is Refusals.EXPLAIN
-    upstream = project.found.listing.project
-    files = [
-        _list_file(project, judged, metadata, root)
-        for judged in project.files
-        if (explain if judged.refused else not judged.vanished or judged.file.sha256 in still_here)
-    ]
-    listed_versions = {file.file.version for file in files if file.file.version}
-    extra = sorted(listed_versions - set(upstream.versions), key=Version)
-    return ListedProject(
-        name=project.name,
-        files=tuple(files),
-        versions=(*upstream.versions, *extra),
-        status=upstream.status,
-        tracks=upstream.tracks,
-        alternate_locations=upstream.alternate_locations,
-    )
-
-
-def _only_what_is_listed(project: ListedProject) -> ListedProject:
-    """Return a page without the versions that came later."""
-    listed = {file.file.version for file in project.files}
-    return replace(project, versions=tuple(version for version in project.versions if version in listed))
-
-
-def _list_file(
-    project: JudgedProject, judged: JudgedFile, metadata: dict[str, str | None], root: str | None
-) -> ListedFile:
-    file = judged.file
-    return ListedFile(
-        file=file,
-        # Relative, so that it holds behind any front and under any index's own address.
-        url=f"../../files/{project.name}/{file.sha256}/{file.filename}",
-        yanked=_yank_text(project, judged),
-        core_metadata=False if judged.refused else _advertised(judged, metadata),
-        provenance=_provenance(project, judged, root),
-    )
-
-
-def _yank_text(project: JudgedProject, judged: JudgedFile) -> str | None:
-    if judged.refused:
-        return project.refusal_of(judged)
-    if judged.vanished and project.found.listing.project.status.marker is not StatusMarker.QUARANTINED:
-        return "removed by the upstream; kept here for those who pin it"
-    return judged.file.yanked
-
-
-def _advertised(judged: JudgedFile, metadata: dict[str, str | None]) -> str | bool:
-    """Return what a page may promise of a file's metadata: only what will be served."""
-    file = judged.file
-    if file.kind is not FileKind.WHEEL:
-        return False
-    if file.sha256 in metadata and is_promised(file, metadata[file.sha256]):
-        return metadata[file.sha256] or False
-    return file.core_metadata or True
-
-
-def _provenance(project: JudgedProject, judged: JudgedFile, root: str | None) -> str | bool:
-    """Return where this index serves a file's provenance: an absolute address, as PEP 740 wants it.
-
-    The upstream's word that there is none is passed on; of a refused file nothing is promised.
-    """
-    file = judged.file
-    if not isinstance(file.provenance, str):
-        return file.provenance
-    if judged.refused or root is None or file.version is None:
-        return False
-    return f"{root}/integrity/{project.name}/{file.version}/{file.filename}/provenance"
-
-
-def _render(listed: ListedProject, representation: Representation, encoding: Encoding) -> RenderedPage:
-    render = render_json if representation is Representation.JSON else render_html
-    body = compress(render(listed), encoding)
+def _render(
+    lister: Lister, project: JudgedProject, form: Form, entries: Entries, encoding: Encoding, *, only_shown: bool
+) -> RenderedPage | None:
+    plain = lister.render(project, form, entries, only_shown=only_shown)
+    if plain is None:
+        return None
+    body = compress(plain, encoding)
     return RenderedPage(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

@@ -13,9 +13,9 @@ from pinfold.usecases import decide, project_page
 
 
 def counted(calls: list[str], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*values: object) -> Any:
+    def call(*values: object, **named: object) -> Any:
         calls.append(name)
-        return work(*values)
+        return work(*values, **named)
 
     return call
 
@@ -23,7 +23,7 @@ def counted(calls: list[str], name: str, work: Callable[..., Any]) -> Callable[.
 async def test_a_huge_page_is_judged_and_rendered_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     monkeypatch.setattr(decide, "judge", counted(calls, "judge", decide.judge))
-    monkeypatch.setattr(project_page, "render_html", counted(calls, "render", project_page.render_html))
+    monkeypatch.setattr(project_page, "_render", counted(calls, "render", project_page._render))
     async with FakeUpstream() as upstream, in_process(tmp_path, {"upstreams.pypi.url": upstream.url}) as pinfold:
         for number in range(decide.IN_THREAD_ABOVE + 1):
             upstream.add_file("huge", f"1.{number}", content=b"the same")
