@@ -1,11 +1,9 @@
 """Paths in a document count from its folder, those in the environment from where the command runs."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from tests.unit.settings.keys import every_key
 
 from pinfold.settings import Settings, load_settings
 from pinfold.settings.sources import PATH_KEYS
@@ -84,20 +82,6 @@ def test_an_index_may_be_called_like_a_key(folder: Path) -> None:
     assert load(folder, '[indexes.data]\nprivate = ["acme-*"]\n').indexes["data"].private == ("acme-*",)
 
 
-def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
-    for key, field in model.model_fields.items():
-        yield key, field.annotation
-        for inner in parts_of(field.annotation):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                yield from keys_of(inner)
-
-
-def parts_of(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from parts_of(part)
-
-
 def test_no_key_that_takes_a_path_was_forgotten() -> None:
-    taking = {key for key, annotation in keys_of(Settings) if Path in parts_of(annotation)}
+    taking = {key.name for key in every_key() if Path in key.types}
     assert taking == PATH_KEYS - {"policy", "source"}, "those two take other texts as well"
