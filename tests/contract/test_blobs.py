@@ -72,6 +72,29 @@ async def test_bytes_with_another_hash_are_refused_and_thrown_away(blobs: Blobs,
     assert files_below(tmp_path) == []
 
 
+async def test_what_is_settled_is_found_at_once_and_stays(blobs: Blobs) -> None:
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        await writer.write(CONTENT)
+        path = await writer.settle(SHA256)
+        assert await blobs.find(SHA256) == path
+        assert path.read_bytes() == CONTENT
+        assert await writer.commit(SHA256) == path
+    async with blobs.writer() as writer:
+        await writer.write(CONTENT + b"!")
+        beside = await writer.settle(hashlib.sha256(CONTENT + b"!").hexdigest())
+    assert (path.read_bytes(), beside.read_bytes()) == (CONTENT, CONTENT + b"!")
+
+
+async def test_bytes_with_another_hash_are_not_settled(blobs: Blobs) -> None:
+    async with blobs.writer() as writer:
+        await writer.write(CONTENT + b"!")
+        with pytest.raises(FileMismatch, match=SHA256):
+            await writer.settle(SHA256)
+        assert await blobs.find(SHA256) is None
+        assert await blobs.find(hashlib.sha256(CONTENT + b"!").hexdigest()) is None
+
+
 async def test_what_is_not_committed_is_thrown_away(blobs: Blobs, tmp_path: Path) -> None:
     async with blobs.writer() as writer:
         await writer.write(CONTENT)

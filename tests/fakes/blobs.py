@@ -102,6 +102,9 @@ class FakeBlobWriter:
         with self.path.open("ab") as file:
             file.write(chunk)
 
+    async def settle(self, sha256: str) -> Path:
+        return await self.commit(sha256)
+
     async def commit(self, sha256: str) -> Path:
         self._blobs.may_fail()
         content = self.path.read_bytes()

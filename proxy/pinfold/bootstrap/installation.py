@@ -34,7 +34,7 @@ from pinfold.bootstrap.stores import open_stores
 from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
 from pinfold.bootstrap.trusted_publishing import open_trusted_publishing
 from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
-from pinfold.domain.errors import InvalidSettings, TrustRootError
+from pinfold.domain.errors import InspectionFailed, InvalidSettings, TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.domain.suggestion import suggestion
 from pinfold.settings import Settings
@@ -90,6 +90,7 @@ class Installation:
     audit_tree: AuditTree
     catalog: SqliteCatalog
     blobs: FileBlobs
+    inspector: InspectionProcesses
     verifier: SigstoreVerifier
     trust_repository: TufRepository | None
     provenances: Provenances
@@ -128,7 +129,12 @@ class Installation:
         return any(Need.PROVENANCE in index.policy.needs for index in self.indexes.values())
 
     async def warm_up(self) -> None:
-        """Load what takes long, where a policy will need it, so that no request has to wait for it."""
+        """Load and start what takes long, where a policy will need it, so that no request has to wait for it."""
+        if any(Need.INSPECTION in index.policy.needs for index in self.indexes.values()):
+            try:
+                await self.inspector.warm_up()
+            except InspectionFailed as error:
+                log.error("nothing can be inspected: %s", error)
         if not self._verifies:
             return
         try:
@@ -234,6 +240,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             upstreams=upstreams,
             indexes=indexes,
             feeds=feeds,
+            inspector=inspector,
             verifier=verifier,
             trust_repository=trust_repository,
             provenances=provenances,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class BlobWriter(Protocol):
-    """A blob on its way in; nothing of it can be found by its hash before `commit`."""
+    """A blob on its way in; nothing of it can be found by its hash before `settle` or `commit`."""
 
     @property
     def path(self) -> Path:
@@ -15,6 +15,13 @@ class BlobWriter(Protocol):
 
     async def write(self, chunk: bytes) -> None:
         """Append bytes and hash them."""
+        ...
+
+    async def settle(self, sha256: str) -> Path:
+        """Let the blob be found by its hash, atomically; raises FileMismatch where the bytes have another one.
+
+        Until it is committed as well, the loss of power may damage it, as `verify` would tell.
+        """
         ...
 
     async def commit(self, sha256: str) -> Path:
@@ -47,7 +54,7 @@ class Blobs(Protocol):
         ...
 
     def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
-        """Begin a blob; leaving the context without a commit throws its bytes away."""
+        """Begin a blob; leaving the context before it is found by its hash throws its bytes away."""
         ...
 
     def claim(self, sha256: str) -> AbstractAsyncContextManager[BlobWriter | None]:

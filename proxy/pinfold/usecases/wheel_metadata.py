@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from pinfold.domain.errors import InvalidName, NotFound, UpstreamError
+from pinfold.domain.errors import InvalidName, NotFound, StoreError, UpstreamError
 from pinfold.domain.names import FileKind, canonical_version, normalise
 from pinfold.domain.project import File
 from pinfold.ports.blobs import Blobs
@@ -48,6 +48,8 @@ class WheelMetadata:
         self._contents: Lru[str, bytes] = Lru(BYTES_IN_MEMORY)
         """By digest."""
         self._flights: SingleFlight[tuple[str, str | bool], bytes] = SingleFlight()
+        self._stores: SingleFlight[tuple[str, str], None] = SingleFlight()
+        """What is being kept while clients have it already."""
         # Reading by ranges waits for the network inside a thread; the common pool must not run dry over it.
         self._readers = ThreadPoolExecutor(8, thread_name_prefix="wheel-metadata")
 
@@ -81,6 +83,7 @@ class WheelMetadata:
     async def close(self) -> None:
         """End what is under way."""
         await self._flights.close()
+        await self._stores.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     async def _find(self, upstream: Upstream, project: str, file: File) -> bytes:
@@ -99,9 +102,12 @@ class WheelMetadata:
             content = await self._read_out(upstream, project, file)
             if content is not None and not is_promised(file, hashlib.sha256(content).hexdigest()):
                 content = None
-        digest = await self._store(content) if content is not None else None
-        await self._catalog.remember_metadata(project, file.sha256, digest)
-        self._keep(project, {**known, file.sha256: digest})
+        digest = hashlib.sha256(content).hexdigest() if content is not None else None
+        # Others may have found out more meanwhile.
+        self._keep(project, {**(self._known.get(project) or known), file.sha256: digest})
+        if content is not None and digest is not None:
+            self._contents.put(digest, content, len(content))
+        self._stores.start((project, file.sha256), lambda: self._store(project, file, digest, content))
         if content is None:
             raise NotFound(f"{file.filename} carries no metadata")
         return content
@@ -119,12 +125,16 @@ class WheelMetadata:
             path = await self._fetcher.fetch_whole(upstream, file)
         return await asyncio.to_thread(_extract_from, path, project, file)
 
-    async def _store(self, content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        async with self._blobs.writer() as writer:
-            await writer.write(content)
-            await writer.commit(digest)
-        return digest
+    async def _store(self, project: str, file: File, digest: str | None, content: bytes | None) -> None:
+        """Keep what was found out, for later and for other processes; it can always be found out again."""
+        try:
+            if content is not None and digest is not None:
+                async with self._blobs.writer() as writer:
+                    await writer.write(content)
+                    await writer.settle(digest)
+            await self._catalog.remember_metadata(project, file.sha256, digest)
+        except StoreError as error:
+            log.warning("the metadata of %s is not kept: %s", file.filename, error)
 
     def _keep(self, project: str, known: dict[str, str | None]) -> None:
         self._known.put(project, known, 1 + len(known))

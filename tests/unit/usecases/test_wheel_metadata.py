@@ -12,7 +12,7 @@ from tests.fakes.blobs import FakeBlobs
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.upstream import build_sdist, build_wheel
 
-from pinfold.domain.errors import NotFound, UpstreamError
+from pinfold.domain.errors import NotFound, StoreError, UpstreamError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
@@ -185,3 +185,54 @@ async def test_damaged_metadata_is_found_anew_and_what_was_served_stays_in_memor
     assert await metadata.get(upstream, "six", file) == found
     kept.unlink()
     assert await metadata.get(upstream, "six", file) == found
+
+
+class Hesitant(FakeBlobs):
+    """Takes nothing before it is told to."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.may_go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def writer(self):
+        await self.may_go_on.wait()
+        async with super().writer() as writer:
+            yield writer
+
+
+async def test_nobody_waits_for_metadata_to_be_kept(tmp_path):
+    catalog, blobs = FakeCatalog(), Hesitant(tmp_path)
+    fetcher = FileFetcher(blobs, Silent())
+    metadata = WheelMetadata(catalog, blobs, fetcher)
+    content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
+    digest = hashlib.sha256(content).hexdigest()
+    file = replace(wheel(b"its bytes"), core_metadata=digest)
+    assert await metadata.get(Upstream(b"", metadata=content), "six", file) == content
+    # What was not kept yet is neither forgotten nor asked for again.
+    assert await metadata.get(Upstream(b""), "six", file) == content
+    assert await catalog.metadata_digests("six") == {}
+    blobs.may_go_on.set()
+    async with asyncio.timeout(5):
+        while not await catalog.metadata_digests("six"):
+            await asyncio.sleep(0.001)
+    assert await catalog.metadata_digests("six") == {file.sha256: digest}
+    assert (await blobs.find(digest)).read_bytes() == content
+    await metadata.close()
+    await fetcher.close()
+
+
+async def test_metadata_that_cannot_be_kept_is_served_all_the_same(tmp_path, caplog):
+    catalog, blobs = FakeCatalog(), FakeBlobs(tmp_path)
+    fetcher = FileFetcher(blobs, Silent())
+    metadata = WheelMetadata(catalog, blobs, fetcher)
+    content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
+    file = replace(wheel(b"its bytes"), core_metadata=hashlib.sha256(content).hexdigest())
+    blobs.failure = StoreError("the disk is full")
+    assert await metadata.get(Upstream(b"", metadata=content), "six", file) == content
+    async with asyncio.timeout(5):
+        while "the disk is full" not in caplog.text:
+            await asyncio.sleep(0.001)
+    assert await catalog.metadata_digests("six") == {}
+    await metadata.close()
+    await fetcher.close()

@@ -45,7 +45,7 @@ class FileBlobs:
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator["FileBlobWriter"]:
-        """Begin a blob; leaving the context without a commit throws its bytes away."""
+        """Begin a blob; leaving the context before it is found by its hash throws its bytes away."""
         file = IncomingFile(self._incoming)
         try:
             await _in_thread(self._threads, self._incoming, file.open)
@@ -143,6 +143,15 @@ class FileBlobWriter:
     async def write(self, chunk: bytes) -> None:
         """Append bytes and hash them."""
         await _in_thread(self._threads, self.path, lambda: self._file.write(chunk))
+
+    async def settle(self, sha256: str) -> Path:
+        """Let the blob be found by its hash, atomically; raises FileMismatch where the bytes have another one.
+
+        Until it is committed as well, the loss of power may damage it, as `verify` would tell.
+        """
+        target = self._place(sha256)
+        await _in_thread(self._threads, self.path, lambda: self._file.settle(sha256, target))
+        return target
 
     async def commit(self, sha256: str) -> Path:
         """Make the blob durable under its hash, atomically; raises FileMismatch where the bytes have another hash."""

@@ -27,6 +27,9 @@ class IncomingFile:
         self._name = name
         self._descriptor = -1
         self._discarded = False
+        self._is_settled = False
+        self._unsynced: list[Path] = []
+        """Folders with entries that the loss of power may take."""
         self._hash = hashlib.sha256()
         self._lock = Lock()
 
@@ -50,24 +53,24 @@ class IncomingFile:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
-    def commit(self, sha256: str, target: Path) -> None:
-        """Give the bytes a durable second name; raises FileMismatch where they have another hash.
+    def settle(self, sha256: str, target: Path) -> None:
+        """Give the bytes a second name; raises FileMismatch where they have another hash.
 
         The temporary name stays until `discard`, for readers that are about to open it.
         """
         with self._lock:
-            if (found := self._hash.hexdigest()) != sha256:
-                raise FileMismatch(f"expected a file with sha256 {sha256}, received one with {found}")
-            os.fchmod(self._descriptor, 0o444)
+            self._check(sha256)
+            self._give_name(target)
+
+    def commit(self, sha256: str, target: Path) -> None:
+        """Give the bytes a durable second name, if they have none yet; raises what `settle` raises."""
+        with self._lock:
+            self._check(sha256)
             os.fsync(self._descriptor)
-            _make_folder(target.parent)
-            # By a link and a rename, whatever is there is replaced at once by these bytes, which were just verified.
-            link = self._second_name()
-            # A process that died between the two left the link behind.
-            link.unlink(missing_ok=True)
-            link.hardlink_to(self.path)
-            link.rename(target)
-            sync_folder(target.parent)
+            if not self._is_settled:
+                self._give_name(target)
+            for folder in self._unsynced:
+                sync_folder(folder)
 
     def discard(self) -> None:
         """Close the file and remove its temporary name."""
@@ -78,6 +81,21 @@ class IncomingFile:
                 self._second_name().unlink(missing_ok=True)
                 os.close(self._descriptor)
                 self._descriptor = -1
+
+    def _check(self, sha256: str) -> None:
+        if (found := self._hash.hexdigest()) != sha256:
+            raise FileMismatch(f"expected a file with sha256 {sha256}, received one with {found}")
+        os.fchmod(self._descriptor, 0o444)
+
+    def _give_name(self, target: Path) -> None:
+        self._unsynced = [*_make_folder(target.parent), target.parent]
+        # By a link and a rename, whatever is there is replaced at once by these bytes, which were just verified.
+        link = self._second_name()
+        # A process that died between the two left the link behind.
+        link.unlink(missing_ok=True)
+        link.hardlink_to(self.path)
+        link.rename(target)
+        self._is_settled = True
 
     def _create(self) -> bool:
         """Try to create and lock the file; return False where somebody else has it locked."""
@@ -147,13 +165,12 @@ def sweep(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those that it lies in; return the folders that got a new entry by that."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        return
+        return []
     except FileNotFoundError:
-        _make_folder(folder.parent)
-        _make_folder(folder)
-    else:
-        sync_folder(folder.parent)
+        return [*_make_folder(folder.parent), *_make_folder(folder)]
+    return [folder.parent]

@@ -35,11 +35,18 @@ class InspectionProcesses:
         timeout: float = Limits().seconds + GRACE_SECONDS,
         command: tuple[str, ...] = _COMMAND,
     ) -> None:
+        self._most = most
         self._timeout = timeout
         self._command = command
         self._slots = asyncio.Semaphore(most)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+
+    async def warm_up(self) -> None:
+        """Start the processes before anybody needs them: that takes longer than inspecting most archives."""
+        while len(self._all) < self._most:
+            async with self._slots:
+                self._idle.append(await self._start())
 
     async def inspect(self, path: Path, filename: str, project: str, version: str | None) -> Report:
         """Return the report on an archive; raises InspectionFailed where it took too long or the process died of it."""
@@ -73,6 +80,9 @@ class InspectionProcesses:
             if worker.alive:
                 return worker
             await self._end(worker)
+        return await self._start()
+
+    async def _start(self) -> "_Worker":
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,

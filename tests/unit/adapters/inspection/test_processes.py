@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.upstream import build_wheel
 
-from pinfold.adapters.inspection.processes import INSPECTIONS, InspectionProcesses
+from pinfold.adapters.inspection.processes import INSPECTIONS, PROCESSES, InspectionProcesses
 from pinfold.domain.errors import InspectionFailed
 from pinfold.domain.inspection import Kind
 
@@ -58,6 +58,20 @@ async def test_a_report_comes_back_whole(pool: Pool, wheel: Path) -> None:
     report = await inspect(pool(), wheel)
     assert (report.observations, report.complete) == ((), True)
     assert [trait.observation.file for trait in report.grave_traits] == ["widget_init.pth"]
+
+
+async def test_processes_that_were_started_ahead_are_those_that_inspect(pool: Pool, wheel: Path) -> None:
+    shared = pool()
+    await shared.warm_up()
+    started = set(shared._all)
+    await asyncio.gather(*(inspect(shared, wheel) for _ in range(4)))
+    assert len(started) == PROCESSES
+    assert shared._all == started
+
+
+async def test_what_cannot_be_started_ahead_is_a_failure() -> None:
+    with pytest.raises(InspectionFailed, match="no inspecting process can be started"):
+        await InspectionProcesses(command=("/nowhere/python",)).warm_up()
 
 
 async def test_answers_go_to_those_who_asked(pool: Pool, wheel: Path) -> None:
