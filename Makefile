@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lint types imports bench bench-quick bench-audited bench-herd bench-start bench-cold bench-growth everyday pinned lock clean
+.PHONY: help serve test check format lint types imports bench bench-quick bench-audited bench-clients bench-herd bench-start bench-cold bench-growth everyday pinned lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-quick: $(VENV)/.develop ## Measure pages and files beside nginx alone, two
 
 bench-audited: $(VENV)/.develop ## Measure what the audit log costs small downloads
 	$(BIN)/python tests/bench/audited.py $(ARGS)
+
+bench-clients: $(VENV)/.develop $(CLIENTS) ## Measure uv and pip with thirty wheels, with and without Pinfold
+	$(BIN)/python tests/bench/clients.py $(ARGS)
 
 bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel
 	$(BIN)/python tests/bench/herd.py $(ARGS)
