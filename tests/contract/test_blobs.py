@@ -135,9 +135,9 @@ async def test_whoever_opened_the_bytes_follows_them_to_the_end(blobs: Blobs) ->
             await writer.write(CONTENT[:5])
             assert follower.read() == CONTENT[:5]
             await writer.write(CONTENT[5:])
-            await writer.commit(SHA256)
+            kept = await writer.commit(SHA256)
             assert writer.path.read_bytes() == CONTENT
-            await blobs.discard(SHA256)
+            kept.unlink()
             assert follower.read() == CONTENT[5:]
 
 
@@ -198,22 +198,12 @@ async def test_what_is_no_hash_names_no_blob(blobs: Blobs, name: str) -> None:
     await keep(blobs, CONTENT)
     assert await blobs.find(name) is None
     assert await blobs.among({name}) == set()
-    await blobs.discard(name)
     with pytest.raises(NotFound):
         await blobs.verify(name)
     with pytest.raises(FileMismatch):
         async with blobs.writer() as writer:
             await writer.commit(name)
     assert await blobs.among({SHA256}) == {SHA256}
-
-
-async def test_a_discarded_blob_is_forgotten(blobs: Blobs) -> None:
-    await keep(blobs, CONTENT)
-    await blobs.discard(SHA256)
-    assert await blobs.find(SHA256) is None
-    await blobs.discard(SHA256)
-    await keep(blobs, CONTENT)
-    assert await blobs.find(SHA256) is not None
 
 
 async def test_an_intact_blob_is_told_from_a_damaged_one(blobs: Blobs) -> None:

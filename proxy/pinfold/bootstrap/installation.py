@@ -100,7 +100,6 @@ class Installation:
     turns: Turns
     upstreams: dict[str, HttpUpstream]
     indexes: dict[str, Index]
-    finder: ProjectFinder
     gate: Gate
     pages: ProjectPage
     names: ProjectNames
@@ -244,7 +243,6 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             verifier=verifier,
             trust_repository=trust_repository,
             provenances=provenances,
-            finder=finder,
             gate=gate,
             pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry),
             names=names,

@@ -228,7 +228,7 @@ def _listing(versions: Sequence[PinSetVersion], used_by: dict[str, list[str]], n
         ]
         for one in versions
     ]
-    return table(["NAME", "VERSION", "BY", "FILES", "SINCE (UTC)", "WHO", "FROM", "INDEXES"], rows)
+    return table(["NAME", "VERSION", "ACT", "FILES", "SINCE", "BY", "FROM", "INDEXES"], rows)
 
 
 def _contents(found: PinSet) -> Iterator[Line]:

@@ -71,7 +71,3 @@ class Blobs(Protocol):
         Raises NotFound where the blob is not kept.
         """
         ...
-
-    async def discard(self, sha256: str) -> None:
-        """Forget a blob, for instance because its bytes are found to be damaged."""
-        ...

@@ -84,11 +84,6 @@ class FileBlobs:
         """
         return await _in_thread(self._threads, self._folder, lambda: self._verify(sha256))
 
-    async def discard(self, sha256: str) -> None:
-        """Forget a blob, for instance because its bytes are found to be damaged."""
-        if _SHA256.fullmatch(sha256):
-            await _in_thread(self._threads, self._folder, lambda: self._place(sha256).unlink(missing_ok=True))
-
     async def sweep(self) -> None:
         """Remove what processes that died left half-written; those that live keep theirs locked."""
         await _in_thread(self._threads, self._incoming, lambda: sweep(self._incoming))

@@ -37,12 +37,12 @@ class DataDirectory:
 
     @property
     def ledger(self) -> Path:
-        """The audit log, quarantine records and waivers."""
+        """What people decided and what was done: the audit log, records, tokens, pins, and what was published here."""
         return self.root / "ledger.db"
 
     @property
     def catalog(self) -> Path:
-        """What upstreams said."""
+        """What upstreams said, and what was found out of their files."""
         return self.root / "catalog.db"
 
     @property

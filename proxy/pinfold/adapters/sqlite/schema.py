@@ -1,4 +1,4 @@
-"""What the two files hold. A step that was released is never changed: a later one follows it.
+"""What the ledger and the catalog hold. A step that was released is never changed: a later one follows it.
 
 The ledger has what people decided and what Pinfold did, which nothing can bring back; the catalog has what upstreams
 said, where only the first sightings could not be asked for again.
