@@ -11,6 +11,8 @@ from pinfold.domain.pins import MAX_PINS, Pin, in_order
 
 MOST_PROBLEMS = 200
 """How many problems are told of one document."""
+NO_INDEX = "it comes from no index"
+"""Why something is left out, most often."""
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _SHA256 = re.compile(r"sha256[:=]([0-9a-fA-F]{64})")
 

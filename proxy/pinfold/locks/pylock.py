@@ -10,9 +10,7 @@ from packaging.utils import InvalidSdistFilename, NormalizedName, parse_sdist_fi
 from packaging.version import Version
 
 from pinfold.domain.pins import Pin
-from pinfold.locks.lock import Collector, Lock, LockFormat
-
-_NO_INDEX = "it comes from no index"
+from pinfold.locks.lock import NO_INDEX, Collector, Lock, LockFormat
 
 
 def read_pylock(document: Mapping[str, Any], source: str) -> Lock:
@@ -71,7 +69,7 @@ def _validated(collector: Collector, place: str, document: Mapping[str, Any]) ->
 
 def _add(collector: Collector, place: str, package: Package) -> None:
     if package.is_direct:
-        collector.leave_out(package.name, _NO_INDEX)
+        collector.leave_out(package.name, NO_INDEX)
         return
     for file in (*([package.sdist] if package.sdist else ()), *(package.wheels or ())):
         digest = file.hashes.get("sha256")

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pinfold.domain.pins import Pin
-from pinfold.locks.lock import Collector, Lock, LockFormat
+from pinfold.locks.lock import NO_INDEX, Collector, Lock, LockFormat
 
 _HASH = re.compile(r"--hash(?:=|\s+)(\S+)")
 _OPTIONS = re.compile(r"\s--")
 _INCLUDES = ("-r", "-c", "--requirement", "--constraint")
-_NO_INDEX = "it comes from no index"
 
 
 def read_requirements(text: str, source: str) -> Lock:
@@ -22,7 +21,7 @@ def read_requirements(text: str, source: str) -> Lock:
         if line.startswith(_INCLUDES):
             collector.leave_out(line, "it leads to another file: name that one as well")
         elif line.startswith(("-e", "--editable")) or _is_direct(line):
-            collector.leave_out(line.split(" ;")[0], _NO_INDEX)
+            collector.leave_out(line.split(" ;")[0], NO_INDEX)
         elif not line.startswith("-"):
             _read(collector, place, line)
     return collector.lock()
@@ -62,7 +61,7 @@ def _read(collector: Collector, place: str, line: str) -> None:
         collector.reject(place, str(error).splitlines()[0])
         return
     if requirement.url is not None:
-        collector.leave_out(f"{requirement.name} @ {requirement.url}", _NO_INDEX)
+        collector.leave_out(f"{requirement.name} @ {requirement.url}", NO_INDEX)
         return
     exact = [each for each in requirement.specifier if each.operator in ("==", "===") and "*" not in each.version]
     if len(exact) != 1 or len(requirement.specifier) != 1:

@@ -5,9 +5,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pinfold.locks.lock import Collector, Lock, LockFormat, filename_of
+from pinfold.locks.lock import NO_INDEX, Collector, Lock, LockFormat, filename_of
 
-_NO_INDEX = "it comes from no index"
 _POETRY_ELSEWHERE = frozenset(("git", "directory", "file", "url"))
 
 
@@ -74,7 +73,7 @@ def read_uv(document: Mapping[str, Any], source: str) -> Lock:
         files = [*([package.sdist] if package.sdist else ()), *package.wheels]
         if "registry" not in package.source:
             if not {"virtual", "editable", "directory"} & package.source.keys():
-                collector.leave_out(package.name, _NO_INDEX)
+                collector.leave_out(package.name, NO_INDEX)
             continue
         if not files:
             collector.reject(place, "names no file: lock it anew with `uv lock`")
@@ -93,7 +92,7 @@ def read_poetry(document: Mapping[str, Any], source: str) -> Lock:
     apart = metadata.get("files") if isinstance(metadata, Mapping) else None
     for place, package in _packages(collector, document, _ListedPackage):
         if package.source.get("type") in _POETRY_ELSEWHERE:
-            collector.leave_out(package.name, _NO_INDEX)
+            collector.leave_out(package.name, NO_INDEX)
             continue
         files = package.files or _apart(collector, place, apart, package.name)
         _add_files(collector, place, package, files, "`poetry lock --regenerate`")
@@ -105,7 +104,7 @@ def read_pdm(document: Mapping[str, Any], source: str) -> Lock:
     collector = Collector(source, LockFormat.PDM)
     for place, package in _packages(collector, document, _ListedPackage):
         if package.git or package.path or package.url:
-            collector.leave_out(package.name, _NO_INDEX)
+            collector.leave_out(package.name, NO_INDEX)
         else:
             _add_files(collector, place, package, package.files, "`pdm lock`")
     return collector.lock()
@@ -129,7 +128,7 @@ def read_pipenv(document: Mapping[str, Any], source: str) -> Lock:
 
 def _add_pipenv(collector: Collector, place: str, name: str, entry: _PipenvEntry) -> None:
     if entry.git or entry.path or entry.file:
-        collector.leave_out(name, _NO_INDEX)
+        collector.leave_out(name, NO_INDEX)
     elif entry.version is None or not entry.version.startswith("=="):
         collector.reject(place, "has no exact version: lock it anew with `pipenv lock`")
     elif not entry.hashes:
