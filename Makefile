@@ -84,7 +84,7 @@ bench-start: $(VENV)/.develop ## Measure how long a server takes to be ready, an
 bench-cold: $(VENV)/.develop ## Measure a first request for a page of 5,000 files, and one after a policy changed
 	$(BIN)/python tests/bench/cold_page.py $(ARGS)
 
-bench-growth: $(VENV)/.develop ## Measure how costs grow with projects, files, rules, connections and requests
+bench-growth: $(VENV)/.develop ## Measure how costs grow with projects, files, the audit log, feeds and more
 	$(BIN)/python tests/bench/growth.py $(ARGS)
 
 everyday: $(VENV)/.develop $(CLIENTS) ## Resolve and install 50 everyday packages with and without Pinfold

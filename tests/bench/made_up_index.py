@@ -2,13 +2,15 @@
 
     python -m tests.bench.made_up_index
 
-Prints the port on loopback that it listens on. `f300-17` is a project with 300 files; its wheels have no bytes.
+Prints the port on loopback that it listens on. `f300-17` is a project with 300 files, `project-17` one with ten, and
+their wheels have no bytes; `wheel-17` has one small wheel that does.
 """
 
 import asyncio
 import functools
 import hashlib
 import json
+import random
 import re
 import subprocess
 import sys
@@ -18,9 +20,13 @@ from pathlib import Path
 
 from aiohttp import web
 from tests.bench.wares import JSON_TYPE
+from tests.fakes.upstream import build_wheel
 
 ROOT = Path(__file__).parents[2]
-_NAME = re.compile(r"/simple/(f(\d+)-\d+)/")
+_PAGE = re.compile(r"/simple/((?:f(\d+)|project)-\d+)/")
+_WHEEL_PAGE = re.compile(r"/simple/wheel-(\d+)/")
+_WHEEL = re.compile(r"/packages/wheel_(\d+)-1\.0-py3-none-any\.whl")
+WHEEL_BYTES = 16 * 1024
 
 
 @contextmanager
@@ -62,11 +68,43 @@ def _template(files: int) -> str:
     return json.dumps({"meta": {"api-version": "1.1"}, "name": "NAME", "versions": versions, "files": entries})
 
 
+@functools.lru_cache
+def _wheel(number: int) -> bytes:
+    noise = random.Random(number).randbytes(WHEEL_BYTES)
+    return build_wheel(f"wheel-{number}", "1.0", files={"noise.bin": noise})
+
+
+def _wheel_name(number: int) -> str:
+    return f"wheel_{number}-1.0-py3-none-any.whl"
+
+
+def wheel_path(number: int) -> str:
+    """Return the path that Pinfold serves the wheel of `wheel-N` at."""
+    return f"/files/wheel-{number}/{hashlib.sha256(_wheel(number)).hexdigest()}/{_wheel_name(number)}"
+
+
+def _wheel_page(number: int, origin: str) -> str:
+    content = _wheel(number)
+    entry = {
+        "filename": _wheel_name(number),
+        "url": f"{origin}/packages/{_wheel_name(number)}",
+        "hashes": {"sha256": hashlib.sha256(content).hexdigest()},
+        "size": len(content),
+        "upload-time": "2024-03-01T12:00:00.123456Z",
+    }
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": f"wheel-{number}", "files": [entry]})
+
+
 async def _answer(request: web.BaseRequest) -> web.Response:
-    found = _NAME.fullmatch(request.path)
-    if found is None:
-        return web.Response(status=404)
-    return web.Response(text=page_of(found[1], int(found[2])), content_type=JSON_TYPE)
+    if found := _PAGE.fullmatch(request.path):
+        name, files = found[1], int(found[2] or 10)
+        body = _template(files).replace("NAME_", name.replace("-", "_")).replace("NAME", name)
+        return web.Response(text=body, content_type=JSON_TYPE)
+    if found := _WHEEL_PAGE.fullmatch(request.path):
+        return web.Response(text=_wheel_page(int(found[1]), f"http://{request.host}"), content_type=JSON_TYPE)
+    if found := _WHEEL.fullmatch(request.path):
+        return web.Response(body=_wheel(int(found[1])))
+    return web.Response(status=404)
 
 
 async def _serve() -> None:
