@@ -20,7 +20,7 @@ from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
 from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_part, numbers_of
 from pinfold.adapters.sqlite.audit_tree import AuditTree
-from pinfold.audit.canonical import placed, render, rfc3339
+from pinfold.audit.canonical import placed, render, rfc3339, texts_of
 from pinfold.domain.audit_entry import Action, Actor, Entry
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -244,5 +244,5 @@ def _check(
         database.execute("ROLLBACK TO trial")
         database.execute("RELEASE trial")
         made = (*templates[one.refused].stored(seq, one, clients[one.client], row[3]), *_columns(one))
-        if row != made or list(_columns(one)) != column_values(entry(one)):
+        if row != made or list(_columns(one)) != column_values(entry(one), texts_of(entry(one))):
             raise AssertionError(f"the rows are not what appending leaves: {row} and {made}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -33,6 +34,10 @@ class _Leaf(msgspec.Struct, frozen=True):
     entry: Entry
 
 
+_TEXTS = tuple(
+    field.name for field in fields(Entry) if field.name not in ("action", "time", "actor", "verdicts", "details")
+)
+_get_texts = attrgetter(*_TEXTS)
 _decoder = msgspec.json.Decoder(_Leaf)
 _actor_decoder = msgspec.json.Decoder(Actor)
 
@@ -43,6 +48,8 @@ class Rendered(NamedTuple):
     head: bytes
     actor: bytes
     verdicts: bytes
+    texts: dict[str, str]
+    """What `texts_of` returns."""
 
 
 def render(entry: Entry) -> Rendered:
@@ -51,10 +58,19 @@ def render(entry: Entry) -> Rendered:
     Raises ValueError for a naive time and TypeError for details that are not plain data: mistakes of the caller, which
     no text from outside can provoke.
     """
-    actor, verdicts = _actor(entry.actor), _verdicts(entry.verdicts)
-    parts = {"actor": msgspec.Raw(actor), "verdicts": msgspec.Raw(verdicts)}
-    plain = {name: parts[name] if name in parts else _plain(item) for name, item in _applying(entry)}
-    return Rendered(_encoder.encode({"entry": plain})[:-1], actor, verdicts)
+    texts, actor, verdicts = texts_of(entry), _actor(entry.actor), _verdicts(entry.verdicts)
+    told: dict[str, Any] = {**texts, "actor": msgspec.Raw(actor)}
+    if entry.verdicts:
+        told["verdicts"] = msgspec.Raw(verdicts)
+    if entry.details:
+        told["details"] = _plain(entry.details)
+    return Rendered(_encoder.encode({"entry": told})[:-1], actor, verdicts, texts)
+
+
+def texts_of(entry: Entry) -> dict[str, str]:
+    """Return an entry's action, time and other texts, by field, as its canonical bytes have them."""
+    texts = {name: _plain(text) for name, text in zip(_TEXTS, _get_texts(entry), strict=True) if text is not None}
+    return texts | {"action": entry.action.value, "time": rfc3339(entry.time)}
 
 
 def placed(head: bytes, seq: int) -> bytes:

@@ -28,7 +28,8 @@ class Draft(NamedTuple):
     def of(cls, entry: Entry, evidence: Evidence | None = None) -> Self:
         """Return the draft of an entry; raises what `render` raises."""
         kept = (entry.evidence_digest, evidence) if evidence and entry.evidence_digest else None
-        return cls(cut_out(render(entry), entry), column_values(entry), kept)
+        rendered = render(entry)
+        return cls(cut_out(rendered, entry), column_values(entry, rendered.texts), kept)
 
 
 def append_all(database: sqlite_utils.Database, drafts: Sequence[Draft]) -> int:

@@ -1,6 +1,8 @@
 """The columns that entries are searched by: copies from the canonical bytes, which alone are proven."""
 
-from pinfold.audit.canonical import kept_text, rfc3339
+from collections.abc import Mapping
+
+from pinfold.audit.canonical import kept_text
 from pinfold.domain.audit_entry import Entry
 
 _OF_ENTRY = ("index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
@@ -8,8 +10,14 @@ COLUMNS = ("time", "action", "actor", "address", *_OF_ENTRY, "unchanged")
 QUOTED = ", ".join(f'"{name}"' for name in COLUMNS)
 
 
-def column_values(entry: Entry) -> list[str | int | None]:
-    """Return the values of an entry's columns, in the order of COLUMNS."""
-    texts = [entry.action, entry.actor.name, entry.actor.address, *(getattr(entry, name) for name in _OF_ENTRY)]
-    unchanged = 1 if entry.details.get("unchanged") is True else None
-    return [rfc3339(entry.time), *(None if text is None else kept_text(text) for text in texts), unchanged]
+def column_values(entry: Entry, texts: Mapping[str, str]) -> list[str | int | None]:
+    """Return the values of an entry's columns, in the order of COLUMNS, given its texts as the log keeps them."""
+    actor, address = entry.actor.name, entry.actor.address
+    return [
+        texts["time"],
+        texts["action"],
+        kept_text(actor),
+        None if address is None else kept_text(address),
+        *map(texts.get, _OF_ENTRY),
+        1 if entry.details.get("unchanged") is True else None,
+    ]

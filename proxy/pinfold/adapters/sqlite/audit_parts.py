@@ -61,7 +61,7 @@ class Cut(NamedTuple):
 
 def cut_out(rendered: Rendered, entry: Entry) -> Cut:
     """Return canonical bytes in parts; what follows the parts in them may still be missing."""
-    body, client, verdicts = rendered
+    body, client, verdicts, _ = rendered
     body, client_at = _without(client, body)
     if len(verdicts) < SHORTEST or verdicts not in body:
         return Cut(body, client, client_at, file_part(entry))

@@ -8,7 +8,7 @@ from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
 from pinfold.adapters.sqlite.audit_parts import file_part
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
 from pinfold.adapters.sqlite.evidence import whole
-from pinfold.audit.canonical import from_canonical
+from pinfold.audit.canonical import from_canonical, texts_of
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
 from pinfold.audit.findings import Findings, Kind, Verification, spelled
 from pinfold.audit.kept import open_kept
@@ -115,7 +115,11 @@ class _StoreVerifier:
         except ValueError:
             self._findings.add(Kind.MALFORMED, seq, f"entry {seq} is as it was logged, and cannot be read")
             return
-        wrong = [name for name, one, other in zip(COLUMNS, columns, column_values(entry), strict=True) if one != other]
+        wrong = [
+            name
+            for name, one, other in zip(COLUMNS, columns, column_values(entry, texts_of(entry)), strict=True)
+            if one != other
+        ]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
             self._findings.add(Kind.CHANGED, seq, text)

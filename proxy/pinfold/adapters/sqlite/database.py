@@ -24,7 +24,7 @@ Work = Callable[[sqlite_utils.Database], T]
 LOCK_SECONDS = 10
 """How long a transaction waits for another process's."""
 READERS = 3
-CHECKPOINT_BYTES = 4 * 1024 * 1024
+CHECKPOINT_BYTES = 16 * 1024 * 1024
 """How far the write-ahead log grows before it is copied into the file."""
 _CHECKPOINT_LOCK_SECONDS = 2
 _POLL = "PRAGMA busy_timeout=5"

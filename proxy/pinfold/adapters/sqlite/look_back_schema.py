@@ -42,6 +42,11 @@ def looking_back(database: sqlite_utils.Database) -> None:
         CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
         WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
             AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
+            -- Nearly always there is nothing to remember, which is found out without a table to write to.
+            AND NOT EXISTS (
+                SELECT 1 FROM served_file WHERE project = NEW.project AND filename = NEW.filename
+                    AND sha256 = NEW.sha256 AND "index" = NEW."index" AND refused = 0
+            )
         BEGIN
             INSERT INTO evidence_change (cause, project, filename, sha256)
                 SELECT 'file.served while it was being refused', project, filename, sha256 FROM served_file
