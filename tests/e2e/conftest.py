@@ -1,9 +1,14 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e.server import PinfoldServer
 from tests.fakes.upstream import running_upstream
 
+REASON = re.compile(
+    r"pinfold: quarantined by minimum-age: uploaded 3 h ago, needs 3 d; last good 1\.82\.6; ref (D-[A-Z2-7]{7})"
+)
+"""Why the later releases of `incident` are refused."""
 CONFIG = """
 [server]
 access_log = true

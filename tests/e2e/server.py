@@ -1,5 +1,6 @@
 """A Pinfold of one's own: the real command, in a process of its own, on a free port and a fresh data directory."""
 
+import json
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 ADDRESS = re.compile(r"http://(127\.0\.0\.1|\[::1\]):(\d+)")
 START_SECONDS = 30
@@ -86,6 +87,11 @@ class PinfoldServer:
         )
         assert done.returncode == status, f"exit {done.returncode}, not {status}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def audited(self, *filters: str) -> list[dict[str, Any]]:
+        """Return the audit log's entries that fit some options of `pinfold audit search`, newest first."""
+        found = json.loads(self.run("audit", "search", "--json", *filters))
+        return [recorded["entry"] for recorded in found["entries"]]
 
     def simple(self, index: str = "main") -> str:
         return f"{self.url}/simple/" if index == "main" else f"{self.url}/{index}/simple/"

@@ -104,9 +104,9 @@ def test_uv_does_not_go_on_to_another_index_for_what_is_out_of_scope(server, ups
 def test_the_log_tells_whose_token_it_was(server, tmp_path):
     reader = token(server, "ci", "--role", "reader")
     Pip(tmp_path / "client").install(with_token(server.simple("closed"), reader["token"]), "acme")
-    found = json.loads(server.run("audit", "search", "--actor", "ci", "--json"))["entries"]
-    assert {entry["entry"]["project"] for entry in found} == {"acme", "other"}
-    assert {entry["entry"]["actor"]["token"] for entry in found} == {reader["id"]}
+    entries = server.audited("--actor", "ci")
+    assert {entry["project"] for entry in entries} == {"acme", "other"}
+    assert {entry["actor"]["token"] for entry in entries} == {reader["id"]}
     exposed = json.loads(server.run("audit", "exposure", "acme", "--json"))["exposed"]
     assert [client["actor"] for client in exposed] == ["ci"]
 
@@ -211,8 +211,7 @@ def test_uv_publishes_from_github_without_a_stored_secret(upstream, tmp_path):
         }
         done = runner.publish(**github)
         assert done.returncode == 0, done.stdout
-        entries = [one["entry"] for one in json.loads(server.run("audit", "search", "--json"))["entries"]]
-        told = {entry["action"]: entry for entry in entries}
+        told = {entry["action"]: entry for entry in server.audited()}
         assert told["token.mint"]["details"]["projects"] == ["acme-widget"]
         assert told["token.revoke"]["reference"] == told["token.mint"]["reference"], "uv gives it back when it is done"
         reader = token(server, "dev", "--role", "reader")

@@ -89,8 +89,8 @@ def test_a_name_that_exists_outside_is_claimed_with_a_warning(server, token, ups
     upstream.add_file("torchtriton", "3.0.0", files=STOLEN)
     files = {"torchtriton-2.0.0-py3-none-any.whl": OURS}
     publish(Twine(tmp_path / "twine"), server, token, files)
-    claims = server.run("audit", "search", "--action", "project.claimed", "--json")
-    assert "pypi has a project torchtriton, too" in claims
+    (claim,) = server.audited("--action", "project.claimed")
+    assert "pypi has a project torchtriton, too" in claim["details"]["warnings"][0]
     assert "torchtriton" in server.run("doctor", status=0)
     outcome = Pip(tmp_path / "pip").install(server.simple(), "torchtriton")
     assert outcome.installed == {"torchtriton": "2.0.0"}, outcome

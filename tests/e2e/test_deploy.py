@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.e2e.clients import OldestPip, Pip
+from tests.e2e.conftest import REASON
 from tests.e2e.debian import program
 from tests.e2e.server import PinfoldServer
-from tests.e2e.test_refusals import REASON, entries
 from tests.fakes.uploads import CONTENT_TYPE, body_of, fields_of
 from tests.fakes.upstream import build_wheel
 
@@ -119,7 +119,7 @@ def front(behind, tmp_path):
 
 
 def addresses(server):
-    return {entry["actor"]["address"] for entry in entries(server) if entry["action"].startswith("file.")}
+    return {entry["actor"]["address"] for entry in server.audited() if entry["action"].startswith("file.")}
 
 
 def test_pip_installs_and_reads_refusals_through_the_tls_front(front, behind, incident, tmp_path):
@@ -159,7 +159,7 @@ def test_a_package_larger_than_a_form_is_published_through_the_front(front, behi
         request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(chain))) as response:
             assert response.status == 200
-    (entry,) = [one for one in entries(behind) if one["action"] == "file.published"]
+    (entry,) = behind.audited("--action", "file.published")
     assert entry["actor"]["address"] == "127.0.0.1"
 
 

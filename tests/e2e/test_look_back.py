@@ -111,7 +111,7 @@ def until(found, seconds=10):
 
 
 def changes(server):
-    return json.loads(server.run("audit", "search", "--action", "decision.changed", "--json"))["entries"]
+    return server.audited("--action", "decision.changed")
 
 
 def old(upstream, project, version):
@@ -141,8 +141,8 @@ def test_a_quarantine_is_looked_back_from_and_those_concerned_are_told_once(serv
     assert "litellm 1.82.8 is refused from now on" in text
 
     (changed,) = changes(server)
-    assert changed["entry"]["filename"] == file.filename
-    assert (changed["entry"]["rule"], changed["entry"]["details"]["to"]) == ("quarantined", "refused")
+    assert changed["filename"] == file.filename
+    assert (changed["rule"], changed["details"]["to"]) == ("quarantined", "refused")
     time.sleep(1)
     assert len(receiver.to("/hook")) == 1
     assert json.loads(server.run("alerts", "list", "--json"))["deliveries"] == []
@@ -153,7 +153,7 @@ def test_a_quarantine_is_looked_back_from_and_those_concerned_are_told_once(serv
     server.run("quarantine", "release", record, "--reason", "it was another one")
     until(lambda: len(receiver.to("/hook")) == 2)
     assert "is served again" in json.loads(receiver.to("/hook")[1][2])["title"]
-    assert [one["entry"]["details"]["to"] for one in changes(server)] == ["served", "refused"]
+    assert [entry["details"]["to"] for entry in changes(server)] == ["served", "refused"]
     assert status(url(server, file)) == 200
 
 

@@ -175,8 +175,8 @@ def test_a_pin_joins_the_policy_within_a_second_and_ends_when_it_is_revoked(serv
     time.sleep(1)
     freed = Pip(tmp_path / "freed").install(server.simple(), "widget==1.0")
     assert freed.installed == {"widget": "1.0"}, str(freed)
-    log = json.loads(server.run("audit", "search", "--json", "--reference", pinned["id"], "--oldest-first"))
-    assert [each["entry"]["action"] for each in log["entries"]] == ["publisher.pin", "publisher.revoke"]
+    entries = server.audited("--reference", pinned["id"], "--oldest-first")
+    assert [entry["action"] for entry in entries] == ["publisher.pin", "publisher.revoke"]
 
 
 def test_what_is_verified_once_is_not_fetched_again(server, release, upstream, tmp_path):

@@ -55,8 +55,8 @@ def test_a_workflow_publishes_by_showing_who_it_is(server, issuer, tmp_path):
     assert done.returncode == 0, done.stdout
     outcome = Pip(tmp_path / "pip").install(server.simple(), "acme-widget")
     assert outcome.installed == {"acme-widget": "1.0"}, outcome
-    (published,) = server.run("audit", "search", "--action", "file.published", "--json").split('"action": ')[1:]
-    assert "GitHub acme/widget (publish.yml)" in published
+    (published,) = server.audited("--action", "file.published")
+    assert "GitHub acme/widget (publish.yml)" in published["actor"]["name"]
     assert "GitHub acme/widget (publish.yml)" in server.run("package", "list")
 
 

@@ -1,23 +1,13 @@
 """What people see: real pip (oldest and newest), uv, Poetry and PDM against a running Pinfold and a fake upstream."""
 
-import json
-import re
-
 import pytest
 from tests.e2e.clients import CLIENTS, EVERY_CLIENT, OldestPip, Pdm, Pip, Poetry, Uv
-
-REASON = re.compile(
-    r"pinfold: quarantined by minimum-age: uploaded 3 h ago, needs 3 d; last good 1\.82\.6; ref (D-[A-Z2-7]{7})"
-)
+from tests.e2e.conftest import REASON
 
 
 @pytest.fixture(params=EVERY_CLIENT, ids=lambda client: client.name)
 def client(request, tmp_path):
     return request.param(tmp_path / "client")
-
-
-def entries(server, *filters):
-    return [recorded["entry"] for recorded in json.loads(server.run("audit", "search", "--json", *filters))["entries"]]
 
 
 def test_an_unpinned_install_takes_the_last_good_release(client, server, incident):
@@ -30,7 +20,7 @@ def test_a_pin_to_a_refused_release_prints_the_reason(client, server, incident):
     outcome = client.install(server.simple(), "litellm==1.82.8")
     assert outcome.status != 0, str(outcome)
     assert "litellm" not in outcome.installed, str(outcome)
-    (entry,) = entries(server, "--action", "file.refused", "--limit", "1")
+    (entry,) = server.audited("--action", "file.refused", "--limit", "1")
     if client.prints_reasons:
         found = REASON.search(" ".join(outcome.output.split()))
         assert found, str(outcome)
@@ -114,7 +104,7 @@ def test_what_a_build_fetched_and_tried_is_in_the_log_exactly_once(server, incid
     upstream.add_file("app", "1.0", requires_dist=["litellm"])
     Pip(tmp_path / "good").install(server.simple(), "app")
     Pip(tmp_path / "bad").install(server.simple(), "litellm==1.82.8")
-    told = [(entry["action"], entry["filename"]) for entry in entries(server) if entry["action"] != "policy.changed"]
+    told = [(entry["action"], entry["filename"]) for entry in server.audited() if entry["action"] != "policy.changed"]
     assert sorted(told) == [
         ("file.refused", "litellm-1.82.8-py3-none-any.whl"),
         ("file.served", "app-1.0-py3-none-any.whl"),

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
+from tests.fakes.clock import NOON
+
 from pinfold.audit.canonical import canonical_bytes, from_canonical, kept_text
-from pinfold.domain.audit_entry import Action, Entry, Recorded
+from pinfold.domain.audit_entry import Action, Actor, Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
@@ -12,6 +14,19 @@ from pinfold.ports.audit_log import AuditQuery, Tally
 
 _REQUESTS = (Action.FILE_SERVED, Action.FILE_REFUSED, Action.FILE_BROKEN_OFF)
 _IN_ENTRY = ("action", "index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
+
+SERVED = Entry(
+    action=Action.FILE_SERVED,
+    time=NOON,
+    actor=Actor("ci-7", "192.0.2.1", "pip", "26.3", "3.12.4", ci=True, user_agent="pip/26.3"),
+    index="main",
+    project="litellm",
+    version="1.82.8",
+    filename="litellm-1.82.8-py3-none-any.whl",
+    sha256="a" * 64,
+    decision="allow",
+)
+"""A download of a release that turns out to be bad."""
 
 
 class FakeAuditLog:

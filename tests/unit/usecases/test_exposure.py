@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.audit_log import SERVED, FakeAuditLog
 
 from pinfold.adapters.sqlite import audit_tally, schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
@@ -27,18 +27,6 @@ from pinfold.usecases.exposure import Exposure, Request, request_document
 T = TypeVar("T")
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
-WHEEL = "litellm-1.82.8-py3-none-any.whl"
-SERVED = Entry(
-    action=Action.FILE_SERVED,
-    time=NOON,
-    actor=Actor("ci-7", "192.0.2.1", "pip", "26.3", "3.12.4", ci=True, user_agent="pip/26.3"),
-    index="main",
-    project="litellm",
-    version="1.82.8",
-    filename=WHEEL,
-    sha256="a" * 64,
-    decision="allow",
-)
 REFUSED = replace(
     SERVED,
     action=Action.FILE_REFUSED,
@@ -73,7 +61,7 @@ async def test_every_request_is_told_with_what_became_of_it() -> None:
 
 
 async def test_what_did_not_arrive_whole_is_told_with_its_bytes_and_its_reason() -> None:
-    (request,) = await asked(await log_of(SERVED, broken_off(1, sent=1024)), WHEEL)
+    (request,) = await asked(await log_of(SERVED, broken_off(1, sent=1024)), SERVED.filename)
     document = request_document(request)
     assert (document["bytes_sent"], document["broken_off"]) == (1024, "the client hung up")
 

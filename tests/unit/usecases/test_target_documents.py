@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.fakes.audit_log import FakeAuditLog
-from tests.unit.usecases.test_exposure import SERVED
+from tests.fakes.audit_log import SERVED, FakeAuditLog
 
 from pinfold.domain.errors import InvalidDocument
 from pinfold.usecases.target_documents import parse_targets

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.usecases.test_exposure import SERVED
+from tests.fakes.audit_log import SERVED
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
