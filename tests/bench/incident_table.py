@@ -13,8 +13,9 @@ from pathlib import Path
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.domain.decision import Decision
 from pinfold.domain.duration import short_duration
-from pinfold.policy.cases import Case, FileFacts, evidence_at
+from pinfold.policy.cases import Case, FileFacts
 from pinfold.policy.engine import Policy, decide
+from pinfold.policy.run_cases import evidence_at
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- incidents: begin -->", "<!-- incidents: end -->"

@@ -15,8 +15,8 @@ from pinfold.domain.evidence import plain
 from pinfold.domain.names import DEFAULT_INDEX
 
 if TYPE_CHECKING:
-    from pinfold.policy.cases import CaseResult
     from pinfold.policy.engine import Policy, PolicyRule
+    from pinfold.policy.run_cases import CaseResult
 
 
 @click.group(cls=Group)
@@ -69,7 +69,7 @@ def show(invocation: Invocation, name: str | None) -> None:
 def test(context: click.Context, folder: Path | None) -> None:
     """Run the cases in DIR/cases over the policies in DIR and the shipped ones; the shipped cases without DIR."""
     from pinfold.adapters.filesystem.policy_files import PolicyFiles
-    from pinfold.policy.cases import run_cases
+    from pinfold.policy.run_cases import run_cases
 
     files = PolicyFiles()
     results = run_cases(files.cases(folder), files.policies(folder))

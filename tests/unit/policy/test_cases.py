@@ -7,8 +7,9 @@ from pinfold.domain.errors import InvalidCases
 from pinfold.domain.evidence import Known
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import StatusMarker
-from pinfold.policy.cases import Case, CaseResult, evidence_at, parse_cases, run_cases
+from pinfold.policy.cases import Case, parse_cases
 from pinfold.policy.document import parse_policy
+from pinfold.policy.run_cases import CaseResult, evidence_at, run_cases
 
 AGE = parse_policy('[[rule]]\nid = "minimum-age"\nparams = { days = 3 }\n', "age.toml")
 STATUS = parse_policy('[[rule]]\nid = "upstream-status"\n', "status.toml")

@@ -13,8 +13,8 @@ from pinfold.domain.names import FileKind
 from pinfold.domain.project import StatusMarker
 from pinfold.domain.records import QuarantineRecord
 from pinfold.domain.target import ProjectTarget
-from pinfold.policy.cases import CaseResult, run_cases
 from pinfold.policy.engine import Policy, decide
+from pinfold.policy.run_cases import CaseResult, run_cases
 
 FILES = PolicyFiles()
 RESULTS = run_cases(FILES.cases(), FILES.policies())
