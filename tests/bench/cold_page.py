@@ -222,7 +222,7 @@ def main() -> None:
     """Measure and print both."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=5_000)
-    parser.add_argument("--pages", type=int, default=12)
+    parser.add_argument("--pages", type=int, default=6)
     chosen = parser.parse_args()
     parts, way = Figures(), Figures()
     measure_parts(chosen.files, parts)

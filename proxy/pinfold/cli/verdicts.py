@@ -2,17 +2,14 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from pinfold.cli.terminal import Line, Painted, Text, moment, table
 from pinfold.domain.decision import Effect, Mode, Outcome, Verdict
 from pinfold.domain.duration import short_duration
-from pinfold.domain.evidence import NO_FEED, Evidence, Known, Unknown
+from pinfold.domain.evidence import NO_FEED, Evidence, Known, Unknown, field_names
 from pinfold.domain.records import RecordState
 
 if TYPE_CHECKING:
@@ -136,7 +133,7 @@ def _evidence(evidence: Evidence) -> Iterator[Line]:
         "upload_time": file.upload_time,
         "yanked": file.yanked,
     }
-    told |= {name: item for name, item in _items(evidence) if name != "file"}
+    told |= {name: item for name, item in _items(evidence) or () if name != "file"}
     width = max(map(len, told))
     yield Painted("Evidence:", bold=True)
     for name, value in told.items():
@@ -158,17 +155,18 @@ def _told(value: object) -> str:
             return f"{moment(value)} UTC"
         case tuple() | list() | frozenset():
             return "; ".join(map(_told, value)) or "none"
-        case _ if (is_dataclass(value) or isinstance(value, Struct)) and "__str__" not in vars(type(value)):
-            items = _items(value)
+        case _ if (items := _items(value)) is not None and "__str__" not in vars(type(value)):
             told = ", ".join(f"{_words(name)} {_told(item)}" for name, item in items if item is not None)
             return told or ("none" if items else type(value).__name__.lower())
         case _:
             return "none" if value is None else str(value)
 
 
-def _items(value: Any) -> list[tuple[str, object]]:
-    names = value.__struct_fields__ if isinstance(value, Struct) else [field.name for field in fields(value)]
-    return [(name, getattr(value, name)) for name in names]
+def _items(value: object) -> list[tuple[str, object]] | None:
+    """Return the fields of a dataclass or a struct; None for anything else."""
+    kind: Any = type(value)
+    names = field_names(kind)
+    return None if names is None else [(name, getattr(value, name)) for name in names]
 
 
 def _words(name: str) -> str:

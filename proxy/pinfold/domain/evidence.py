@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -36,6 +37,8 @@ class Unknown:
 
 
 Item = Known[T] | Unknown
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 NOT_ASKED_FOR = Unknown("no rule of the policy asks for it")
 
@@ -109,6 +112,10 @@ def canonical_json(document: object) -> bytes:
 
 def plain(value: object) -> object:
     """Return domain data as what JSON can express: objects by field, times in UTC, unknowns with their reason."""
+    kind: Any = type(value)
+    # Most of what there is comes first: a refusal's reference is a digest of all of it, and thousands may be refused.
+    if kind in _SCALARS:
+        return value
     match value:
         case Known(inner):
             return {"known": plain(inner)}
@@ -122,11 +129,17 @@ def plain(value: object) -> object:
             return [plain(item) for item in value]
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
-        case Struct():
-            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            if type(value).__name__.endswith("Target"):
+        case _ if (names := field_names(kind)) is not None:
+            if kind.__name__.endswith("Target"):
                 return str(value)
-            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+            return {name: plain(getattr(value, name)) for name in names}
         case _:
             return value
+
+
+@cache
+def field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the names of the fields of a dataclass or a struct; None for any other type."""
+    if issubclass(kind, Struct):
+        return kind.__struct_fields__
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None

@@ -22,7 +22,7 @@ from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 _UNSEEN: Item[Sighting] = Unknown("the file was never seen on its project's page")
 _UNATTESTED: Item[Provenance] = Known(Unattested())
 _LIKE_NONE: Item[Resemblance | None] = Known(None)
-_NOT_MEANT: Item[Advisories] = Known(Advisories())
+_NOT_MEANT: Item[Assessment] = Known(Assessment(Advisories(), {}, {}, {}))
 _SILENT = Unknown("the index does not state provenance")
 _UNVERIFIED = Unknown("its provenance is not verified yet")
 
@@ -90,6 +90,9 @@ def gather(
     private_name = index.reserves(project) or found.source.first_hand
     concerning = records.for_project(project)
     sightings = listing.sightings
+    trust_root = provenance.trust_root if provenance else None
+    if origin.private:
+        advisories = _NOT_MEANT
     resemblance = _resemblance(listing, likenesses) if likenesses and not origin.private else _LIKE_NONE
     return [
         Evidence(
@@ -103,9 +106,9 @@ def gather(
             publishers=concerning.publishers,
             provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
             history=Known(provenance.history.of(file.version)) if provenance else NOT_ASKED_FOR,
-            trust_root=provenance.trust_root if provenance else None,
+            trust_root=trust_root,
             inspection=inspections.of(file) if inspections else NOT_ASKED_FOR,
-            advisories=_NOT_MEANT if origin.private else _advisories_of(file, advisories),
+            advisories=advisories if isinstance(advisories, Unknown) else Known(advisories.value.of(file)),
             pinning=Known(pins.value.of(file)) if isinstance(pins, Known) else pins,
             resemblance=resemblance,
         )
@@ -119,7 +122,3 @@ def _resemblance(listing: Listing, likenesses: tuple[Likeness, ...]) -> Item[Res
     uploads = (file.upload_time for file in files if file.upload_time is not None)
     releases = {*map(canonical_version, listing.project.versions), *(file.version for file in files)}
     return Known(Resemblance(likenesses, min(uploads, default=None), len(releases - {None})))
-
-
-def _advisories_of(file: File, advisories: Item[Assessment]) -> Item[Advisories]:
-    return advisories if isinstance(advisories, Unknown) else Known(advisories.value.of(file))

@@ -157,7 +157,18 @@ class JudgedProject:
 
     def refusal_of(self, judged: JudgedFile) -> str:
         """Return the line that tells a client why a file is refused."""
-        return refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
+        if judged is not self.by_filename.get(judged.file.filename):
+            return refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
+        line = self._refusals.get(judged.file.filename)
+        if line is None:
+            line = refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
+            self._refusals[judged.file.filename] = line
+        return line
+
+    @cached_property
+    def _refusals(self) -> dict[str, str]:
+        """The lines about files as they are judged here: all forms of a page have the same, and each costs a digest."""
+        return {}
 
     @cached_property
     def by_filename(self) -> dict[str, JudgedFile]:

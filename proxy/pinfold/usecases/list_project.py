@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
 from packaging.version import Version
 
 from pinfold.domain.names import FileKind
-from pinfold.domain.project import StatusMarker
+from pinfold.domain.project import File, StatusMarker
 from pinfold.index.page import ListedFile, ListedProject
 from pinfold.index.render import html_entry, html_page, json_entry, json_page
 from pinfold.usecases.indexes import Refusals
@@ -68,15 +69,15 @@ class Lister:
         """
         shown: list[bytes] = []
         of_shown: set[str] = set()
+        rendered = entries.rendered
         for position, judged in enumerate(project.files):
-            is_opposed = judged.refused or judged.vanished
-            if is_opposed and not self._is_shown(project, judged):
-                continue
-            entry = None if is_opposed else entries.rendered[position]
-            if entry is None:
-                entry = form.entry(self._list(project, judged))
-                if not is_opposed:
-                    entries.rendered[position] = entry
+            if judged.refused or judged.vanished:
+                if not self._is_shown(project, judged):
+                    continue
+                entry = form.entry(self._opposed(project, judged))
+            else:
+                entry = rendered[position] or form.entry(self._unopposed(project, judged.file))
+                rendered[position] = entry
             shown.append(entry)
             if judged.file.version:
                 of_shown.add(judged.file.version)
@@ -99,42 +100,39 @@ class Lister:
             return project.index.refusals is Refusals.EXPLAIN
         return judged.file.sha256 in self.still_here
 
-    def _list(self, project: JudgedProject, judged: JudgedFile) -> ListedFile:
-        file = judged.file
+    def _opposed(self, project: JudgedProject, judged: JudgedFile) -> ListedFile:
+        """List a file that is refused, of which nothing is promised, or was taken away by the upstream."""
+        listed = self._unopposed(project, judged.file)
+        if judged.refused:
+            yanked, is_unattested = project.refusal_of(judged), judged.file.provenance is True
+            return structs.replace(listed, yanked=yanked, core_metadata=False, provenance=is_unattested)
+        if project.found.listing.project.status.marker is StatusMarker.QUARANTINED:
+            return listed
+        return structs.replace(listed, yanked="removed by the upstream; kept here for those who pin it")
+
+    def _unopposed(self, project: JudgedProject, file: File) -> ListedFile:
         return ListedFile(
             file=file,
             # Relative, so that it holds behind any front and under any index's own address.
             url=f"../../files/{project.name}/{file.sha256}/{file.filename}",
-            yanked=_yank_text(project, judged),
-            core_metadata=False if judged.refused else self._advertised(judged),
-            provenance=self._provenance(project, judged),
+            yanked=file.yanked,
+            core_metadata=self._advertised(file) if file.kind is FileKind.WHEEL else False,
+            provenance=self._provenance(project, file),
         )
 
-    def _advertised(self, judged: JudgedFile) -> str | bool:
-        """Return what a page may promise of a file's metadata: only what will be served."""
-        file = judged.file
-        if file.kind is not FileKind.WHEEL:
-            return False
-        if file.sha256 in self.metadata and is_promised(file, self.metadata[file.sha256]):
-            return self.metadata[file.sha256] or False
-        return file.core_metadata or True
+    def _advertised(self, wheel: File) -> str | bool:
+        """Return what a page may promise of a wheel's metadata: only what will be served."""
+        if wheel.sha256 in self.metadata and is_promised(wheel, self.metadata[wheel.sha256]):
+            return self.metadata[wheel.sha256] or False
+        return wheel.core_metadata or True
 
-    def _provenance(self, project: JudgedProject, judged: JudgedFile) -> str | bool:
+    def _provenance(self, project: JudgedProject, file: File) -> str | bool:
         """Return where this index serves a file's provenance: an absolute address, as PEP 740 wants it.
 
-        The upstream's word that there is none is passed on; of a refused file nothing is promised.
+        The upstream's word that there is none is passed on.
         """
-        file = judged.file
         if not isinstance(file.provenance, str):
             return file.provenance
-        if judged.refused or self.root is None or file.version is None:
+        if self.root is None or file.version is None:
             return False
         return f"{self.root}/integrity/{project.name}/{file.version}/{file.filename}/provenance"
-
-
-def _yank_text(project: JudgedProject, judged: JudgedFile) -> str | None:
-    if judged.refused:
-        return project.refusal_of(judged)
-    if judged.vanished and project.found.listing.project.status.marker is not StatusMarker.QUARANTINED:
-        return "removed by the upstream; kept here for those who pin it"
-    return judged.file.yanked
