@@ -29,8 +29,13 @@ def upstream():
 
 
 @pytest.fixture
-def server(upstream, tmp_path):
-    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url)) as server:
+def config(upstream):
+    return CONFIG.format(url=upstream.url)
+
+
+@pytest.fixture
+def server(config, tmp_path):
+    with PinfoldServer(tmp_path / "pinfold", config) as server:
         yield server
 
 

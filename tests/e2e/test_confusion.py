@@ -10,7 +10,6 @@ import urllib.request
 
 import pytest
 from tests.e2e.clients import OldestPip, Pip, Poetry, Uv
-from tests.e2e.server import PinfoldServer
 from tests.e2e.uploaders import Twine, UvPublish
 from tests.fakes.upstream import build_sdist, build_wheel
 
@@ -30,9 +29,8 @@ TORCH = build_wheel("torch", "2.0.0.dev20221230", requires_dist=["torchtriton>=2
 
 
 @pytest.fixture
-def server(upstream, tmp_path):
-    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url)) as server:
-        yield server
+def config(upstream):
+    return CONFIG.format(url=upstream.url)
 
 
 @pytest.fixture

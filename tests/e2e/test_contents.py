@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e.clients import Pip, Uv
-from tests.e2e.server import PinfoldServer
 
 from pinfold.usecases.file_download import JUDGED_FIRST
 
@@ -26,11 +25,9 @@ HOOK = {"widget_init.pth": b"import os  # in the incident, this line ran at ever
 
 
 @pytest.fixture
-def server(upstream, tmp_path):
+def config(upstream, tmp_path):
     (tmp_path / "contents.toml").write_text(POLICY)
-    config = CONFIG.format(upstream=upstream.url, policy=tmp_path / "contents.toml")
-    with PinfoldServer(tmp_path / "pinfold", config) as server:
-        yield server
+    return CONFIG.format(upstream=upstream.url, policy=tmp_path / "contents.toml")
 
 
 def told(outcome):

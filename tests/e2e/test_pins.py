@@ -12,7 +12,6 @@ import pytest
 from tests.bench.everyday import PACKAGES
 from tests.e2e.clients import CLIENTS, EVERY_CLIENT, OldestPip, Pip, Uv
 from tests.e2e.in_process import in_process
-from tests.e2e.server import PinfoldServer
 from tests.fakes.upstream import FakeUpstream
 
 CONFIG = """
@@ -29,9 +28,8 @@ REFUSED = re.compile(
 
 
 @pytest.fixture
-def server(upstream, tmp_path):
-    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url)) as server:
-        yield server
+def config(upstream):
+    return CONFIG.format(url=upstream.url)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ THIEF = GitHubIdentity("thief/widget", "publish.yml", repository_id="666", owner
 NOW = datetime.now(UTC)
 CONFIG = """
 [upstreams.pypi]
-url = "{upstream}"
+url = "{url}"
 freshness = "0s"
 [sigstore]
 trusted_root = "{root}"
@@ -41,12 +41,9 @@ def sigstore(tmp_path_factory):
 
 
 @pytest.fixture
-def server(upstream, sigstore, tmp_path):
+def config(upstream, sigstore, tmp_path):
     (tmp_path / "pinned.toml").write_text(POLICY)
-    config = CONFIG.format(url=upstream.url, upstream=upstream.url, root=sigstore.trusted_root_path, policy="{policy}")
-    config = config.replace("{policy}", str(tmp_path / "pinned.toml"))
-    with PinfoldServer(tmp_path / "pinfold", config) as server:
-        yield server
+    return CONFIG.format(url=upstream.url, root=sigstore.trusted_root_path, policy=tmp_path / "pinned.toml")
 
 
 @pytest.fixture

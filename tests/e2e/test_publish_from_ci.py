@@ -5,7 +5,6 @@ import urllib.request
 
 import pytest
 from tests.e2e.clients import Pip, Uv
-from tests.e2e.server import PinfoldServer
 from tests.e2e.uploaders import PoetryPublish, Twine, UvPublish
 from tests.fakes.front import tls_front
 from tests.fakes.oidc import AUDIENCE, running_issuer
@@ -35,10 +34,8 @@ def issuer():
 
 
 @pytest.fixture
-def server(upstream, issuer, tmp_path):
-    config = CONFIG.format(upstream=upstream.url, issuer=issuer.url, audience=AUDIENCE)
-    with PinfoldServer(tmp_path / "pinfold", config) as server:
-        yield server
+def config(upstream, issuer):
+    return CONFIG.format(upstream=upstream.url, issuer=issuer.url, audience=AUDIENCE)
 
 
 def publish(server, issuer, folder, project="acme-widget"):

@@ -31,9 +31,8 @@ OTHER = build_wheel("acme-tool", "1.0", files={"acme_tool/other.py": b"x = 1\n"}
 
 
 @pytest.fixture
-def server(upstream, tmp_path):
-    with PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url)) as server:
-        yield server
+def config(upstream):
+    return CONFIG.format(url=upstream.url)
 
 
 @pytest.fixture
