@@ -1,15 +1,14 @@
 """Answers that are given again: the same bytes to the same request from the same address, a moment later.
 
 Most of what a warm page costs is to parse its request and to build its answer anew. What aiohttp has parsed and
-answered once is therefore answered again without it, for as long as it would answer the same: for the rest of the
-second that is its `Date`, and for no longer than what the decisions rest on counts as current anyway. Everything else,
-and every doubt, goes to aiohttp.
+answered once is therefore answered again without it, for as long as it would answer the same, but for the `Date`: for
+no longer than what the decisions rest on counts as current anyway. Everything else, and every doubt, goes to aiohttp.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -36,6 +35,8 @@ Where it raises a PinfoldError, it sent nothing; where it raises anything else, 
 
 HOLDS: Final = 0.25
 """Seconds: as long as stores trust what they read, so that a change made by another process holds within a second."""
+AHEAD: Final = 0.125
+"""Seconds before its end in which one request renews what all the others are still answered with."""
 LONGEST_REQUEST: Final = 4096
 """Bytes; whoever sends more is not in a hurry."""
 OVERHEAD: Final = 1024
@@ -60,25 +61,29 @@ class Asked(NamedTuple):
     request: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it was sent, and until when it would be sent again."""
+@dataclass(slots=True)
+class Standing:
+    """Something that was answered, and until when it would be answered again."""
 
-    pieces: tuple[bytes, ...]
     until: float
     """On the monotonic clock."""
     observed: Callable[[float], None]
+    is_being_renewed: bool = field(default=False, init=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """The head of an answer as it was sent, what does the rest once more, and until when that may be."""
+@dataclass(slots=True)
+class Answer(Standing):
+    """An answer as it was sent."""
+
+    pieces: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Repetition(Standing):
+    """The head of an answer as it was sent, and what does the rest once more."""
 
     head: bytes
     again: Callable[[asyncio.Transport, bytes], Awaitable[None]]
-    until: float
-    """On the monotonic clock."""
-    observed: Callable[[float], None]
     broken_off: Callable[[float], None]
 
 
@@ -89,9 +94,14 @@ class RequestMemory:
         self._answers: Lru[Asked, Answer | Repetition] = Lru(budget)
 
     def get(self, asked: Asked, now: float) -> Answer | Repetition | None:
-        """Return the answer that stands."""
+        """Return the answer that stands; shortly before its end, one is sent to renew it, so that not all have to."""
         answer = self._answers.get(asked)
-        return answer if answer is not None and now < answer.until else None
+        if answer is None or now >= answer.until:
+            return None
+        if now >= answer.until - AHEAD and not answer.is_being_renewed:
+            answer.is_being_renewed = True
+            return None
+        return answer
 
     def keep(self, asked: Asked, began: float, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Remember what a request was answered with, where it is known how long that stands.
@@ -105,7 +115,7 @@ class RequestMemory:
             return
         to_wall = time.time() - time.monotonic()
         came = began + to_wall
-        until = min(came + HOLDS, int(came) + 1, stands_until.timestamp()) - to_wall
+        until = min(came + HOLDS, stands_until.timestamp()) - to_wall
         if until <= time.monotonic():
             return
         head = _head_of(response)
@@ -113,49 +123,56 @@ class RequestMemory:
             return
         answer: Answer | Repetition
         if again is not None and broken_off is not None:
-            answer = Repetition(head, again, until, observed, broken_off)
+            answer = Repetition(until, observed, head, again, broken_off)
         else:
-            answer = Answer((head + body,) if len(body) <= JOINED else (head, body), until, observed)
+            answer = Answer(until, observed, (head + body,) if len(body) <= JOINED else (head, body))
         self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
+
+
+class Received(NamedTuple):
+    """A request that aiohttp read out of what came at once, all of it."""
+
+    message: RawRequestMessage
+    asked: Asked
+    at: float
+    """On the monotonic clock."""
+    repetition: Repetition | None
+    """What can answer it."""
 
 
 class RememberingHandler(web.RequestHandler):
     """aiohttp's protocol, which looks a request up before it is parsed.
 
-    It does so only where aiohttp would begin a request with the next byte and answer it at once: while nothing is under
-    way, and on connections whose requests came, so far, each in one piece and without a body.
+    It does so only on connections whose requests came, so far, each in one piece and without a body; and it answers
+    before aiohttp reads it only where aiohttp would begin with it at once: while nothing is under way.
     """
 
-    __slots__ = ("_address", "_asked", "_began", "_in_whole_requests", "_memory", "_repetition")
+    __slots__ = ("_address", "_in_whole_requests", "_latest", "_memory")
 
     def __init__(self, manager: web.Server, memory: RequestMemory, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._memory = memory
         self._address: str | None = None
         self._in_whole_requests = True
-        self._asked: Asked | None = None
-        self._repetition: Repetition | None = None
-        self._began = 0.0
+        self._latest: Received | None = None
 
     def data_received(self, data: bytes) -> None:
         """Answer from memory, or pass on what came."""
-        self._asked = self._repetition = None
+        self._latest = None
         if not self._in_whole_requests:
             super().data_received(data)
             return
-        began, is_idle = time.monotonic(), self._is_idle()
-        asked = Asked(self._peer(), data)
-        answer = self._memory.get(asked, began) if is_idle else None
-        if isinstance(answer, Answer) and self._give(answer):
-            answer.observed(time.monotonic() - began)
+        asked, at = Asked(self._peer(), data), time.monotonic()
+        answer = self._memory.get(asked, at)
+        if isinstance(answer, Answer) and self._is_idle() and self._give(answer):
+            answer.observed(time.monotonic() - at)
             return
         queued = len(self._messages)
         super().data_received(data)
         message = self._only_message(data, queued)
         self._in_whole_requests = message is not None
-        if is_idle and message is not None and _may_be_kept(message, data):
-            self._asked, self._began = asked, began
-            self._repetition = answer if isinstance(answer, Repetition) else None
+        if message is not None and _may_be_kept(message, data):
+            self._latest = Received(message, asked, at, answer if isinstance(answer, Repetition) else None)
 
     async def _handle_request(
         self,
@@ -164,18 +181,19 @@ class RememberingHandler(web.RequestHandler):
         request_handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
     ) -> tuple[web.StreamResponse, bool]:
         """Have a request answered: by what answered the same one a moment ago, if that still can."""
-        repetition, self._repetition = self._repetition, None
-        if repetition is not None:
-            request_handler = partial(self._repeat, repetition, otherwise=request_handler)
+        received = self._as_received(request)
+        if received is not None and received.repetition is not None:
+            request_handler = partial(self._repeat, received.repetition, received.at, otherwise=request_handler)
         return await super()._handle_request(request, start_time, request_handler)
 
     async def _repeat(
         self,
         repetition: Repetition,
+        began: float,
         request: web.BaseRequest,
         otherwise: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
-        transport, began = self.transport, self._began
+        transport = self.transport
         if transport is None or transport.is_closing():
             return await otherwise(request)
         try:
@@ -196,10 +214,15 @@ class RememberingHandler(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send a response, and remember it."""
         sent, lost = await super().finish_response(request, resp, start_time)
-        asked, self._asked = self._asked, None
-        if asked is not None and not lost and sent.keep_alive:
-            self._memory.keep(asked, self._began, request, sent)
+        received = self._as_received(request)
+        if received is not None and not lost and sent.keep_alive:
+            self._memory.keep(received.asked, received.at, request, sent)
         return sent, lost
+
+    def _as_received(self, request: web.BaseRequest) -> Received | None:
+        """Return a request as it came, unless something came since."""
+        latest = self._latest
+        return latest if latest is not None and latest.message is request._message else None  # noqa: SLF001 - told by nothing else
 
     def _is_idle(self) -> bool:
         """Tell whether aiohttp waits for a request, with nothing left to be parsed, answered or sent."""

@@ -57,6 +57,15 @@ async def test_what_comes_meanwhile_waits_for_the_end(server: Server) -> None:
     assert server.repeated == 1
 
 
+async def test_a_request_that_comes_before_aiohttp_waits_for_it_is_repeated_too(server: Server) -> None:
+    connection = server.connect()
+    file = await connection.send(get("/file"))
+    await connection.send(get("/file"), settling=4)
+    await connection.send(get("/file"))
+    assert bytes(connection.wire.sent) == file * 3
+    assert (len(server.handled), server.repeated) == (1, 2)
+
+
 async def test_what_comes_right_behind_is_not_taken_for_the_same(server: Server) -> None:
     connection = server.connect()
     await connection.send(get("/file"))

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving
 
 from pinfold.web import request_memory
-from pinfold.web.request_memory import HOLDS, RequestMemory
+from pinfold.web.request_memory import AHEAD, HOLDS, RequestMemory
 
 
 @pytest.fixture(autouse=True)
@@ -66,25 +66,44 @@ async def test_nothing_is_lent_from_one_address_to_another(server: Server) -> No
 
 
 @pytest.mark.parametrize(
-    ("offset", "stands_for", "passed"),
+    ("stands_for", "passed"),
     [
-        pytest.param(0.1, timedelta(days=1), HOLDS + 0.01, id="as long as stores trust what they read"),
-        pytest.param(0.9, timedelta(days=1), 0.11, id="until the date changes"),
-        pytest.param(0.1, timedelta(seconds=0.2), 0.11, id="until a decision changes"),
+        pytest.param(timedelta(days=1), HOLDS, id="as long as stores trust what they read"),
+        pytest.param(timedelta(seconds=0.2), 0.2, id="until a decision changes"),
     ],
 )
 async def test_an_answer_stands_no_longer_than(
-    server: Server, clock: FakeTime, offset: float, stands_for: timedelta, passed: float
+    server: Server, clock: FakeTime, stands_for: timedelta, passed: float
 ) -> None:
     server.stands_for = stands_for
-    clock.now = START + offset
-    connection = server.connect()
+    connection, renewing = server.connect(), server.connect()
     await connection.send(get())
-    clock.now = START + offset + passed - 0.02
-    await connection.send(get())
+    clock.now = START + passed - 0.01
+    await renewing.send(get("/page"), settling=0)
+    assert b"first" in await connection.send(get(), settling=0)
+    clock.now = START + passed + 0.01
+    server.word = "second"
+    assert b"second" in await server.connect().send(get())
+
+
+async def test_one_request_renews_an_answer_before_its_end_while_the_others_are_given_it(
+    server: Server, clock: FakeTime
+) -> None:
+    connections = [server.connect() for _ in range(5)]
+    await connections[0].send(get())
+    clock.now = START + HOLDS - AHEAD - 0.01
+    await connections[0].send(get())
     assert len(server.handled) == 1
-    server.word, clock.now = "second", START + offset + passed
-    assert b"second" in await connection.send(get())
+    clock.now, server.word = START + HOLDS - 0.01, "second"
+    renewing, *others = [await connection.send(get(), settling=0) for connection in connections]
+    assert renewing == b""
+    assert all(b"first" in answer for answer in others)
+    for _ in range(40):
+        await asyncio.sleep(0)
+    assert b"second" in connections[0].wire.sent
+    clock.now = START + HOLDS + 0.01
+    assert all([b"second" in await connection.send(get()) for connection in connections[1:]])
+    assert len(server.handled) == 2
 
 
 async def test_a_clock_that_is_set_back_makes_nothing_stand_longer(
