@@ -75,7 +75,7 @@ bench-audited: $(VENV)/.develop ## Measure what the audit log costs small downlo
 bench-clients: $(VENV)/.develop $(CLIENTS) ## Measure uv and pip with thirty wheels, with and without Pinfold
 	$(BIN)/python tests/bench/clients.py $(ARGS)
 
-bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel
+bench-herd: $(VENV)/.develop ## Measure 50 first requests for one 100 MB wheel, and for one huge page
 	$(BIN)/python tests/bench/herd.py $(ARGS)
 
 bench-start: $(VENV)/.develop ## Measure how long a server takes to be ready, and a command to answer

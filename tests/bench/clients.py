@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.contestants import ACCEPT, NginxStatic, get, what_is_missing
 from tests.bench.distance import at_a_distance
-from tests.bench.load import cpu_seconds
+from tests.bench.load import cpu_seconds, settle
 from tests.bench.projects import Made, asked_for, make_projects, write_index
 from tests.e2e.clients import CLIENTS
 from tests.e2e.server import PinfoldServer, environment
@@ -211,18 +211,10 @@ def _cold(folder: Path, port: int, flags: tuple[str, ...]) -> tuple[Way, Way]:
     @contextmanager
     def through() -> Iterator[tuple[str, int]]:
         with tempfile.TemporaryDirectory(dir=folder) as fresh, PinfoldServer(Path(fresh), _config(port), *flags) as new:
-            _settle(new.pid)
+            settle(new.pid)
             yield new.simple(), new.pid
 
     return _nginx(port), through
-
-
-def _settle(pid: int) -> None:
-    """Wait until a server that has just been started does nothing any more: its data is to be new, not its process."""
-    before = -1.0
-    while (now := cpu_seconds(pid)) - before > 0.02:
-        before = now
-        time.sleep(0.3)
 
 
 def _nginx(port: int) -> Way:

@@ -1,70 +1,110 @@
-"""Fifty first requests at once for one large wheel: how often is the upstream asked, how soon is the first byte here?
+"""Fifty first requests at once, for one large wheel and for one huge page: how often is the upstream asked, and how
+soon is the first byte here?
 
     make bench-herd            or, smaller:   make bench-herd ARGS="--clients 10 --mebibytes 20"
 
-A fake upstream on loopback sends at a fixed rate; a Pinfold of its own stands in front. Prints the number of upstream
-requests, the time to the first byte (median and worst), the time to the last, and the server's peak memory. The first
-line is the same transfer by one client alone, so that the two can be compared within one run.
+An upstream on loopback sends at a fixed rate; a Pinfold of its own stands in front. Prints the number of upstream
+requests, the time to the first byte (median and worst), the time to the last, and the largest worker's peak memory.
+What one client alone needs for the same is measured just before, within the same run.
 """
 
 import argparse
 import asyncio
 import hashlib
-import re
+import json
 import socket
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.bench.contestants import free_port
+from tests.bench.load import cpu_seconds, peak_memory, settle
+from tests.bench.slow_upstream import slow_upstream, times_asked
+from tests.bench.wares import JSON_TYPE, MIB, Ware, write_upstream
 from tests.e2e.server import PinfoldServer
-from tests.fakes.upstream import Fault, running_upstream
 
-MIB = 1024 * 1024
-SLICES_A_SECOND = 50
+FILES = 5000
+"""Of the huge page, which has 2.7 MB."""
 
 
-async def fetch(server: str, path: str, check: str | None) -> tuple[float, float, int]:
-    """Return the seconds to the first and to the last byte, and how many came.
+@dataclass(frozen=True)
+class Arrival:
+    """What one client saw."""
 
-    A bare socket and one buffer: what is measured is the server. `check` is the hash to insist on, which costs time.
+    status: int
+    first: float
+    """Seconds to the first byte of the body."""
+    last: float
+    received: int
+
+
+async def fetch(server: str, path: str, check: str | None) -> Arrival:
+    """Fetch a path.
+
+    A bare socket whose bytes are thrown away where the kernel has them: what is measured is the server. `check` is the
+    hash to insist on, which costs time.
     """
     host, _, port = server.removeprefix("http://").partition(":")
     loop, buffer, digest = asyncio.get_running_loop(), bytearray(MIB), hashlib.sha256()
-    started, first, received = time.perf_counter(), 0.0, 0
+    started, first = time.perf_counter(), 0.0
     with socket.socket() as connection:
         connection.setblocking(False)
         await loop.sock_connect(connection, (host, int(port)))
-        await loop.sock_sendall(connection, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {JSON_TYPE}\r\nConnection: close\r\n\r\n"
+        await loop.sock_sendall(connection, request.encode())
         head = b""
         while b"\r\n\r\n" not in head:
             head += await loop.sock_recv(connection, 4096)
         rest = head.partition(b"\r\n\r\n")[2]
+        received = len(rest)
         if rest:
-            first, received = time.perf_counter() - started, len(rest)
+            first = time.perf_counter() - started
             digest.update(rest)
-        while count := await loop.sock_recv_into(connection, buffer):
+        while count := await _receive(connection, buffer, 0 if check else socket.MSG_TRUNC):
             first = first or time.perf_counter() - started
             received += count
             if check:
                 digest.update(memoryview(buffer)[:count])
     if check and digest.hexdigest() != check:
         raise SystemExit(f"other bytes than expected: {head!r}")
-    return first, time.perf_counter() - started, received
+    return Arrival(int(head.split()[1]), first, time.perf_counter() - started, received)
 
 
-async def fetch_many(server: str, path: str, clients: int, sha256: str) -> list[tuple[float, float, int]]:
+async def _receive(connection: socket.socket, buffer: bytearray, flags: int) -> int:
+    """Wait for bytes and return how many were taken."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return connection.recv_into(buffer, len(buffer), flags)
+        except BlockingIOError:
+            readable = loop.create_future()
+            loop.add_reader(connection, readable.set_result, None)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(connection)
+
+
+async def fetch_many(server: str, path: str, clients: int, sha256: str | None) -> list[Arrival]:
     """Fetch the same path from a number of clients at once; one of them checks the bytes."""
     return await asyncio.gather(*(fetch(server, path, None if n else sha256) for n in range(clients)))
 
 
-def peak_memory(pid: int) -> float:
-    """Return the largest resident size that a process has had, in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+@dataclass(frozen=True)
+class Thing:
+    """What clients ask Pinfold for, and what that should make it ask its upstream for, once."""
+
+    name: str
+    path: str
+    behind: str
+    sha256: str | None
 
 
 def main() -> None:
@@ -73,25 +113,46 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--mebibytes", type=int, default=100)
     parser.add_argument("--rate", type=int, default=52, help="what the upstream sends, in MB/s")
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    drip = Fault(drip=(options.rate * 1_000_000 // SLICES_A_SECOND, 1 / SLICES_A_SECOND))
-    content = hashlib.shake_128(b"herd").digest(options.mebibytes * MIB)
-    with running_upstream() as upstream, tempfile.TemporaryDirectory() as folder:
-        config = f'[server]\naccess_log = false\n[upstreams.pypi]\nurl = "{upstream.url}"\n'
-        with PinfoldServer(Path(folder), config) as server:
-            idle = peak_memory(server.pid)
-            for clients, project in ((1, "alone"), (options.clients, "herd")):
-                file = upstream.add_file(project, "1.0", content=content + project.encode())
-                upstream.befall(file, drip)
-                results = asyncio.run(fetch_many(server.url, file.path, clients, file.sha256))
-                if {received for _, _, received in results} != {len(file.content)}:
-                    raise SystemExit("not every client got the whole file")
-                firsts, lasts = [result[0] for result in results], [result[1] for result in results]
-                print(
-                    f"{clients:3} clients: {len(upstream.requests_for(file))} upstream request(s), first byte after "
-                    f"{statistics.median(firsts):.3f} s (worst {max(firsts):.3f} s), last after {max(lasts):.2f} s, "
-                    f"peak memory {peak_memory(server.pid):.0f} MiB ({idle:.0f} MiB before)"
-                )
+    port, wheels = free_port(), [Ware(name, 3, options.mebibytes * MIB) for name in ("wheel-alone", "wheel-herd")]
+    pages = [Ware(name, FILES) for name in ("page-alone", "page-herd")]
+    with tempfile.TemporaryDirectory() as folder, slow_upstream(Path(folder), port, options.rate * 1_000_000):
+        write_upstream(Path(folder), port, [*wheels, *pages])
+        config = f'[server]\naccess_log = false\n[upstreams.pypi]\nurl = "http://127.0.0.1:{port}/simple/"\n'
+        with PinfoldServer(Path(folder) / "pinfold", config, "--workers", str(options.workers)) as server:
+            settle(server.pid)
+            for alone, herd in (map(partial(wheel, Path(folder)), wheels), map(page, pages)):
+                measure(server, port, herd, options.clients, measure(server, port, alone, 1, None))
+
+
+def wheel(root: Path, ware: Ware) -> Thing:
+    """Return a project's wheel."""
+    entry = json.loads((root / "simple" / ware.project / "index.json").read_bytes())["files"][-1]
+    sha256 = entry["hashes"]["sha256"]
+    return Thing("wheel", f"/files/{ware.project}/{sha256}/{ware.wheel}", urlsplit(entry["url"]).path, sha256)
+
+
+def page(ware: Ware) -> Thing:
+    """Return a project's page."""
+    return Thing("page", f"/simple/{ware.project}/", f"/simple/{ware.project}/", None)
+
+
+def measure(server: PinfoldServer, port: int, thing: Thing, clients: int, alone: float | None) -> float:
+    """Have something fetched by all at once and print how that went; return how long the slowest took."""
+    before = cpu_seconds(server.pid)
+    arrivals = asyncio.run(fetch_many(server.url, thing.path, clients, thing.sha256))
+    spent = cpu_seconds(server.pid) - before
+    if {arrival.status for arrival in arrivals} != {200} or len({arrival.received for arrival in arrivals}) != 1:
+        raise SystemExit(f"not every client got the whole {thing.name}")
+    firsts, last = [arrival.first for arrival in arrivals], max(arrival.last for arrival in arrivals)
+    print(
+        f"{thing.name}, {clients:3} clients: {times_asked(port, thing.behind)} upstream request(s), first byte after "
+        f"{statistics.median(firsts):.3f} s (worst {max(firsts):.3f} s), last after {last:.2f} s"
+        f"{f' ({last / alone:.2f} of one alone)' if alone else ''}, "
+        f"{spent:.2f} s of CPU, peak memory {peak_memory(server.pid):.0f} MiB"
+    )
+    return last
 
 
 if __name__ == "__main__":

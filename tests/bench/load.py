@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,6 +68,14 @@ def run_wrk(url: str, headers: Mapping[str, str], pid: int, *, connections: int,
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process and its descendants have used, user and system."""
     return sum(_ticks(each) for each in process_tree(pid)) / _TICK
+
+
+def settle(pid: int) -> None:
+    """Wait until a server that has just been started does nothing any more."""
+    before = -1.0
+    while (now := cpu_seconds(pid)) - before > 0.02:
+        before = now
+        time.sleep(0.3)
 
 
 def peak_memory(pid: int) -> float:

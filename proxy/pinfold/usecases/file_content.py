@@ -13,6 +13,8 @@ from pinfold.domain.errors import PinfoldError
 
 HELD_BACK = 64 * 1024
 """How many of the last bytes wait for the hash: without a wheel's end, which holds its directory, nothing installs."""
+ANNOUNCED_EVERY = 0.02
+"""Seconds between two announcements of progress: each wakes every reader, and sends it what has come since."""
 STANDING_STILL = 5.0
 """Seconds for which a connection may carry nothing; pip gives up after 15."""
 
@@ -67,6 +69,8 @@ class Fill:
         self._error: PinfoldError | None = None
         self._finished = False
         self._progress = asyncio.Event()
+        self._announced_at = 0.0
+        self._announcement: asyncio.TimerHandle | None = None
 
     def open(self) -> BinaryIO:
         """Open what has arrived, for reading while more arrives; blocking. Wait for `started` before."""
@@ -121,9 +125,13 @@ class Fill:
         self._announce()
 
     def advance(self, count: int) -> None:
-        """Say that more bytes are written."""
+        """Say that more bytes are written; those that come in quick succession are announced together."""
         self._written += count
-        self._announce()
+        left = self._announced_at + ANNOUNCED_EVERY - time.monotonic()
+        if left <= 0:
+            self._announce()
+        elif self._announcement is None:
+            self._announcement = asyncio.get_running_loop().call_later(left, self._announce)
 
     def finish(self, path: Path) -> None:
         """Say that the file is whole, has its hash, and where it is for good."""
@@ -146,6 +154,10 @@ class Fill:
         await self._progress.wait()
 
     def _announce(self) -> None:
+        if self._announcement is not None:
+            self._announcement.cancel()
+            self._announcement = None
+        self._announced_at = time.monotonic()
         progress, self._progress = self._progress, asyncio.Event()
         progress.set()
 

@@ -78,6 +78,26 @@ async def test_a_reader_that_opens_late_finds_the_file_at_its_final_place(tmp_pa
     assert fill.length == 10
 
 
+async def test_what_comes_in_quick_succession_is_announced_together_and_none_of_it_is_forgotten(tmp_path):
+    fill, pieces = Fill(), 1000
+    fill.begin(tmp_path / "arriving", None)
+    shown = [0]
+
+    async def follow():
+        while shown[-1] < pieces:
+            shown.append(await fill.shown(shown[-1]))
+
+    following = asyncio.create_task(follow())
+    fill.advance(HELD_BACK)
+    for _ in range(pieces):
+        fill.advance(1)
+        await asyncio.sleep(0)
+    # The end has not come, and may never: what is here has to be shown all the same.
+    await asyncio.wait_for(following, 5)
+    assert shown[-1] == pieces
+    assert len(shown) < pieces / 2
+
+
 async def test_a_stored_file_is_opened_again_without_looking_for_it(tmp_path):
     path = tmp_path / "wheel"
     path.write_bytes(b"x" * 10)
