@@ -24,7 +24,9 @@ MAX_AGE = timedelta(seconds=60)
 REASONS_HOLD = timedelta(minutes=10)
 """How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does."""
 BYTES_IN_MEMORY = 64 * 1024 * 1024
-"""The budget for rendered pages."""
+"""The budget for rendered pages, with what they keep alive."""
+FILE_BYTES = 512
+"""What a page counts for each of its files: it keeps their judgements in memory, however small its body is."""
 ENTRIES_IN_MEMORY = 32 * 1024 * 1024
 """The budget for the entries of long pages, which outlast a change of policy or of what feeds hold."""
 LONG = 500
@@ -154,7 +156,7 @@ class ProjectPage:
             self._entries.put(entries_key, entries, entries.weight)
         until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
         kept = _Kept(page, project.files, metadata, until)
-        self._memory.put(key, kept, len(page.body))
+        self._memory.put(key, kept, len(page.body) + FILE_BYTES * len(project.files))
         return kept
 
     async def _still_here(self, project: JudgedProject) -> set[str]:
