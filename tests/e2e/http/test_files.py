@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from dataclasses import replace
 
@@ -131,6 +132,20 @@ async def test_a_client_that_hangs_up_leaves_the_file_to_the_others(pinfold, ups
     writer.transport.abort()
     assert (await other).body == file.content
     assert len(upstream.requests_for(file)) == 1
+
+
+async def test_a_client_that_hangs_up_is_in_the_audit_log_and_no_fault_of_the_server(pinfold, upstream, caplog):
+    file = upstream.add_file("popular", "1.0", content=noise(4 * LARGE))
+    assert (await pinfold.get(address(file))).body == file.content
+    reader, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await reader.read(1000)
+    writer.transport.abort()
+    async with asyncio.timeout(20):
+        while "file.broken-off" not in await actions(pinfold):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["while it is fetched", "from here"])
