@@ -27,7 +27,8 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench.made_up_index import made_up_index, page_of
+from tests.bench.loaded import made_up_index
+from tests.bench.made_up_index import page_of
 
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.bootstrap import Installation, open_installation

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,7 +85,16 @@ def pinfold(upstream: str, config: str = "", folder: Path | None = None, first: 
         if first:
             server.run(*first)
         with server:
+            _settle(server.pid)
             yield Loaded(server)
+
+
+def _settle(pid: int) -> None:
+    """Wait until a server has done what it does once it is up, which no request should be charged with."""
+    before = -1.0
+    while (spent := cpu_seconds(pid)) - before > 0.05:
+        before = spent
+        time.sleep(0.5)
 
 
 @contextmanager

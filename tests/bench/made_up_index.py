@@ -12,33 +12,16 @@ import hashlib
 import json
 import random
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from aiohttp import web
 from tests.bench.wares import JSON_TYPE
 from tests.fakes.upstream import build_wheel
 
-ROOT = Path(__file__).parents[2]
 _PAGE = re.compile(r"/simple/((?:f(\d+)|project)-\d+)/")
 _WHEEL_PAGE = re.compile(r"/simple/wheel-(\d+)/")
 _WHEEL = re.compile(r"/packages/wheel_(\d+)-1\.0-py3-none-any\.whl")
 WHEEL_BYTES = 16 * 1024
-
-
-@contextmanager
-def made_up_index() -> Iterator[str]:
-    """Run it in a process of its own, and yield its address."""
-    command = [sys.executable, "-m", "tests.bench.made_up_index"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/simple/"
-        finally:
-            process.terminate()
 
 
 def page_of(project: str, files: int) -> str:
@@ -97,9 +80,7 @@ def _wheel_page(number: int, origin: str) -> str:
 
 async def _answer(request: web.BaseRequest) -> web.Response:
     if found := _PAGE.fullmatch(request.path):
-        name, files = found[1], int(found[2] or 10)
-        body = _template(files).replace("NAME_", name.replace("-", "_")).replace("NAME", name)
-        return web.Response(text=body, content_type=JSON_TYPE)
+        return web.Response(text=page_of(found[1], int(found[2] or 10)), content_type=JSON_TYPE)
     if found := _WHEEL_PAGE.fullmatch(request.path):
         return web.Response(text=_wheel_page(int(found[1]), f"http://{request.host}"), content_type=JSON_TYPE)
     if found := _WHEEL.fullmatch(request.path):
