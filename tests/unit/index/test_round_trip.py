@@ -1,6 +1,10 @@
 """What is rendered is read back as it was, and both representations say the same."""
 
+import json
+from dataclasses import replace
+
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.index.pages import BASE, NAME, as_html_tells, page_of, projects
 
 from pinfold.domain.project import Project
@@ -11,6 +15,17 @@ from pinfold.index.render import render_html, render_json, render_names_html, re
 @given(projects())
 def test_json_is_read_back_as_it_was(project: Project) -> None:
     assert parse_project_json(render_json(page_of(project)), project=NAME, base_url=BASE) == project
+
+
+@given(projects(), st.data())
+def test_a_page_is_read_alike_beside_an_entry_that_is_malformed(project: Project, data: st.DataObject) -> None:
+    """Where one entry is malformed, the others are decoded another way."""
+    page = json.loads(render_json(page_of(project)))
+    broken = data.draw(st.sampled_from([None, 1, {}, {"filename": 1}, {"filename": "demo_pkg-1.tar.gz", "url": "x"}]))
+    page["files"].insert(data.draw(st.integers(0, len(page["files"]))), broken)
+    read = parse_project_json(json.dumps(page).encode(), project=NAME, base_url=BASE)
+    assert len(read.rejected) == len(project.rejected) + 1
+    assert replace(read, rejected=project.rejected) == project
 
 
 @given(projects())
