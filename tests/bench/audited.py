@@ -3,7 +3,7 @@
     make bench-audited
 
 Two servers, one of them with an audit log that does nothing, serve one small wheel in turns; wrk asks over many
-connections. Prints both rates and their ratio.
+connections. Prints both rates and their ratio, and the CPU that either spends on a download.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.contestants import Pinfold, Upstream, what_is_missing
-from tests.bench.load import run_wrk
+from tests.bench.load import Measured, run_wrk
 from tests.bench.wares import Ware, write_upstream
 from tests.e2e.server import PinfoldServer
 
@@ -63,7 +63,7 @@ def main() -> int:
     if missing := what_is_missing([]):
         print("this cannot run yet:", *missing, sep="\n  ", file=sys.stderr)
         return 2
-    rates: dict[str, list[float]] = {}
+    measured: dict[str, list[Measured]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinfold-bench-")))
         upstream = Upstream(folder)
@@ -75,12 +75,15 @@ def main() -> int:
         for _ in range(options.rounds):
             for server in servers[1:]:
                 wheel = server.wheel(WHEEL)
-                measured = run_wrk(wheel, {}, server.pid, connections=options.connections, seconds=options.seconds)
-                rates.setdefault(server.name, []).append(measured.rate)
-    audited, unaudited = (statistics.median(rates[server.name]) for server in (Audited, Unaudited))
+                once = run_wrk(wheel, {}, server.pid, connections=options.connections, seconds=options.seconds)
+                measured.setdefault(server.name, []).append(once)
+    audited, unaudited = (
+        (statistics.median(one.rate for one in runs), statistics.median(one.cpu for one in runs))
+        for runs in measured.values()
+    )
     print(
-        f"{options.connections} connections: {audited:,.0f} audited downloads a second, {unaudited:,.0f} unaudited: "
-        f"{audited / unaudited:.2f}"
+        f"{options.connections} connections: {audited[0]:,.0f} audited downloads a second, {unaudited[0]:,.0f} "
+        f"unaudited: {audited[0] / unaudited[0]:.2f}; {audited[1]:.0f} and {unaudited[1]:.0f} us of CPU a download"
     )
     return 0
 

@@ -203,6 +203,30 @@ async def test_what_is_tampered_with_meanwhile_is_noticed_too(tmp_path: Path) ->
     await ledger.close()
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_checkpoint SET note = CAST(replace(note, 'A', 'B') AS BLOB) WHERE size = 4",
+        "UPDATE audit_checkpoint SET note = CAST(note || note AS BLOB) WHERE size = 4",
+        "UPDATE audit_tile SET hashes = zeroblob(128)",
+        "UPDATE audit_tile SET hashes = substr(hashes, 1, 32)",
+    ],
+)
+async def test_what_another_process_signed_is_not_believed_unseen(tmp_path: Path, sql: str) -> None:
+    one, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    other, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    await SqliteAuditLog(one).append(entry(1))
+    await SqliteAuditLog(other).append(entry(2))
+    await SqliteAuditLog(one).append(entry(3))
+    await SqliteAuditLog(other).append(entry(4))
+    with intruding(tmp_path) as intruder:
+        intruder.execute(sql)
+    with pytest.raises(StoreError, match="does not end as it was signed|is damaged"):
+        await SqliteAuditLog(one).append(entry(5))
+    await one.close()
+    await other.close()
+
+
 def test_a_checkpoint_kept_elsewhere_tells_of_a_rewrite_by_whoever_holds_the_key(tmp_path: Path) -> None:
     log_entries(tmp_path, 300)
     kept = latest_note(tmp_path)
