@@ -24,6 +24,12 @@ class Lru(Generic[K, V]):
         self._entries.move_to_end(key)
         return entry[0]
 
+    def oldest(self) -> tuple[K, V] | None:
+        """Return the least recently used entry with its key, and do not count it as used; None where there is none."""
+        for key, (value, _) in self._entries.items():
+            return key, value
+        return None
+
     def put(self, key: K, value: V, weight: int) -> None:
         """Keep an entry; one that exceeds the whole budget is not kept."""
         self.drop(key)

@@ -108,6 +108,7 @@ class RequestMemory:
 
         `began` is when the request came, on the monotonic clock: what is behind the answer was looked up later.
         """
+        self._let_go(time.monotonic())
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
         again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
         body = _body_of(response) if again is None else b""
@@ -127,6 +128,11 @@ class RequestMemory:
         else:
             answer = Answer(until, observed, (head + body,) if len(body) <= JOINED else (head, body))
         self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
+
+    def _let_go(self, now: float) -> None:
+        # What repeats a download has its file open, of which a process may have far fewer than the budget holds.
+        while (oldest := self._answers.oldest()) is not None and oldest[1].until <= now:
+            self._answers.drop(oldest[0])
 
 
 class Received(NamedTuple):
@@ -182,8 +188,10 @@ class RememberingHandler(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Have a request answered: by what answered the same one a moment ago, if that still can."""
         received = self._as_received(request)
-        if received is not None and received.repetition is not None:
-            request_handler = partial(self._repeat, received.repetition, received.at, otherwise=request_handler)
+        repetition = received.repetition if received is not None else None
+        # It may have waited long for the end of the request before it: that is for the client to say.
+        if received is not None and repetition is not None and time.monotonic() < repetition.until:
+            request_handler = partial(self._repeat, repetition, received.at, otherwise=request_handler)
         return await super()._handle_request(request, start_time, request_handler)
 
     async def _repeat(

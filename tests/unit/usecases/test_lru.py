@@ -13,6 +13,16 @@ def test_the_least_recently_used_entry_makes_room():
     assert [memory.get(key) for key in "abcd"] == ["A", None, "C", "D"]
 
 
+def test_the_oldest_entry_is_told_without_being_used():
+    memory = Lru(2)
+    assert memory.oldest() is None
+    for key in "ab":
+        memory.put(key, key.upper(), 1)
+    assert memory.oldest() == memory.oldest() == ("a", "A")
+    memory.put("c", "C", 1)
+    assert memory.oldest() == ("b", "B")
+
+
 def test_what_exceeds_the_budget_is_not_kept_and_throws_nothing_out():
     memory = Lru(3)
     memory.put("a", "A", 1)

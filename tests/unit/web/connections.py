@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -59,6 +61,10 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
+class OpenFile:
+    """What is held on to for as long as a request may be repeated."""
+
+
 @dataclass
 class Server:
     """An application whose answers tell all of their requests, and how often each was really worked out."""
@@ -68,6 +74,7 @@ class Server:
     handled: list[str] = field(default_factory=list)
     observed: list[float] = field(default_factory=list)
     broken_off: list[float] = field(default_factory=list)
+    open_files: WeakSet[OpenFile] = field(default_factory=WeakSet)
     repeated: int = 0
     failure: Exception | None = None
     """Of every repetition."""
@@ -86,7 +93,7 @@ class Server:
         handler.connection_made(wire)
         return Connection(handler, wire)
 
-    async def again(self, transport: asyncio.Transport, head: bytes) -> None:
+    async def again(self, _: OpenFile, transport: asyncio.Transport, head: bytes) -> None:
         """Answer a request for the file once more, or fail as it is told to."""
         self.repeated += 1
         if isinstance(self.failure, PinfoldError):
@@ -147,7 +154,8 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
             await response.prepare(request)
             assert request.transport is not None
             request.transport.write(b"body")
-            request[AGAIN] = ours.again
+            ours.open_files.add(file := OpenFile())
+            request[AGAIN] = partial(ours.again, file)
             return response
         if request.path == "/missing":
             raise web.HTTPNotFound

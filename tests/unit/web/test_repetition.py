@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -39,6 +40,30 @@ async def test_a_repetition_stands_no_longer_than_any_answer(server: Server, clo
     clock.now += HOLDS + 0.01
     await connection.send(get("/file"))
     assert (len(server.handled), server.repeated) == (2, 0)
+
+
+async def test_what_waited_behind_another_request_is_not_repeated_once_it_stands_no_longer(
+    server: Server, clock: FakeTime
+) -> None:
+    connection = server.connect()
+    await connection.send(get("/file"))
+    await connection.send(get("/slow"), get("/file"))
+    clock.now += HOLDS + 0.01
+    server.gate.set()
+    for _ in range(40):
+        await asyncio.sleep(0)
+    assert server.handled == ["GET /file", "GET /slow", "GET /file"]
+    assert server.repeated == 0
+
+
+async def test_what_stands_no_longer_keeps_no_file_open(server: Server, clock: FakeTime) -> None:
+    connection = server.connect()
+    for number in range(100):
+        await connection.send(get(f"/file?{number}"))
+        clock.now += HOLDS / 10
+    gc.collect()
+    assert len(server.handled) == 100
+    assert 0 < len(server.open_files) <= 12
 
 
 async def test_nothing_is_repeated_for_another_address(server: Server) -> None:
