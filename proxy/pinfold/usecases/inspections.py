@@ -72,7 +72,7 @@ class Inspections:
         self._telemetry = telemetry
         self._memory: Lru[str, _Kept] = Lru(TRAITS_IN_MEMORY)
         self._failed: Lru[tuple[str, FileKey], tuple[float, Unknown]] = Lru(10_000)
-        self._looks: SingleFlight[str, Contents] = SingleFlight()
+        self._looks: SingleFlight[tuple[str, int], Contents] = SingleFlight()
         self._flights: SingleFlight[tuple[str, FileKey], Unknown | None] = SingleFlight()
 
     async def known(self, project: str) -> Contents:
@@ -81,7 +81,8 @@ class Inspections:
         kept = self._memory.get(project)
         if kept is not None and kept.revision >= revision:
             return kept.contents
-        return await self._looks.run(project, lambda: self._look(project))
+        # A look that began before the revision rose may not see what raised it.
+        return await self._looks.run((project, revision), lambda: self._look(project))
 
     async def establish(self, upstream: Upstream, project: str, file: File) -> Unknown | None:
         """See to it that a file is inspected, once it is here as a whole; return why it cannot be, where it cannot.

@@ -101,7 +101,7 @@ class Provenances:
         self._root: Item[TrustRoot] = Unknown("no trust root was read")
         self._root_trusted_until = 0.0
         self._failed: Lru[tuple[str, FileKey], tuple[float, Unknown]] = Lru(10_000)
-        self._looks: SingleFlight[str, Knowledge] = SingleFlight()
+        self._looks: SingleFlight[tuple[str, int], Knowledge] = SingleFlight()
         self._flights: SingleFlight[tuple[str, FileKey], Item[Provenance]] = SingleFlight()
         self._ahead: SingleFlight[str, None] = SingleFlight()
         self._slots = asyncio.Semaphore(AHEAD_AT_ONCE)
@@ -112,7 +112,8 @@ class Provenances:
         kept = self._memory.get(project)
         if kept is not None and kept.revision >= revision and kept.knowledge.trust_root == root:
             return kept.knowledge
-        return await self._looks.run(project, lambda: self._look(project))
+        # A look that began before the revision rose may not see what raised it.
+        return await self._looks.run((project, revision), lambda: self._look(project))
 
     async def establish(self, upstream: Upstream, project: str, files: Iterable[File]) -> Mapping[FileKey, Unknown]:
         """See to it that files are verified, and return for which of them that failed for now, and why.

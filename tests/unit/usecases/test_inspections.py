@@ -114,6 +114,28 @@ async def test_what_is_known_stays_the_same_object_while_only_of_others_somethin
     assert await setting.inspections.known("widget") is known
 
 
+async def test_whoever_asks_after_a_report_was_remembered_is_told_of_it_while_an_earlier_look_is_under_way(setting):
+    class Slow(FakeReportStore):
+        gate = asyncio.Event()
+
+        async def reports(self, project: str, after: int = 0) -> list[Inspected]:
+            found = await super().reports(project, after)
+            await self.gate.wait()
+            return found
+
+    setting.store = Slow()
+    inspections = setting.another()
+    early = asyncio.create_task(inspections.known("widget"))
+    await asyncio.sleep(0.01)
+    report = Report(INSPECTOR, "widget", FILE.filename, len(CONTENT), 1, 1, ())
+    await inspections.remember(Inspected(SHA256, NOON, report))
+    late = asyncio.create_task(inspections.known("widget"))
+    await asyncio.sleep(0.01)
+    setting.store.gate.set()
+    assert (await early).of(FILE) is None
+    assert (await late).of(FILE) == report
+
+
 async def test_a_failed_inspection_is_unknown_left_alone_and_not_kept(setting, monkeypatch):
     setting.inspector.failure = InspectionFailed("it took more than 135 s")
     for _ in range(3):

@@ -19,6 +19,7 @@ from pinfold.domain.evidence import Item, Known, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, Provenance, TrustRoot, Unattested
 from pinfold.ports.look_back import INTENT
+from pinfold.ports.provenance_store import Checked
 from pinfold.usecases import provenances as module
 from pinfold.usecases.provenances import AHEAD_AT_ONCE, Provenances, key_of
 
@@ -121,6 +122,31 @@ async def test_what_is_known_stays_the_same_object_while_only_of_others_somethin
     assert await process.known("litellm") is known
     await world.store.remember("other", next(iter(known.checked.values())), b"{}")
     assert await process.known("litellm") is known
+
+
+async def test_whoever_asks_after_something_was_found_out_is_told_of_it_while_an_earlier_look_is_under_way(
+    world: World,
+) -> None:
+    class Slow(FakeProvenanceStore):
+        gate = asyncio.Event()
+
+        async def results(self, project: str, after: int = 0) -> list[Checked]:
+            found = await super().results(project, after)
+            await self.gate.wait()
+            return found
+
+    store = world.store = Slow()
+    process = world.process()
+    early = asyncio.create_task(process.known("litellm"))
+    await asyncio.sleep(0.01)
+    root = await world.verifier.trust_root()
+    checked = Checked(FILE.filename, FILE.sha256, "0" * 64, root.sha256, world.clock.now(), proof_of(OWN))
+    await store.remember("litellm", checked, b"{}")
+    late = asyncio.create_task(process.known("litellm"))
+    await asyncio.sleep(0.01)
+    store.gate.set()
+    assert not (await early).checked
+    assert (await late).checked == {key_of(FILE): checked}
 
 
 async def test_a_renewed_trust_root_counts_within_a_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
