@@ -2,10 +2,8 @@
 
 import random
 import re
-import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from tests.e2e.clients import OldestPip, Pip
 from tests.e2e.conftest import REASON
 from tests.e2e.debian import program
+from tests.e2e.nginx import free_port, nginx
 from tests.e2e.server import PinfoldServer
 from tests.fakes.uploads import CONTENT_TYPE, body_of, fields_of
 from tests.fakes.upstream import build_wheel
@@ -49,17 +48,6 @@ def certificate(folder):
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return chain, private
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -96,26 +84,8 @@ def front(behind, tmp_path):
     }.items():
         assert said in shipped
         shipped = shipped.replace(said, here)
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {temporary}\n{shipped} }}\n"
-    )
-    command = [program("nginx", "nginx-light"), "-p", str(folder), "-e", f"{folder}/error.log", "-c", "nginx.conf"]
-    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert tested.returncode == 0, tested.stderr
-    process = subprocess.Popen(command)
-    try:
-        deadline = time.monotonic() + 10
-        while not answers(port):
-            assert time.monotonic() < deadline, (folder / "error.log").read_text()
-            time.sleep(0.05)
+    with nginx(folder, port, shipped):
         yield f"https://localhost:{port}", chain
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def addresses(server):

@@ -64,6 +64,7 @@ from pinfold.usecases.tokens import Tokens
 from pinfold.usecases.trusted_publishing import TrustedPublishing
 from pinfold.usecases.watch_feeds import Feed, WatchFeeds
 from pinfold.usecases.wheel_metadata import WheelMetadata
+from pinfold.web.front_files import FrontFiles
 from pinfold.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,9 @@ class Installation:
             count_requests=self.telemetry.requests,
             base_url=self.settings.server.base_url,
             trusted_proxies=frozenset(self.settings.server.trusted_proxies),
+            front_files=FrontFiles(location, self.data.blobs)
+            if (location := self.settings.server.front_files)
+            else None,
         )
 
 

@@ -29,6 +29,7 @@ from pinfold.settings.values import (
     FeedSource,
     Globs,
     IndexName,
+    InternalLocation,
     Label,
     Labels,
     OutsideAddress,
@@ -77,6 +78,9 @@ class ServerSettings(Table):
     """The outside address to tell people, when something stands in front; pages need none, their links are relative."""
     trusted_proxies: Addresses = ()
     """What stands in front: peers whose `X-Forwarded-For` is believed."""
+    front_files: InternalLocation = ""
+    """The internal location at which nginx, as a trusted proxy, has the folder `blobs`; it then sends whole files in
+    Pinfold's place, which still decides and records each."""
     access_log: bool = True
     """One line a request on stderr."""
     event_loop: Literal["uvloop", "asyncio"] = "uvloop"
@@ -85,6 +89,12 @@ class ServerSettings(Table):
     """MiB of each process for answers that are given again to the same request a moment later; 0 parses each anew."""
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
+
+    @model_validator(mode="after")
+    def _front_is_known(self) -> "ServerSettings":
+        if self.front_files and not self.trusted_proxies:
+            raise ValueError("front_files needs trusted_proxies, which say what stands in front")
+        return self
 
     @property
     def stays_local(self) -> bool:

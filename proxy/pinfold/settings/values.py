@@ -88,6 +88,13 @@ def _outside_address(url: str) -> str:
     return _web_address(url).rstrip("/") if url else ""
 
 
+def _internal_location(path: str) -> str:
+    # The underscore keeps it apart from Pinfold's own addresses and from every index's name.
+    if path and not re.fullmatch(r"/_[a-z0-9][a-z0-9_-]*/", path):
+        raise ValueError("must be a location of nginx that begins with an underscore, such as /_pinfold_blobs/")
+    return path
+
+
 def _issuer_address(url: str) -> str:
     address = _web_address(url).rstrip("/")
     if not address.startswith("https://") and urlsplit(address).hostname not in ("localhost", "127.0.0.1", "::1"):
@@ -137,6 +144,8 @@ WebhookAddress = Annotated[SecretStr, AfterValidator(_webhook_address)]
 """An http or https address with any path and query, which may hold a token."""
 OutsideAddress = Annotated[str, AfterValidator(_outside_address)]
 """An http or https address without a slash at its end, for paths to follow; or nothing."""
+InternalLocation = Annotated[str, AfterValidator(_internal_location)]
+"""One segment between slashes; or nothing."""
 IssuerAddress = Annotated[str, AfterValidator(_issuer_address)]
 """An https address without a slash at its end, as identity tokens name who made them."""
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_words)]

@@ -56,6 +56,13 @@ class FileFetcher:
             task.add_done_callback(lambda _: self._fills.pop(file.sha256, None))
         return under_way[0]
 
+    async def stored(self, sha256: str) -> Stored | None:
+        """Return a file's verified bytes where all of them are here; nothing is fetched."""
+        found = await self._find_intact(sha256) if sha256 not in self._fills else None
+        if found is not None:
+            self._telemetry.looked_up("file", hit=True)
+        return found
+
     async def fetch_whole(self, upstream: Upstream, file: File) -> Path:
         """Return where a file's verified bytes are, once all of them are here."""
         content = await self.fetch(upstream, file)

@@ -16,7 +16,7 @@ from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
-from pinfold.usecases.file_content import Content, Unvouched
+from pinfold.usecases.file_content import Content, Stored, Unvouched
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedFile, JudgedProject
 from pinfold.usecases.wheel_metadata import WheelMetadata
@@ -177,6 +177,10 @@ class FileDownload:
         served = await self.record_served(granted, ask)
         return Unvouched(content, partial(self.vouch, granted, ask, served)) if awaited else content, served
 
+    async def whole(self, granted: Granted) -> Stored | None:
+        """Return a granted file that is here as a whole, verified, and judged for good; None where it is not yet."""
+        return None if granted.awaits_inspection else await self._fetcher.stored(granted.judged.file.sha256)
+
     async def length(self, granted: Granted) -> int | None:
         """Return a granted file's length in bytes; None where its upstream does not tell."""
         file = granted.judged.file
@@ -186,11 +190,18 @@ class FileDownload:
         await content.started()
         return content.length
 
-    async def record_served(self, granted: Granted, ask: Ask, *, unchanged: bool = False) -> int:
-        """Record, durably, that a client gets a file, or is told that what it has is still good; return the number."""
+    async def record_served(
+        self, granted: Granted, ask: Ask, *, unchanged: bool = False, sent_by: str | None = None
+    ) -> int:
+        """Record, durably, that a client gets a file, or is told that what it has is still good; return the number.
+
+        Of what others send, the log never learns whether it arrived.
+        """
         entry = self._entry(Action.FILE_SERVED, granted.project.index, granted.judged, ask, None)
         if unchanged:
             entry.details["unchanged"] = True
+        if sent_by is not None:
+            entry.details["sent_by"] = sent_by
         return await self._audit_log.append(entry, granted.judged.evidence)
 
     async def record_again(self, granted: Granted, ask: Ask) -> int:

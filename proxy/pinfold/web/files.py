@@ -14,6 +14,7 @@ from pinfold.usecases.file_download import Address, Ask, FileDownload, Granted
 from pinfold.usecases.indexes import Index
 from pinfold.web.actor import actor_of
 from pinfold.web.as_of import as_of
+from pinfold.web.offload import hand_over
 from pinfold.web.ranges import asks_for_range
 from pinfold.web.request_memory import may_be_remembered
 from pinfold.web.services import SERVICES
@@ -75,6 +76,9 @@ async def _serve(request: web.Request, index: Index, address: Address, *, metada
         return web.Response(status=304, headers=headers)
     if request.method == "HEAD":
         return await _head(services.files, granted, headers)
+    handed_over = await hand_over(request, granted, ask, headers)
+    if handed_over is not None:
+        return handed_over
     return await Transfer(services.files, granted, ask).run(request, headers, ranged=ranged)
 
 

@@ -14,6 +14,7 @@ from pinfold.usecases.publish import Publish
 from pinfold.usecases.serve_provenance import ServeProvenance
 from pinfold.usecases.tokens import Tokens
 from pinfold.usecases.trusted_publishing import TrustedPublishing
+from pinfold.web.front_files import FrontFiles
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Services:
     """The outside address, where something stands in front; else each request's own counts."""
     trusted_proxies: frozenset[str] = field(default_factory=frozenset)
     """Addresses whose `X-Forwarded-For` is believed."""
+    front_files: FrontFiles | None = None
+    """Where a front server has the files to send them in Pinfold's place, if one does."""
 
 
 SERVICES = web.AppKey("services", Services)

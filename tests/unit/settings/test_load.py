@@ -1,6 +1,7 @@
 """Settings: sources in order, every problem at once with its place, secrets never shown."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -283,6 +284,22 @@ def test_file_hosts_are_nothing_else(host: str) -> None:
 def test_trusted_proxies_are_addresses() -> None:
     (problem,) = problems("[server]\ntrusted_proxies = ['192.0.2.7', 'proxy.example']")
     assert problem == "pinfold.toml: server.trusted_proxies.1: must be an IP address, such as 192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/files/", "/main/", "blobs", "/_blobs", "_blobs/", "/_/", "/_a/../", "/_a%2f/", "/_a/b/", "/_a\n/", "//_a/"],
+)
+def test_where_a_front_has_files_is_apart_from_all_other_addresses(location: str) -> None:
+    (problem,) = problems("[server]\ntrusted_proxies = ['127.0.0.1']\nfront_files = " + json.dumps(location))
+    assert problem.startswith("pinfold.toml: server.front_files: must be a location of nginx")
+
+
+def test_only_a_front_that_is_known_sends_files() -> None:
+    (problem,) = problems("[server]\nfront_files = '/_blobs/'")
+    assert problem == "pinfold.toml: server: front_files needs trusted_proxies, which say what stands in front"
+    known = load_settings(None, {"PINFOLD_SERVER__FRONT_FILES": "/_b/", "PINFOLD_SERVER__TRUSTED_PROXIES": "127.0.0.1"})
+    assert known.server.front_files == "/_b/"
 
 
 def test_settings_are_frozen() -> None:

@@ -168,7 +168,8 @@ def sweep(folder: Path) -> None:
 def _make_folder(folder: Path) -> list[Path]:
     """Make a folder and those that it lies in; return the folders that got a new entry by that."""
     try:
-        folder.mkdir(mode=0o700)
+        # The data directory keeps everybody out by itself; where it lets a group in, a front server may read.
+        folder.mkdir(mode=0o750)
     except FileExistsError:
         return []
     except FileNotFoundError:

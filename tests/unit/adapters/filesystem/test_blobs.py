@@ -50,7 +50,7 @@ async def test_a_blob_lies_where_its_hash_says_and_nobody_may_change_it(blobs: F
     assert path == data.blobs / "sha256" / SHA256[:2] / SHA256[2:4] / SHA256
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
     assert path.stat().st_nlink == 1
-    assert [stat.S_IMODE(folder.stat().st_mode) for folder in path.parents[:3]] == [0o700] * 3
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in path.parents[:3]] == [0o750] * 3
 
 
 async def test_a_commit_replaces_what_lies_there_by_what_was_verified(blobs: FileBlobs) -> None:
