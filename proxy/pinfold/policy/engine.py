@@ -55,6 +55,9 @@ class PolicyRule:
         return min(effect, finding.at_most)
 
 
+Judge = Callable[[Evidence, datetime], Finding]
+
+
 @dataclass(frozen=True)
 class ProjectRules:
     """The rules of a policy that apply to one project, with the decision that they share when all of them pass."""
@@ -63,6 +66,8 @@ class ProjectRules:
     passed: Decision
     needs: frozenset[Need]
     """The evidence that is gathered for these rules alone."""
+    judges: tuple[Judge, ...]
+    """The rules' own functions: to look them up anew for each of thousands of files takes as long as to call them."""
     shared: dict[tuple[frozenset[Need], tuple[Finding, ...]], Decision] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -81,6 +86,10 @@ class ProjectRules:
             return ()
         wanted = (file for entry in self.rules for file in entry.rule.to_verify(evidence, listed, at))
         return tuple(dict.fromkeys(wanted))
+
+
+_Admitted = tuple[tuple[PolicyRule, ...], Decision, frozenset[Need], tuple[Judge, ...]]
+"""All of ProjectRules that judgements share."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +113,15 @@ class Policy:
         return ProjectRules(*self._admitted(project))
 
     @cached_property
-    def _admitted(self) -> Callable[[str], tuple[tuple[PolicyRule, ...], Decision, frozenset[Need]]]:
+    def _admitted(self) -> Callable[[str], _Admitted]:
         # Asked several times a request; comparing globs is most of what a decision on one file costs.
         return lru_cache(REMEMBERED)(self._admit)
 
-    def _admit(self, project: str) -> tuple[tuple[PolicyRule, ...], Decision, frozenset[Need]]:
+    def _admit(self, project: str) -> _Admitted:
         rules = tuple(entry for entry in self.rules if entry.selector.admits(project))
         verdicts = tuple(Verdict(entry.rule.id, PASS, Effect.ALLOW, entry.mode) for entry in rules)
-        return rules, Decision(Effect.ALLOW, verdicts, self.digest), _needs_of(rules)
+        judges = tuple(entry.rule.judge for entry in rules)
+        return rules, Decision(Effect.ALLOW, verdicts, self.digest), _needs_of(rules), judges
 
 
 def _needs_of(rules: Iterable[PolicyRule]) -> frozenset[Need]:
@@ -173,7 +183,7 @@ def _decision(
 
 def _findings(rules: ProjectRules, evidence: Evidence, at: datetime) -> tuple[Finding, ...]:
     try:
-        return tuple([entry.rule.judge(evidence, at) for entry in rules.rules])
+        return tuple([judge(evidence, at) for judge in rules.judges])
     except Exception:  # noqa: BLE001 - asked one by one, the rule that failed is told apart, and logged
         return tuple([_judge(entry.rule, evidence, at) for entry in rules.rules])
 
