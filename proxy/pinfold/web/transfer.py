@@ -42,9 +42,10 @@ class Transfer:
             await self._broken_off(served, "the range is beyond the file's end")
             return problem(416, f"pinfold: the file has {length} bytes", headers={"Content-Range": f"bytes */{length}"})
         response = _response(headers, part, length)
-        await response.prepare(request)
 
         async def send() -> None:
+            # From here on: whoever went while this was recorded does not get even the head.
+            await response.prepare(request)
             with await _open(content) as file:
                 if length is None:
                     await self._send_chunked(response, content, file)

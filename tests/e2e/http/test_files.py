@@ -149,6 +149,24 @@ async def test_a_client_that_hangs_up_is_in_the_audit_log_and_no_fault_of_the_se
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["while it is fetched", "from here"])
+async def test_a_client_that_goes_before_its_answer_begins_is_not_told_of_as_served_alone(pinfold, upstream, kept):
+    file = upstream.add_file("popular", "1.0", content=noise(MIB))
+    if kept:
+        await pinfold.get(address(file))
+    else:
+        upstream.befall(file, Fault(drip=(MIB // 4, 0.2)))
+    before = (await actions(pinfold)).count("file.served")
+    _, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.close()
+    async with asyncio.timeout(20):
+        while (await actions(pinfold)).count("file.served") == before:
+            await asyncio.sleep(0.01)
+        while "file.broken-off" not in await actions(pinfold):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["while it is fetched", "from here"])
 @pytest.mark.parametrize(
     ("header", "status", "part"),
     [
