@@ -8,7 +8,6 @@ random; `download` is that of a small wheel, with its entry in the audit log.
 """
 
 import argparse
-import asyncio
 import json
 import sys
 import tempfile
@@ -26,7 +25,6 @@ from tests.bench.made_up_index import wheel_path
 
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
-from pinfold.adapters.sqlite.audit_tree import open_ledger
 
 PROJECTS = (100, 1_000, 10_000, 100_000)
 FILES = (10, 100, 1_000, 10_000)
@@ -84,8 +82,11 @@ def over_files(upstream: str) -> Iterator[Point]:
 def over_rules(upstream: str) -> Iterator[Point]:
     """Longer and longer policies, for pages of 300 files: half of the rules are about other projects."""
     for rules in RULES:
-        teams = [f'"team-{number}-*"' if number % 2 else '"*"' for number in range(rules)]
-        policy = "".join(f'[[rule]]\nid = "minimum-age"\nmatch = {{ projects = [{team}] }}\n' for team in teams)
+        teams = [f"team-{number}-*" if number % 2 else "*" for number in range(rules)]
+        policy = "".join(
+            f'[[rule]]\nid = "minimum-age"\nmatch = {{ projects = ["{team}"] }}\nparams = {{ hours = {number + 1} }}\n'
+            for number, team in enumerate(teams)
+        )
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as document:
             document.write(policy)
             document.flush()
@@ -97,9 +98,11 @@ def over_rules(upstream: str) -> Iterator[Point]:
 def over_entries(upstream: str, most: int) -> Iterator[Point]:
     """Longer and longer audit logs, which each download adds to."""
     with tempfile.TemporaryDirectory() as name:
-        written = 0
+        folder, written = Path(name, "pinfold"), 0
+        # Its policy is entered before anything was served, so that nothing is looked back at while it is measured.
+        with pinfold(upstream, folder=folder):
+            pass
         for count in (count for count in ENTRIES if count <= most):
-            folder = Path(name, "pinfold")
             _fill_log(folder / "data", written, count)
             written = count
             with pinfold(upstream, folder=folder) as loaded:
@@ -157,16 +160,8 @@ def _download(loaded: Loaded) -> float:
 
 
 def _fill_log(data: Path, written: int, count: int) -> None:
-    data.parent.mkdir(exist_ok=True)
     directory = DataDirectory.open(data)
-    keys = SigningKeys(directory.keys)
-
-    async def begin() -> None:
-        ledger, _ = await open_ledger(directory.ledger, keys)
-        await ledger.close()
-
-    asyncio.run(begin())
-    fill(directory.ledger, keys, written, count - written)
+    fill(directory.ledger, SigningKeys(directory.keys), written, count - written)
 
 
 def main() -> None:
