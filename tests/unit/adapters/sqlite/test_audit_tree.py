@@ -221,7 +221,7 @@ async def test_what_another_process_signed_is_not_believed_unseen(tmp_path: Path
     await SqliteAuditLog(other).append(entry(4))
     with intruding(tmp_path) as intruder:
         intruder.execute(sql)
-    with pytest.raises(StoreError, match="does not end as it was signed|is damaged"):
+    with pytest.raises(StoreError, match=r"does not end as it was signed|is damaged"):
         await SqliteAuditLog(one).append(entry(5))
     await one.close()
     await other.close()
