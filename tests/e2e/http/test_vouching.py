@@ -65,6 +65,7 @@ async def acted(pinfold, expected):
 
 async def test_a_large_file_breaks_off_before_its_last_block_and_is_refused_from_then_on(pinfold, upstream):
     file = release(upstream)
+    upstream.befall(file, Fault(drip=(len(file.content) // 8, 0.05)))
     answer = await pinfold.get(address(file))
     assert answer.status == 200
     assert len(answer.body) == len(file.content) - HELD_BACK
