@@ -18,6 +18,8 @@ from tests.bench.wares import JSON_TYPE
 from tests.e2e.server import PinfoldServer
 
 ROOT = Path(__file__).parents[2]
+LONGEST = 900
+"""Seconds for what has to be done before a server starts."""
 
 
 class Loaded:
@@ -83,7 +85,7 @@ def pinfold(upstream: str, config: str = "", folder: Path | None = None, first: 
     with tempfile.TemporaryDirectory() as temporary:
         server = PinfoldServer(folder or Path(temporary, "pinfold"), common + config)
         if first:
-            server.run(*first)
+            server.run(*first, seconds=LONGEST)
         with server:
             _settle(server.pid)
             yield Loaded(server)

@@ -80,10 +80,10 @@ class PinfoldServer:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "pinfold", *words, "--config", str(self.config), "--data", str(self.data)]
 
-    def run(self, *words: str, status: int = 0) -> str:
+    def run(self, *words: str, status: int = 0, seconds: float = 60) -> str:
         """Run a command line on the same store, insist on its exit status, and return what it printed."""
         done = subprocess.run(
-            self.command(*words), capture_output=True, text=True, env=environment(), cwd=self.folder, timeout=60
+            self.command(*words), capture_output=True, text=True, env=environment(), cwd=self.folder, timeout=seconds
         )
         assert done.returncode == status, f"exit {done.returncode}, not {status}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
