@@ -42,7 +42,7 @@ def audit_entries(database: sqlite_utils.Database) -> None:
             body BLOB NOT NULL
         ) STRICT;
         CREATE TABLE audit_part (
-            id INTEGER PRIMARY KEY,
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
             digest BLOB NOT NULL UNIQUE,
             text BLOB NOT NULL
         ) STRICT;

@@ -112,3 +112,19 @@ async def test_what_is_referred_to_again_meanwhile_stays(ledger: Database, tmp_p
 
 async def test_an_empty_log_has_nothing_to_drop(ledger: Database) -> None:
     assert await sweep(ledger) == 0
+
+
+async def test_a_number_is_never_given_twice(ledger: Database) -> None:
+    async def highest() -> list[int]:
+        tables = ("evidence", "evidence_part", "audit_part")
+        return await ledger.read(
+            lambda database: [database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in tables]
+        )
+
+    await append(ledger, 0, a_piece(0))
+    await append(ledger, 1, a_piece(1), client="only here")
+    before = await highest()
+    await prune(ledger, through=2)
+    assert await sweep(ledger) > 0
+    await append(ledger, 2, a_piece(2), client="another")
+    assert all(new > old for new, old in zip(await highest(), before, strict=True))
