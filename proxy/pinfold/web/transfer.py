@@ -34,10 +34,15 @@ class Transfer:
     async def run(self, request: web.Request, headers: dict[str, str], *, ranged: bool) -> web.StreamResponse:
         """Send the bytes; a client that does not get all of them leaves a second audit entry that says so."""
         content, served = await self._files.open(self._granted, self._ask)
-        # A range cannot be answered before the length is known, which some upstreams tell only by ending.
-        length = await content.whole() if ranged and content.length is None else content.length
+        length = content.length
         try:
+            if ranged and length is None:
+                # A range cannot be answered before the length is known, which some upstreams tell only by ending.
+                length = await content.whole()
             part = resolve_range(request.headers.get("Range"), length) if ranged and length is not None else None
+        except PinfoldError as error:
+            await self._broken_off(served, _why_broken_off(error))
+            raise
         except Unsatisfiable:
             await self._broken_off(served, "the range is beyond the file's end")
             return problem(416, f"pinfold: the file has {length} bytes", headers={"Content-Range": f"bytes */{length}"})

@@ -166,6 +166,18 @@ async def test_a_client_that_goes_before_its_answer_begins_is_not_told_of_as_ser
             await asyncio.sleep(0.01)
 
 
+async def test_a_part_of_a_file_that_fails_before_its_length_is_known_is_not_told_of_as_served_alone(tmp_path):
+    async with FakeUpstream(POOR) as upstream:
+        file = upstream.add_file("odd", "1.0", content=noise(LARGE))
+        upstream.befall(file, Fault(content=noise(LARGE - 1), unframed=True, drip=(LARGE // 4, 0.1)))
+        overrides = {"upstreams.pypi.url": upstream.url, "indexes.main.policy": str(_lenient(tmp_path))}
+        async with in_process(tmp_path / "data", overrides) as pinfold:
+            assert (await pinfold.get(address(file), Range="bytes=0-9")).status == 502
+            served, broken_off = await pinfold.audited()
+            assert (served.action, broken_off.action) == ("file.served", "file.broken-off")
+            assert broken_off.details["sent"] == 0
+
+
 @pytest.mark.parametrize("kept", [False, True], ids=["while it is fetched", "from here"])
 @pytest.mark.parametrize(
     ("header", "status", "part"),
