@@ -1,7 +1,8 @@
 """The JSON representation of an index's pages (PEP 691, with PEP 700, 708, 714, 740 and 792), read."""
 
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +13,9 @@ from pinfold.domain.project import Project, RejectedEntry
 from pinfold.index.details import MAX_NAMES, check_api_version, read_locations, read_status, read_versions
 from pinfold.index.entries import MAX_FILES, FileEntry, admit, reject
 from pinfold.index.sanitise import clean
+
+_OBJECTS: Final = 4
+"""In an entry, as PyPI writes it."""
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", FileEntry, Raw)
@@ -104,12 +108,13 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def _read(body: bytes) -> tuple[_ProjectPage[FileEntry] | _ProjectPage[Raw], Iterable[FileEntry | RejectedEntry]]:
-    try:
-        page = _WELL_FORMED_PAGE.decode(body)
-    except (ValueError, RecursionError):
-        whatever = _decode(_PROJECT_PAGE, body)
-        return whatever, _entries(whatever.files)
-    return page, page.files
+    # What lists far more files than are believed is not worth the memory of their entries, only to be refused.
+    if body.count(b"{") <= _OBJECTS * MAX_FILES:
+        with suppress(ValueError, RecursionError):
+            page = _WELL_FORMED_PAGE.decode(body)
+            return page, page.files
+    whatever = _decode(_PROJECT_PAGE, body)
+    return whatever, _entries(whatever.files)
 
 
 def _entries(raws: list[Raw]) -> Iterator[FileEntry | RejectedEntry]:

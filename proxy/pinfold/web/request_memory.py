@@ -206,10 +206,10 @@ class RememberingHandler(web.RequestHandler):
             return await otherwise(request)
         try:
             await repetition.again(transport, repetition.head)
-        except PinfoldError:
-            # Nothing was sent: whoever answers it as if it were the first explains what is wrong.
-            return await otherwise(request)
         except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, PinfoldError) and not transport.is_closing():
+                # Nothing was sent: whoever answers it as if it were the first explains what is wrong.
+                return await otherwise(request)
             repetition.broken_off(time.monotonic() - began)
             if not isinstance(error, ConnectionError | TimeoutError):
                 raise

@@ -1,6 +1,7 @@
 """Pages in JSON: all that the specifications allow is understood, and everything else is refused by name."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.unit.index.pages import NAME, SHA
 from pinfold.domain.errors import InvalidPage
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File, Project, StatusMarker, UpstreamStatus
+from pinfold.index import parse_json
 from pinfold.index.entries import MAX_FILES
 from pinfold.index.parse import parse_names_json
 
@@ -143,6 +145,19 @@ def test_a_malformed_entry_is_told_by_its_name_or_else_by_its_place() -> None:
 def test_an_absurd_number_of_files_is_not_believed() -> None:
     with pytest.raises(InvalidPage, match="200001 files"):
         parse(b'{"name": "demo-pkg", "files": [' + b"{}," * MAX_FILES + b"{}]}")
+
+
+def test_an_absurd_number_of_files_takes_no_memory_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse_json, "MAX_FILES", 100)
+    body = page(*[entry()] * 5_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidPage, match="5000 files"):
+            parse(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(body)
 
 
 def test_names_are_normalised_and_invalid_ones_dropped() -> None:

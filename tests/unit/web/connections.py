@@ -78,6 +78,8 @@ class Server:
     repeated: int = 0
     failure: Exception | None = None
     """Of every repetition."""
+    fails_late: bool = False
+    """When the connection has ended already."""
     stands_for: timedelta = timedelta(days=1)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     word: str = "first"
@@ -97,6 +99,8 @@ class Server:
         """Answer a request for the file once more, or fail as it is told to."""
         self.repeated += 1
         if isinstance(self.failure, PinfoldError):
+            if self.fails_late:
+                transport.abort()
             raise self.failure
         await asyncio.sleep(0)
         transport.write(head)

@@ -109,6 +109,16 @@ async def test_where_nothing_can_be_recorded_the_request_is_handled_as_if_it_wer
     assert server.broken_off == []
 
 
+async def test_what_cannot_even_be_recorded_as_broken_off_is_not_begun_anew(server: Server) -> None:
+    connection = server.connect()
+    await connection.send(get("/file"))
+    server.failure, server.fails_late = StoreError("no space left"), True
+    await connection.send(get("/file"))
+    assert len(server.handled) == 1
+    assert (len(server.observed), len(server.broken_off)) == (1, 1)
+    await connection.end()
+
+
 @pytest.mark.parametrize("failure", [ConnectionResetError(), TimeoutError(), OSError("the disk fails")])
 async def test_what_breaks_off_ends_the_connection_and_is_counted_so(server: Server, failure: Exception) -> None:
     connection = server.connect()
