@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+SETTLED_WITHIN = 10.0
 _TICK = os.sysconf("SC_CLK_TCK")
 # Latencies are in microseconds, errors by kind.
 _REPORT = """
@@ -71,9 +72,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def settle(pid: int) -> None:
-    """Wait until a server that has just been started does nothing any more."""
-    before = -1.0
-    while (now := cpu_seconds(pid)) - before > 0.02:
+    """Wait until a server does nothing any more that it was started, or asked, for; but not for ever."""
+    before, until = -1.0, time.monotonic() + SETTLED_WITHIN
+    while (now := cpu_seconds(pid)) - before > 0.02 and time.monotonic() < until:
         before = now
         time.sleep(0.3)
 
