@@ -7,80 +7,24 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.fakes.clock import FakeClock
 from tests.fakes.evidence import OTHER_SHA256, a_file
 from tests.fakes.provenance_store import FakeProvenanceStore
 from tests.fakes.publishers import OWN, THIEF, proof_of
-from tests.fakes.verifier import FakeVerifier
+from tests.unit.usecases.provenance_world import FILE, World, a_world, several
 
-from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.domain.errors import StoreError, TrustRootError, UpstreamError
 from pinfold.domain.evidence import Item, Known, Unknown
-from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, Provenance, TrustRoot, Unattested
 from pinfold.ports.look_back import INTENT
 from pinfold.ports.provenance_store import Checked
 from pinfold.usecases import provenances as module
-from pinfold.usecases.provenances import AHEAD_AT_ONCE, Provenances, key_of
-
-FILE = a_file(provenance="https://index.example/integrity/litellm")
-
-
-class Upstream:
-    """Hands out `documents` by file name, after a while where `gate` is closed; what is an error is raised."""
-
-    name = "pypi"
-
-    def __init__(self) -> None:
-        self.documents: dict[str, bytes | UpstreamError | None] = {}
-        self.asked: list[str] = []
-        self.at_once = self.most_at_once = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def provenance(self, file: File) -> bytes | None:
-        self.asked.append(file.filename)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await self.gate.wait()
-            found = self.documents.get(file.filename, b"{}")
-            if isinstance(found, UpstreamError):
-                raise found
-            return found
-        finally:
-            self.at_once -= 1
-
-
-class World:
-    """Everything around the use case, with as many processes as a test wants."""
-
-    def __init__(self) -> None:
-        self.store, self.verifier, self.clock = FakeProvenanceStore(), FakeVerifier(), FakeClock()
-        self.upstream: Any = Upstream()
-        self.telemetry = PrometheusTelemetry()
-        self.running: list[Provenances] = []
-
-    def process(self) -> Provenances:
-        self.running.append(Provenances(self.store, self.verifier, self.clock, self.telemetry))
-        return self.running[-1]
-
-    async def establish(self, process: Provenances, *files: File) -> dict[str, str]:
-        failures = await process.establish(self.upstream, "litellm", files)
-        return {filename: unknown.why for (filename, _), unknown in failures.items()}
+from pinfold.usecases.provenances import Provenances, key_of
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    world = World()
-    world.verifier.result = proof_of(OWN)
-    yield world
-    for process in world.running:
-        await process.close()
-
-
-def several(count: int) -> tuple[File, ...]:
-    return tuple(replace(FILE, filename=f"litellm-1.{n}-py3-none-any.whl", version=f"1.{n}") for n in range(count))
+    async with a_world() as world:
+        yield world
 
 
 async def test_a_file_is_fetched_and_verified_by_its_name_and_hash(world: World) -> None:
@@ -282,73 +226,6 @@ async def test_a_store_that_fails_is_told(world: World) -> None:
         await process.known("litellm")
     with pytest.raises(StoreError):
         await world.establish(process, FILE)
-
-
-async def test_files_are_verified_ahead_a_few_at_a_time_and_each_once(world: World) -> None:
-    process = world.process()
-    world.upstream.gate.clear()
-    files = several(20)
-    for _ in range(3):
-        process.verify_ahead(world.upstream, "litellm", files)
-        process.verify_ahead(world.upstream, "other", files)
-    await asyncio.sleep(0.02)
-    assert world.upstream.at_once == AHEAD_AT_ONCE
-    world.upstream.gate.set()
-    await asyncio.sleep(0.1)
-    assert len(world.upstream.asked) == 40
-    assert world.upstream.most_at_once == AHEAD_AT_ONCE
-    assert len((await process.known("litellm")).checked) == 20
-
-
-async def test_a_request_does_not_wait_for_what_is_verified_ahead(world: World) -> None:
-    process = world.process()
-    world.upstream.gate.clear()
-    process.verify_ahead(world.upstream, "other", several(20))
-    await asyncio.sleep(0.01)
-    asked = asyncio.create_task(world.establish(process, FILE))
-    await asyncio.sleep(0.01)
-    assert FILE.filename in world.upstream.asked
-    world.upstream.gate.set()
-    assert await asked == {}
-
-
-async def test_failures_ahead_are_nobodys_trouble(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    process = world.process()
-    world.upstream.documents = {file.filename: UpstreamError("down") for file in several(3)}
-    process.verify_ahead(world.upstream, "litellm", several(3))
-    await asyncio.sleep(0.02)
-    assert len(world.upstream.asked) == 3
-    world.store.failure = StoreError("full")
-    process.verify_ahead(world.upstream, "another", several(3))
-    await asyncio.sleep(0.02)
-    assert "not verified ahead: full" in caplog.text
-
-
-async def test_what_failed_ahead_is_tried_again_after_a_while_and_not_before(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LEFT_ALONE_SECONDS", 0.1)
-    process = world.process()
-    world.upstream.documents = {FILE.filename: UpstreamError("down")}
-    for _ in range(5):
-        process.verify_ahead(world.upstream, "litellm", (FILE,))
-        await asyncio.sleep(0.005)
-    assert len(world.upstream.asked) == 1
-    world.upstream.documents = {}
-    await asyncio.sleep(0.1)
-    process.verify_ahead(world.upstream, "litellm", (FILE,))
-    await asyncio.sleep(0.02)
-    assert len((await process.known("litellm")).checked) == 1
-
-
-async def test_projects_that_wait_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AHEAD_PROJECTS", 2)
-    process = world.process()
-    world.upstream.gate.clear()
-    for project in ("a", "b", "c"):
-        process.verify_ahead(world.upstream, project, (FILE,))
-    await asyncio.sleep(0.01)
-    assert len(world.upstream.asked) == 2
 
 
 async def test_a_document_comes_from_here_once_it_was_verified_and_else_from_its_upstream(world: World) -> None:
