@@ -9,8 +9,8 @@ from base64 import b64encode
 import pytest
 from tests.e2e.clients import CLIENTS, EVERY_CLIENT, OldestPip, Pip, Uv
 from tests.e2e.server import PinfoldServer
+from tests.fakes.front import tls_front
 from tests.fakes.oidc import running_issuer
-from tests.fakes.tls_front import tls_front
 from tests.fakes.upstream.distributions import build_wheel
 
 CONFIG = """
@@ -201,7 +201,7 @@ def test_uv_publishes_from_github_without_a_stored_secret(upstream, tmp_path):
         PinfoldServer(
             tmp_path / "pinfold", CONFIG.format(url=upstream.url) + TRUSTED.format(issuer=issuer.url)
         ) as server,
-        tls_front(tmp_path / "front", server.url) as front,
+        tls_front(int(server.url.rpartition(":")[2]), tmp_path / "front") as front,
     ):
         runner = Runner(tmp_path / "runner", front)
         github = {
@@ -232,7 +232,7 @@ def test_uv_publishes_from_gitlab_without_a_stored_secret(upstream, tmp_path):
         trusted = trusted.replace('workflow = "publish.yml"\nenvironment = "release"', 'workflow = "ci/publish.yml"')
         with (
             PinfoldServer(tmp_path / "pinfold", CONFIG.format(url=upstream.url) + trusted) as server,
-            tls_front(tmp_path / "front", server.url) as front,
+            tls_front(int(server.url.rpartition(":")[2]), tmp_path / "front") as front,
         ):
             shown = issuer.sign(issuer.gitlab())
             done = Runner(tmp_path / "runner", front).publish(GITLAB_CI="true", PACKAGES_EXAMPLE_ID_TOKEN=shown)

@@ -4,15 +4,23 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.fakes.proxy import pump
 from tests.fakes.relay import relay
 from tests.fakes.upstream.certificates import local_certificate
 
 
+class Front(NamedTuple):
+    """Where it listens, and the file that clients trust it by."""
+
+    url: str
+    ca_file: Path
+
+
 @contextmanager
-def tls_front(port: int, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Stand before a port of 127.0.0.1; yield the address, and the file that clients trust it by."""
+def tls_front(port: int, folder: Path) -> Iterator[Front]:
+    """Stand before a port of 127.0.0.1."""
     folder.mkdir(parents=True, exist_ok=True)
     context, ca_file = local_certificate(folder)
 
@@ -21,4 +29,4 @@ def tls_front(port: int, folder: Path) -> Iterator[tuple[str, Path]]:
         await asyncio.gather(pump(reader, near_writer), pump(near_reader, writer))
 
     with relay(forward, ssl=context) as front:
-        yield f"https://127.0.0.1:{front}", ca_file
+        yield Front(f"https://127.0.0.1:{front}", ca_file)
