@@ -132,6 +132,11 @@ class Gate:
             found = await self._look(index, name, filename, sha256)
         return self._final(*found, unverified, uninspected, awaited) if found else None
 
+    def expect(self, project: JudgedProject, judged: JudgedFile) -> None:
+        """Begin with what has to be seen of a file that somebody is about to ask for."""
+        if project.awaits_inspection(judged):
+            self._ahead.expect(project, judged.file)
+
     async def judge_upload(
         self, index: Index, name: str, file: File, inspected: Inspected, checked: Checked | None
     ) -> tuple[JudgedProject, JudgedFile]:

@@ -216,9 +216,14 @@ class FileDownload:
         await self._audit_log.append(entry)
 
     async def metadata(self, granted: Granted) -> bytes:
-        """Return a granted wheel's metadata; raises NotFound for what carries none."""
+        """Return a granted wheel's metadata; raises NotFound for what carries none.
+
+        Whoever reads it will most likely ask for the wheel next, which is inspected meanwhile.
+        """
         source = granted.project.found.source
-        return await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
+        content = await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
+        self._gate.expect(granted.project, granted.judged)
+        return content
 
     def _count(self, index: Index, judged: JudgedFile) -> None:
         deciding = judged.decision.deciding

@@ -1,4 +1,7 @@
-"""New releases of what is in use here are inspected before anybody asks for them, within a budget."""
+"""What will most likely be asked for is inspected before it is, within a budget.
+
+New releases of what is in use here; and wheels whose metadata somebody has just read, who needs the wheel next.
+"""
 
 import asyncio
 import logging
@@ -19,16 +22,22 @@ FILES = 3
 """Of a project, each time it is judged."""
 LARGEST = 100 << 20
 """Bytes of a file; larger ones, and those whose size is not stated, are inspected when somebody asks for them."""
+LARGEST_NEXT = 8 << 20
+"""Bytes of a wheel whose metadata was read; of a larger one, clients get the first bytes before it is inspected."""
+NEXT_AT_ONCE = 4
+NEXT_WAITING = 200
 BYTES_PER_HOUR = 2 << 30
 
 
 class InspectAhead:
-    """Has the newest files inspected that those who use a project will ask for, one at a time."""
+    """Has files inspected that those who use a project will ask for: its newest ones, one at a time, and the next."""
 
     def __init__(self, inspect: Callable[[JudgedProject, File], Awaitable[None]]) -> None:
         self._inspect = inspect
         self._flights: SingleFlight[str, None] = SingleFlight()
         self._turn = asyncio.Semaphore(1)
+        self._next: SingleFlight[str, None] = SingleFlight()
+        self._next_turn = asyncio.Semaphore(NEXT_AT_ONCE)
         self._since = monotonic()
         self._spent = 0
 
@@ -41,15 +50,21 @@ class InspectAhead:
         used = [project.by_filename[name].file for name, _ in contents.inspected if name in project.by_filename]
         wanted = [file for file in later_files(listed, used)[:FILES] if contents.of(file) is None]
         if wanted:
-            self._flights.start(project.name, lambda: self._run(project, wanted))
+            self._flights.start(project.name, lambda: self._run(project, wanted, self._turn))
+
+    def expect(self, project: JudgedProject, file: File) -> None:
+        """Begin with a file that somebody is about to ask for."""
+        if file.size is not None and file.size <= LARGEST_NEXT and len(self._next) < NEXT_WAITING:
+            self._next.start(file.sha256, lambda: self._run(project, [file], self._next_turn))
 
     async def close(self) -> None:
         """End what is under way."""
         await self._flights.close()
+        await self._next.close()
 
-    async def _run(self, project: JudgedProject, files: list[File]) -> None:
+    async def _run(self, project: JudgedProject, files: list[File], turn: asyncio.Semaphore) -> None:
         for file in files:
-            async with self._turn:
+            async with turn:
                 if not self._affords(file):
                     continue
                 try:
