@@ -7,9 +7,10 @@ first rows are compared with what appending leaves.
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,8 +18,8 @@ import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_append import append_entry
-from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_part, numbers_of
+from pinfold.adapters.sqlite.audit_columns import QUOTED, LoggedFile, column_values
+from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_numbers, numbers_of
 from pinfold.adapters.sqlite.audit_tree import AuditTree
 from pinfold.audit.canonical import placed, render, rfc3339, texts_of
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -132,8 +133,9 @@ class _Template:
             evidence_digest="@evidence@",
             reference="@reference@" if refused else None,
         )
-        cut = cut_out(render(sample), sample)
-        self._stored = cut.stored(numbers_of(database, cut.parts))
+        cut = cut_out(render(sample))
+        # The file is none of the log's: each request says which one it is.
+        self._stored = cut.stored(numbers_of(database, cut.parts), {cut.file: 0})
         text = placed(cut.body, 1).decode().replace("%", "%%").replace('"seq":1,', '"seq":%(seq)d,')
         text = text.replace(rfc3339(sample.time), "%(time)s")
         for name in ("project", "version", "index", "filename", "sha256", "evidence", "reference"):
@@ -190,16 +192,21 @@ def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
     told = [render(entry(Asked(0, "a", "1", client, False, "main"))).actor for client in range(CLIENTS)]
     numbers = numbers_of(database, told)
     clients = [numbers[one] for one in told]
-    files: dict[tuple[str, str, str], int] = {}
+    files: dict[tuple[str, str], int] = {}
 
     def file_of(one: Asked) -> int:
-        key = one.project, one.version, one.index
+        key = one.project, one.version
         if key not in files:
-            part = file_part(entry(one))
-            files[key] = numbers_of(database, [part])[part]
+            file = LoggedFile(one.project, one.version, one.filename, one.sha256)
+            files[key] = file_numbers(database, [file])[file]
         return files[key]
 
-    _check(database, templates, clients, requests[:50])
+    for one in requests[:50]:
+        _check(
+            database,
+            one,
+            partial(templates[one.refused].stored, one=one, client=clients[one.client], file=file_of(one)),
+        )
     marks = ", ".join("?" * (len(Stored._fields) + 1 + len(QUOTED.split(", "))))
     database.conn.executemany(
         f"INSERT INTO audit (seq, {STORED}, {QUOTED}) VALUES ({marks})",
@@ -222,10 +229,6 @@ def _columns(one: Asked) -> tuple[str | None, ...]:
         f"ci-{one.client % 50}",
         f"192.0.2.{one.client % 250}",
         one.index,
-        one.project,
-        one.version,
-        one.filename,
-        one.sha256,
         "quarantine" if refused else "allow",
         "minimum-age" if refused else None,
         one.reference,
@@ -233,16 +236,13 @@ def _columns(one: Asked) -> tuple[str | None, ...]:
     )
 
 
-def _check(
-    database: sqlite_utils.Database, templates: dict[bool, _Template], clients: list[int], requests: list[Asked]
-) -> None:
-    """Compare rows with what appending leaves."""
-    for one in requests:
-        database.execute("SAVEPOINT trial")
-        seq = append_entry(database, entry(one))
-        row = database.execute(f"SELECT {STORED}, {QUOTED} FROM audit WHERE seq = ?", [seq]).fetchone()
-        database.execute("ROLLBACK TO trial")
-        database.execute("RELEASE trial")
-        made = (*templates[one.refused].stored(seq, one, clients[one.client], row[3]), *_columns(one))
-        if row != made or list(_columns(one)) != column_values(entry(one), texts_of(entry(one))):
-            raise AssertionError(f"the rows are not what appending leaves: {row} and {made}")
+def _check(database: sqlite_utils.Database, one: Asked, stored: Callable[[int], Stored]) -> None:
+    """Compare a row with what appending leaves."""
+    database.execute("SAVEPOINT trial")
+    seq = append_entry(database, entry(one))
+    row = database.execute(f"SELECT {STORED}, {QUOTED} FROM audit WHERE seq = ?", [seq]).fetchone()
+    database.execute("ROLLBACK TO trial")
+    database.execute("RELEASE trial")
+    made = (*stored(seq), *_columns(one))
+    if row != made or list(_columns(one)) != column_values(entry(one), texts_of(entry(one))):
+        raise AssertionError(f"the rows are not what appending leaves: {row} and {made}")

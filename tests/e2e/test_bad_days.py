@@ -92,7 +92,7 @@ def test_kill_9_at_any_moment_leaves_nothing_half_written_and_no_served_file_unr
     with contextlib.closing(sqlite3.connect(server.data / "ledger.db")) as ledger:
         assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         numbers = [number for (number,) in ledger.execute("SELECT seq FROM audit ORDER BY seq")]
-        recorded = [name for (name,) in ledger.execute("SELECT filename FROM audit WHERE action = 'file.served'")]
+        recorded = [name for (name,) in ledger.execute("SELECT filename FROM audit_entry WHERE action = 'file.served'")]
     assert numbers == list(range(1, len(numbers) + 1))
     for filename in set(received):
         assert recorded.count(filename) >= received.count(filename)

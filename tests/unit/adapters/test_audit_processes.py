@@ -75,7 +75,7 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path, c
     answer = verified(tmp_path)
     assert answer.ok, answer.problems
     connection = sqlite3.connect(ledger_of(tmp_path))
-    found = dict(connection.execute("SELECT seq, version FROM audit").fetchall())
+    found = dict(connection.execute("SELECT seq, version FROM audit_entry").fetchall())
     connection.close()
     assert answer.last == len(found) == max(found)
     assert len(acknowledged) >= ROUNDS

@@ -1,13 +1,28 @@
-"""The columns that entries are searched by: copies from the canonical bytes, which alone are proven."""
+"""What entries are searched by: copies from the canonical bytes, which alone are proven."""
 
 from collections.abc import Mapping
+from typing import NamedTuple, Self
 
 from pinfold.audit.canonical import kept_text
 from pinfold.domain.audit_entry import Entry
 
-_OF_ENTRY = ("index", "project", "version", "filename", "sha256", "decision", "rule", "reference")
+_OF_ENTRY = ("index", "decision", "rule", "reference")
 COLUMNS = ("time", "action", "actor", "address", *_OF_ENTRY, "unchanged")
 QUOTED = ", ".join(f'"{name}"' for name in COLUMNS)
+
+
+class LoggedFile(NamedTuple):
+    """What an entry says of the file, release or project that it is about; None throughout where it is about none."""
+
+    project: str | None
+    version: str | None
+    filename: str | None
+    sha256: str | None
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Self:
+        """Return what an entry says, given its texts as the log keeps them."""
+        return cls(*map(texts.get, cls._fields))
 
 
 def column_values(entry: Entry, texts: Mapping[str, str]) -> list[str | int | None]:

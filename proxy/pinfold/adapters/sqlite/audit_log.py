@@ -10,8 +10,9 @@ from typing import TypeVar
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import Draft
+from pinfold.adapters.sqlite.audit_files import versions
 from pinfold.adapters.sqlite.audit_queue import AppendQueue
-from pinfold.adapters.sqlite.audit_search import concerning, matching, versions
+from pinfold.adapters.sqlite.audit_search import concerning, matching
 from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence
@@ -71,7 +72,7 @@ class SqliteAuditLog:
 
     async def versions(self, project: str) -> set[str]:
         """Return the versions of a project that entries name."""
-        return {version for version in await self._read(partial(versions, project=project)) if version is not None}
+        return await self._read(partial(versions, project=project))
 
     async def _read(self, work: Work[T]) -> T:
         try:

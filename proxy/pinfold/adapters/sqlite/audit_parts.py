@@ -2,20 +2,23 @@
 
 Clients and verdicts are cut out of the entries' bytes. The view `audit_entry` puts them back where they were, so that
 what is hashed, signed, exported and read are the canonical bytes, whole. Nothing has to be believed of them: a wrong
-one makes wrong bytes of every entry that it is put into. Files, by which requests are counted, are copies, as columns
-are.
+one makes wrong bytes of every entry that it is put into. Files are copies, as columns
+are, by which entries are searched and counted: an entry has one place, among those of its file, where it would have
+one by project, one by file name, one by hash.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_columns import LoggedFile
 from pinfold.audit.canonical import RECURRING, Rendered, canonical_part
-from pinfold.domain.audit_entry import Entry
+
+Row = TypeVar("Row", bound=tuple[bytes | str | None, ...])
 
 SHORTEST = 40
 """Bytes of a set of verdicts; to refer to one costs some itself."""
@@ -44,34 +47,36 @@ class Cut(NamedTuple):
     body: bytes
     client: bytes
     client_at: int
-    file: bytes
+    file: LoggedFile
     verdicts: bytes | None = None
     verdicts_at: int | None = None
 
     @property
     def parts(self) -> tuple[bytes, ...]:
-        """What recurs."""
-        return (self.client, self.file) if self.verdicts is None else (self.client, self.file, self.verdicts)
+        """What recurs of the bytes."""
+        return (self.client,) if self.verdicts is None else (self.client, self.verdicts)
 
-    def stored(self, numbers: Mapping[bytes, int]) -> Stored:
-        """Return what is stored, given the numbers of the parts."""
+    def stored(self, numbers: Mapping[bytes, int], files: Mapping[LoggedFile, int]) -> Stored:
+        """Return what is stored, given the numbers of the parts and files."""
         verdicts = None if self.verdicts is None else numbers[self.verdicts]
-        return Stored(self.body, numbers[self.client], self.client_at, numbers[self.file], verdicts, self.verdicts_at)
+        return Stored(self.body, numbers[self.client], self.client_at, files[self.file], verdicts, self.verdicts_at)
 
 
-def cut_out(rendered: Rendered, entry: Entry) -> Cut:
+def cut_out(rendered: Rendered) -> Cut:
     """Return canonical bytes in parts; what follows the parts in them may still be missing."""
-    body, client, verdicts, _ = rendered
+    body, client, verdicts, texts = rendered
+    file = LoggedFile.of(texts)
     body, client_at = _without(client, body)
     if len(verdicts) < SHORTEST or verdicts not in body:
-        return Cut(body, client, client_at, file_part(entry))
+        return Cut(body, client, client_at, file)
     body, verdicts_at = _without(verdicts, body)
-    return Cut(body, client, client_at, file_part(entry), verdicts, verdicts_at)
+    return Cut(body, client, client_at, file, verdicts, verdicts_at)
 
 
-def file_part(entry: Entry) -> bytes:
-    """Return the bytes that say which file of which index an entry is about."""
-    return _file_part((entry.index, entry.project, entry.version, entry.filename, entry.sha256))
+@lru_cache(4 * RECURRING)
+def file_digest(file: LoggedFile) -> bytes:
+    """Return what a file is found by among those that are stored."""
+    return sha256(canonical_part(file)).digest()
 
 
 def _without(part: bytes, body: bytes) -> tuple[bytes, int]:
@@ -81,12 +86,25 @@ def _without(part: bytes, body: bytes) -> tuple[bytes, int]:
 
 def numbers_of(database: sqlite_utils.Database, parts: Iterable[bytes]) -> dict[bytes, int]:
     """Return the numbers of parts, which are stored in the transaction that is open unless they are there already."""
-    wanted = {_digest(part): part for part in parts}
-    numbers = {wanted[digest]: number for digest, number in numbers_by_digest(database, "audit_part", wanted)}
-    for digest, part in wanted.items():
-        if part not in numbers:
-            sql = "INSERT INTO audit_part (digest, text) VALUES (?, ?) RETURNING id"
-            (numbers[part],) = database.execute(sql, [digest, part]).fetchone()
+    numbers = _numbers(database, "audit_part", ("text",), {_digest(part): (part,) for part in parts})
+    return {part: number for (part,), number in numbers.items()}
+
+
+def file_numbers(database: sqlite_utils.Database, files: Iterable[LoggedFile]) -> dict[LoggedFile, int]:
+    """Return the numbers of files, which are stored in the transaction that is open unless they are there already."""
+    return _numbers(database, "audit_file", LoggedFile._fields, {file_digest(file): file for file in files})
+
+
+def _numbers(
+    database: sqlite_utils.Database, table: str, columns: Sequence[str], rows: Mapping[bytes, Row]
+) -> dict[Row, int]:
+    """Return the numbers of a table's rows, given by digest, storing those that are not there."""
+    numbers = {rows[digest]: number for digest, number in numbers_by_digest(database, table, rows)}
+    marks = ", ?" * len(columns)
+    sql = f"INSERT INTO {table} (digest, {', '.join(columns)}) VALUES (?{marks}) RETURNING id"  # noqa: S608 - our own names
+    for digest, row in rows.items():
+        if row not in numbers:
+            (numbers[row],) = database.execute(sql, [digest, *row]).fetchone()
     return numbers
 
 
@@ -102,4 +120,3 @@ def numbers_by_digest(
 
 # Once looked for, a part is likely to be looked for again.
 _digest = lru_cache(4 * RECURRING)(lambda part: sha256(part).digest())
-_file_part = lru_cache(4 * RECURRING)(canonical_part)

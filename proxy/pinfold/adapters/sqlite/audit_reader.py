@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_columns import LoggedFile
 from pinfold.adapters.sqlite.audit_tree import Tiles
 from pinfold.adapters.sqlite.errors import store_errors
 from pinfold.audit.canonical import rfc3339
@@ -122,6 +123,12 @@ class LogReader:
     def parts(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield digest and text of what many entries share."""
         yield from self._database.execute("SELECT digest, text FROM audit_part ORDER BY id")
+
+    def files(self) -> Iterator[tuple[bytes, LoggedFile]]:
+        """Yield digest and what is said of each file that entries are about."""
+        sql = f"SELECT digest, {', '.join(LoggedFile._fields)} FROM audit_file ORDER BY id"  # noqa: S608 - our own names
+        for digest, *file in self._database.execute(sql):
+            yield digest, LoggedFile(*file)
 
     def evidence(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Yield number, digest and parts of each piece of evidence, without parts that are gone or damaged."""

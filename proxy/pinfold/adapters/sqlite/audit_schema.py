@@ -10,11 +10,12 @@ ledger = Migrations("ledger")
 
 
 @ledger()
-def audit_entries(database: sqlite_utils.Database) -> None:
+def audit_entries_and_files(database: sqlite_utils.Database) -> None:
     """Create the audit log: what is stored of each entry, with copies of what is searched for.
 
-    The view `audit_entry` has the whole canonical bytes. The index `audit_counted` has all that a count of requests
-    needs; a release's entries are found by project and version together.
+    The view `audit_entry` has the whole canonical bytes. Each file that entries are about is stored, and indexed, once.
+    The index `audit_of_file` has a file's entries in their order, with all that a count of requests needs. What nearly
+    every entry has in common is not indexed: whoever looks for that finds it among the latest entries.
     """
     database.executescript(
         """
@@ -25,10 +26,6 @@ def audit_entries(database: sqlite_utils.Database) -> None:
             actor TEXT NOT NULL,
             address TEXT,
             "index" TEXT,
-            project TEXT,
-            version TEXT,
-            filename TEXT,
-            sha256 TEXT,
             decision TEXT,
             rule TEXT,
             reference TEXT,
@@ -40,6 +37,14 @@ def audit_entries(database: sqlite_utils.Database) -> None:
             verdicts INTEGER,
             verdicts_at INTEGER,
             body BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE audit_file (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            project TEXT,
+            version TEXT,
+            filename TEXT,
+            sha256 TEXT
         ) STRICT;
         CREATE TABLE audit_part (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,7 +63,7 @@ def audit_entries(database: sqlite_utils.Database) -> None:
         ) STRICT;
         CREATE VIEW audit_entry AS
             SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged, file.text AS file,
+                reference, unchanged, file.digest AS file,
                 iif(
                     audit.evidence IS NULL, NULL,
                     ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
@@ -69,25 +74,26 @@ def audit_entries(database: sqlite_utils.Database) -> None:
                     ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
                 AS BLOB) AS body
             FROM audit
+                LEFT JOIN audit_file AS file ON file.id = audit.file
                 LEFT JOIN audit_part AS client ON client.id = audit.client
-                LEFT JOIN audit_part AS file ON file.id = audit.file
                 LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
         CREATE INDEX audit_time ON audit (time);
-        CREATE INDEX audit_action ON audit (action);
+        CREATE INDEX audit_action ON audit (action) WHERE action <> 'file.served';
         CREATE INDEX audit_actor ON audit (actor);
         CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
-        CREATE INDEX audit_project ON audit (project) WHERE project IS NOT NULL;
-        CREATE INDEX audit_filename ON audit (filename) WHERE filename IS NOT NULL;
-        CREATE INDEX audit_sha256 ON audit (sha256) WHERE sha256 IS NOT NULL;
-        CREATE INDEX audit_decision ON audit (decision) WHERE decision IS NOT NULL;
+        CREATE INDEX audit_decision ON audit (decision) WHERE decision <> 'allow';
         CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
         CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
         CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
-        CREATE INDEX audit_version ON audit (version) WHERE version IS NOT NULL;
-        CREATE INDEX audit_release ON audit (project, version) WHERE project IS NOT NULL;
-        CREATE INDEX audit_counted ON audit (project, version, file, client, action, unchanged, time)
-            WHERE project IS NOT NULL;
+        CREATE INDEX audit_of_file ON audit (file, seq, client, action, "index", unchanged, time);
+        CREATE INDEX audit_file_project ON audit_file (project, version);
+        CREATE INDEX audit_file_version ON audit_file (version);
+        CREATE INDEX audit_file_filename ON audit_file (filename);
+        CREATE INDEX audit_file_sha256 ON audit_file (sha256);
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_file_is_not_changed BEFORE UPDATE ON audit_file BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
         END;
         """

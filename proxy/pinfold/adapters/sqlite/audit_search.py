@@ -1,38 +1,46 @@
 """How entries are found among millions: one index leads, the others say yes or no to what it finds.
 
 SQLite plans a statement without knowing how often a value occurs, so the indexes are asked first. The rows themselves,
-which are wide and lie scattered, are not read before an entry is known to match.
+which are wide and lie scattered, are read as seldom as can be before an entry is known to match.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_files import OF_FILES, listed, meant, named
 from pinfold.audit.canonical import kept_text, rfc3339
-from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, ReleaseTarget, Target
+from pinfold.domain.target import Target
 from pinfold.ports.audit_log import AuditQuery
 
 FEW = 200_000
 """Matches of one condition among which the others may be looked for one by one: a fraction of a second's work."""
 
-_INDEXED = (
-    *("reference", "sha256", "filename", "project", "version", "rule", "address", "actor", "decision", "action"),
-    "index",
-)
+_COLUMNS = ("reference", "rule", "address", "actor", "decision", "action", "index")
 """The columns that have an index each, `audit_<column>`; the most telling first."""
+_USUAL = {"decision": "allow", "action": "file.served"}
+"""What most entries have in common; their indexes leave it out."""
+_OF_FILE = "audit_of_file"
+"""The index that has the entries of a file, in their order."""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_WIDENING = 8
+"""How many times as many entries each look at those of some files goes through as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """What one index can answer."""
+    """What an entry has to be like."""
 
-    index: str
     sql: str
     values: tuple[str, ...]
+    index: str | None
+    """What answers it, where anything does."""
     in_order: bool = True
-    """The index yields its matches by number, so that no more of them are read than are wanted."""
+    """No more of its matches have to be read than are wanted."""
+    is_asked: bool = False
+    """Whether the index is asked about an entry that another one found; else the entry is."""
 
     def count(self, database: sqlite_utils.Database) -> int:
         """Return how many entries match, counted up to FEW."""
@@ -42,153 +50,136 @@ class _Condition:
     @property
     def check(self) -> str:
         """The condition on an entry that another index found."""
-        if not self.in_order:
-            return self.sql.replace("a.time", "+a.time")
+        if not self.is_asked:
+            return self.sql
         sql = self.sql.replace("a.", "b.")
         return f"EXISTS (SELECT 1 FROM audit AS b INDEXED BY {self.index} WHERE {sql} AND b.seq = a.seq)"  # noqa: S608 - values are bound
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a query is answered: by a statement that takes its values, the numbers it looks between, and how many."""
+
+    sql: str
+    values: tuple[str, ...]
+    first: int
+    last: int
+    width: int
+    """Numbers that are looked through at first."""
+    limit: int
+    newest_first: bool
+
+    def run(self, database: sqlite_utils.Database) -> list[int]:
+        """Return the numbers of the entries."""
+        found: list[int] = []
+        for span in self.spans():
+            rows = database.execute(self.sql, [*self.values, *span, self.limit - len(found)])
+            found += [seq for (seq,) in rows]
+            if len(found) == self.limit:
+                break
+        return found
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Yield first and last number of each look, as far as there is need for another one."""
+        first, last, width = self.first, self.last, self.width
+        while first <= last:
+            if self.newest_first:
+                yield max(first, last - width + 1), last
+                last -= width
+            else:
+                yield first, min(last, first + width - 1)
+                first += width
+            width *= _WIDENING
+
+
 def matching(database: sqlite_utils.Database, query: AuditQuery) -> list[int]:
     """Return the numbers of the entries that a query matches, in its order and within its limit."""
-    return [seq for (seq,) in database.execute(*statement(database, query))]
+    return planned(database, query).run(database) if query.limit > 0 else []
 
 
-def statement(database: sqlite_utils.Database, query: AuditQuery) -> tuple[str, list[str | int]]:
+def planned(database: sqlite_utils.Database, query: AuditQuery) -> Search:
     """Return what answers a query, led by the index that has the fewest matches."""
-    conditions = _conditions(query)
-    leading = _leading(database, query, conditions)
-    where: list[str] = ["true"]
-    values: list[str | int] = []
-    if leading is not None:
-        where.append(leading.sql)
-        values += leading.values
-    for condition in conditions:
-        if condition is not leading:
-            where.append(condition.check)
-            values += condition.values
-    if query.after_seq:
-        where.append("a.seq > ?")
-    if query.before_seq is not None:
-        where.append("a.seq < ?")
-    spans = [number for number in (query.after_seq or None, query.before_seq) if number is not None]
-    if (numbers := _numbers(database, query)) is not None:
-        where.append("a.seq BETWEEN ? AND ?")
-        spans += numbers
+    conditions = list(_conditions(database, query))
+    leading, count = _leading(database, query, conditions)
+    others = [condition for condition in conditions if condition is not leading]
+    where = [*([leading.sql] if leading else []), *(other.check for other in others), "a.seq BETWEEN ? AND ?"]
     source = f"audit AS a {f'INDEXED BY {leading.index}' if leading else 'NOT INDEXED'}"
     order = "DESC" if query.newest_first else "ASC"
     sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join(where)} ORDER BY a.seq {order} LIMIT ?"  # noqa: S608 - values are bound
-    return sql, [*values, *spans, max(query.limit, 0)]
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """A condition on the entries that name some files, and the index that answers it."""
-
-    index: str
-    sql: str
-    values: tuple[str | None, ...]
-
-    @property
-    def source(self) -> str:
-        """Where the entries come from, with the condition, to be followed by others."""
-        return f"audit INDEXED BY {self.index} WHERE {self.sql}"
-
-
-def naming(database: sqlite_utils.Database, target: Target) -> list[Naming]:
-    """Return conditions of which one holds for each entry that names what a target means.
-
-    PEP 440 judges which versions a specifier admits, and the index has the entries of each.
-    """
-    match target:
-        case ProjectTarget(project):
-            return [Naming("audit_project", "project = ?", (project,))]
-        case FileTarget(_, filename):
-            return [Naming("audit_filename", "filename = ?", (kept_text(filename),))]
-        case HashTarget(sha256):
-            return [Naming("audit_sha256", "sha256 = ?", (sha256,))]
-        case ReleaseTarget(project):
-            return [release for release in releases(database, project) if target.admits(release.values[1])]
-
-
-def releases(database: sqlite_utils.Database, project: str, index: str = "audit_release") -> list[Naming]:
-    """Return a condition for each version of a project that entries name."""
-    return [
-        Naming(index, "project = ? AND version IS ?", (project, version)) for version in versions(database, project)
-    ]
+    values = tuple(value for condition in ([leading] if leading else []) + others for value in condition.values)
+    first, last = _numbers(database, query)
+    width = max(last - first + 1, 1)
+    if leading and leading.index == _OF_FILE and count:
+        # Each file's entries are in order, and those of several are sorted: of files that are asked for all the time
+        # only the latest, or the earliest.
+        width = min(width, 2 * query.limit * width // count + 1)
+    return Search(sql, values, first, last, width, query.limit, query.newest_first)
 
 
 def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
     """Return the numbers of all entries that name what a target means, newest first."""
-    found = [
-        seq
-        for one in naming(database, target)
-        for (seq,) in database.execute(f"SELECT seq FROM {one.source}", one.values)  # noqa: S608 - values are bound
-    ]
-    return sorted(found, reverse=True)
+    sql = f"SELECT seq FROM audit INDEXED BY {_OF_FILE} WHERE {OF_FILES}"  # noqa: S608 - values are bound
+    found = database.execute(sql, [listed(meant(database, target))])
+    return sorted((seq for (seq,) in found), reverse=True)
 
 
-def versions(database: sqlite_utils.Database, project: str) -> list[str | None]:
-    """Return the versions of a project that entries name, from version to version through the index."""
-    found = database.execute(
-        """
-        WITH RECURSIVE step (version) AS (
-            SELECT min(version) FROM audit WHERE project = :project
-            UNION ALL
-            SELECT (SELECT min(version) FROM audit WHERE project = :project AND version > step.version)
-            FROM step WHERE step.version IS NOT NULL
-        )
-        SELECT version FROM step
-        """,
-        {"project": project},
-    )
-    # The last step finds none, which also stands for files whose names carry no version.
-    return [version for (version,) in found]
-
-
-def _conditions(query: AuditQuery) -> list[_Condition]:
-    given = {name: kept_text(text) for name in _INDEXED if (text := getattr(query, name)) is not None}
-    conditions = [_Condition(f"audit_{name}", f'a."{name}" = ?', (text,)) for name, text in given.items()]
-    if "project" in given and "version" in given:
-        conditions = [one for one in conditions if one.index not in ("audit_project", "audit_version")]
-        release = (given["project"], given["version"])
-        conditions.insert(0, _Condition("audit_release", "a.project = ? AND a.version = ?", release))
+def _conditions(database: sqlite_utils.Database, query: AuditQuery) -> Iterator[_Condition]:
+    files = named(database, query)
+    if files is not None:
+        yield _Condition(f"a.{OF_FILES}", (listed(files),), _OF_FILE)
+    for name in _COLUMNS:
+        if (text := getattr(query, name)) is not None:
+            yield _of_column(name, kept_text(text))
     if query.since is not None or query.until is not None:
         span = (rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST))
-        conditions.append(_Condition("audit_time", "a.time >= ? AND a.time < ?", span, in_order=False))
-    return conditions
+        yield _Condition("a.time >= ? AND a.time < ?", span, "audit_time", in_order=False)
 
 
-def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, int] | None:
-    """Return the numbers between which all entries of a span of time are, where many others would be met before them.
+def _of_column(name: str, text: str) -> _Condition:
+    sql, usual = f'a."{name}" = ?', _USUAL.get(name)
+    if text == usual:
+        return _Condition(sql, (text,), None)
+    if usual is not None:
+        # In the words of the index, without which it is not known to have all that is looked for.
+        sql += f" AND a.{name} <> '{usual}'"
+    return _Condition(sql, (text,), f"audit_{name}", is_asked=True)
+
+
+def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, int]:
+    """Return the numbers between which the entries are.
 
     Entries are nearly in the order of their times: nothing that came since has to be passed to find what was long ago.
     """
+    ends = "SELECT ifnull((SELECT min(seq) FROM audit), 1), ifnull((SELECT max(seq) FROM audit), 0)"
+    first, last = database.execute(ends).fetchone()
     if query.newest_first:
         before, sql = query.until, "time >= ?"
     else:
         before, sql = query.since, "time < ?"
-    if before is None:
-        return None
-    others = _Condition("audit_time", f"a.{sql}", (rfc3339(before),))
-    if others.count(database) < FEW:
-        return None
-    found = database.execute(
-        "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM audit INDEXED BY audit_time WHERE time >= ? AND time < ?",
-        [rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST)],
-    )
-    first, last = found.fetchone()
-    return first, last
+    if before is not None:
+        others = _Condition(f"a.{sql}", (rfc3339(before),), "audit_time")
+        if others.count(database) == FEW:
+            found = database.execute(
+                "SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) FROM audit INDEXED BY audit_time "
+                "WHERE time >= ? AND time < ?",
+                [rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST)],
+            )
+            first, last = found.fetchone()
+    return max(first, query.after_seq + 1), last if query.before_seq is None else min(last, query.before_seq - 1)
 
 
-def _leading(database: sqlite_utils.Database, query: AuditQuery, conditions: list[_Condition]) -> _Condition | None:
-    in_order = [condition for condition in conditions if condition.in_order]
+def _leading(
+    database: sqlite_utils.Database, query: AuditQuery, conditions: Sequence[_Condition]
+) -> tuple[_Condition | None, int]:
+    """Return the condition to lead, if any, and how many entries it matches, counted up to FEW."""
+    indexed = [condition for condition in conditions if condition.index is not None]
+    in_order = [condition for condition in indexed if condition.in_order]
     # A span of time that reaches to the end from which entries are shown leaves out few of the first.
     open_ended = (query.until if query.newest_first else query.since) is None
-    candidates = in_order if open_ended else conditions
-    if not candidates:
-        return None
-    counts = {condition: condition.count(database) for condition in candidates}
-    rarest = min(candidates, key=counts.__getitem__)
-    if counts[rarest] < FEW:
-        return rarest
-    return in_order[0] if in_order else None
+    counts = {condition: condition.count(database) for condition in (in_order if open_ended else indexed)}
+    if not counts:
+        return None, 0
+    rarest = min(counts, key=counts.__getitem__)
+    if counts[rarest] == FEW:
+        return (in_order[0], FEW) if in_order else (None, 0)
+    return rarest, counts[rarest]

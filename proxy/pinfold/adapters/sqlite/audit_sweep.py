@@ -1,4 +1,4 @@
-"""Drops what entries shared, once none of those that remain refers to it: evidence, clients and sets of verdicts.
+"""Drops what entries shared, once none that remains refers to it: evidence, clients, files and sets of verdicts.
 
 Others append meanwhile. What is to go is sought beside them, and goes only where nothing refers to it since.
 """
@@ -44,11 +44,16 @@ _SHARED = (
         "SELECT part.value FROM evidence, json_each(parts) AS part WHERE evidence.id BETWEEN :first AND :last",
     ),
     _Shared(
+        "audit_file",
+        "audit",
+        "seq",
+        "SELECT file FROM audit WHERE seq BETWEEN :first AND :last AND file IS NOT NULL",
+    ),
+    _Shared(
         "audit_part",
         "audit",
         "seq",
         "SELECT client FROM audit WHERE seq BETWEEN :first AND :last AND client IS NOT NULL "
-        "UNION SELECT file FROM audit WHERE seq BETWEEN :first AND :last AND file IS NOT NULL "
         "UNION SELECT verdicts FROM audit WHERE seq BETWEEN :first AND :last AND verdicts IS NOT NULL",
     ),
 )

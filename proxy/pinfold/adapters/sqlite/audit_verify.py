@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import file_part
+from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, LoggedFile, column_values
+from pinfold.adapters.sqlite.audit_parts import file_digest
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
 from pinfold.adapters.sqlite.evidence import whole
 from pinfold.audit.canonical import from_canonical, texts_of
@@ -18,6 +18,9 @@ from pinfold.audit.tiles import WIDTH, TileNodes, TileSource
 from pinfold.audit.verify import LogVerifier
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.errors import InvalidNote, StoreError
+
+_NAMES = (*COLUMNS, *LoggedFile._fields, "file")
+_COPIES = f"{QUOTED}, {', '.join(LoggedFile._fields)}, file"
 
 
 def verify_store(reader: LogReader, trusted: Sequence[Verifier], kept: Iterable[bytes] = ()) -> Verification:
@@ -68,7 +71,7 @@ class _StoreVerifier:
         for checkpoint in kept:
             self._expect_kept(checkpoint)
         self._check_pruned_part()
-        columns = f"body, seq, evidence, file, {QUOTED}"
+        columns = f"body, seq, evidence, {_COPIES}"
         for block in self._reader.blocks(self._state, self._state.pruned + 1, self._state.size, columns):
             self._take(block)
         self._check_strays()
@@ -90,11 +93,11 @@ class _StoreVerifier:
         self._tiles.add(block.tile)
         self._log.leaves(block.first, block.hashes)
         hashes = split_hashes(block.hashes)
-        for body, seq, evidence, file, *columns in block.rows:
+        for body, seq, evidence, *copies in block.rows:
             self._log.entry(body)
             place = seq - block.first
             if place < len(hashes) and leaf_hash(body) == hashes[place]:
-                self._check_columns(body, seq, evidence, file, columns)
+                self._check_copies(body, seq, evidence, copies)
 
     def _open(self, stored: StoredCheckpoint) -> Checkpoint | None:
         try:
@@ -107,24 +110,18 @@ class _StoreVerifier:
             return None
         return checkpoint
 
-    def _check_columns(
-        self, body: bytes, seq: int, evidence: bytes | None, file: bytes | None, columns: Sequence[Any]
-    ) -> None:
+    def _check_copies(self, body: bytes, seq: int, evidence: bytes | None, copies: Sequence[Any]) -> None:
         try:
             entry = from_canonical(body).entry
         except ValueError:
             self._findings.add(Kind.MALFORMED, seq, f"entry {seq} is as it was logged, and cannot be read")
             return
-        wrong = [
-            name
-            for name, one, other in zip(COLUMNS, columns, column_values(entry, texts_of(entry)), strict=True)
-            if one != other
-        ]
+        texts = texts_of(entry)
+        file = LoggedFile.of(texts)
+        expected = (*column_values(entry, texts), *file, file_digest(file))
+        wrong = [name for name, one, other in zip(_NAMES, copies, expected, strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
-            self._findings.add(Kind.CHANGED, seq, text)
-        if file != file_part(entry):
-            text = f"entry {seq} is as it was logged, but is counted for another file"
             self._findings.add(Kind.CHANGED, seq, text)
         if evidence is not None and evidence.hex() != entry.evidence_digest:
             text = f"entry {seq} is as it was logged, but other evidence is kept for it"
@@ -178,6 +175,9 @@ class _StoreVerifier:
     def _check_parts(self) -> None:
         if any(sha256(text).digest() != digest for digest, text in self._reader.parts()):
             text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
+            self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
+        if any(file_digest(file) != digest for digest, file in self._reader.files()):
+            text = "a file does not fit its digest, though no entry refers to it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 
     def _check_evidence(self) -> None:

@@ -69,7 +69,8 @@ class SqliteLookBackStore:
                 SELECT 1 FROM announced JOIN json_each(?) AS mine ON name = mine.key
                 WHERE announced.action = 'policy.changed' AND announced.value <> mine.value AND EXISTS (
                     SELECT 1 FROM audit INDEXED BY audit_action
-                    WHERE audit.action = announced.action AND audit."index" = name AND audit.time > ?
+                    WHERE audit.action = announced.action AND audit.action <> 'file.served'
+                        AND audit."index" = name AND audit.time > ?
                 )
             )
         """

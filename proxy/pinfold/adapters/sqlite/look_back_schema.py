@@ -40,20 +40,20 @@ def looking_back(database: sqlite_utils.Database) -> None:
             taken_until TEXT
         ) STRICT;
         CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
-        WHEN NEW.action = 'file.served' AND NEW.project IS NOT NULL AND NEW.filename IS NOT NULL
-            AND NEW.sha256 IS NOT NULL AND NEW."index" IS NOT NULL
+        WHEN NEW.action = 'file.served' AND NEW."index" IS NOT NULL
             -- Nearly always there is nothing to remember, which is found out without a table to write to.
             AND NOT EXISTS (
-                SELECT 1 FROM served_file WHERE project = NEW.project AND filename = NEW.filename
-                    AND sha256 = NEW.sha256 AND "index" = NEW."index" AND refused = 0
+                SELECT 1 FROM audit_file AS file JOIN served_file AS served USING (project, filename, sha256)
+                WHERE file.id = NEW.file AND served."index" = NEW."index" AND served.refused = 0
             )
         BEGIN
             INSERT INTO evidence_change (cause, project, filename, sha256)
-                SELECT 'file.served while it was being refused', project, filename, sha256 FROM served_file
-                WHERE project = NEW.project AND filename = NEW.filename AND sha256 = NEW.sha256
-                    AND "index" = NEW."index" AND refused = 1;
+                SELECT 'file.served while it was being refused', project, filename, sha256
+                FROM audit_file AS file JOIN served_file AS served USING (project, filename, sha256)
+                WHERE file.id = NEW.file AND served."index" = NEW."index" AND served.refused = 1;
             INSERT INTO served_file (project, filename, sha256, "index", version)
-                VALUES (NEW.project, NEW.filename, NEW.sha256, NEW."index", NEW.version)
+                SELECT project, filename, sha256, NEW."index", version FROM audit_file
+                WHERE id = NEW.file AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
                 ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
         END;
         CREATE TRIGGER record_changes_evidence AFTER INSERT ON audit
@@ -61,7 +61,8 @@ def looking_back(database: sqlite_utils.Database) -> None:
             'publisher.pin', 'publisher.accept', 'publisher.revoke')
         BEGIN
             INSERT INTO evidence_change (cause, project, filename, sha256)
-                VALUES (NEW.action || coalesce(' ' || NEW.reference, ''), NEW.project, NEW.filename, NEW.sha256);
+                SELECT NEW.action || coalesce(' ' || NEW.reference, ''), project, filename, sha256
+                FROM audit_file WHERE id = NEW.file;
         END;
         CREATE TABLE alert_delivery (
             number INTEGER PRIMARY KEY AUTOINCREMENT,

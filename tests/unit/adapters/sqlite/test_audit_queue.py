@@ -80,7 +80,8 @@ async def test_what_fails_within_the_transaction_is_told_to_all_who_share_it(led
     log = SqliteAuditLog(ledger)
     await ledger.write(
         lambda database: database.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.version = '1.7' "
+            "CREATE TRIGGER full BEFORE INSERT ON audit "
+            "WHEN (SELECT version FROM audit_file WHERE id = NEW.file) = '1.7' "
             "BEGIN SELECT raise(ABORT, 'disk full'); END"
         )
     )

@@ -232,7 +232,7 @@ def test_a_checkpoint_kept_elsewhere_tells_of_a_rewrite_by_whoever_holds_the_key
     kept = latest_note(tmp_path)
     body = "CAST(replace(body, '\"1.5\"', '\"1.6\"') AS BLOB)"
     file = "(SELECT file FROM audit WHERE seq = 6)"
-    rewrite(tmp_path, f"UPDATE audit SET body = {body}, version = '1.6', file = {file} WHERE seq = 5")
+    rewrite(tmp_path, f"UPDATE audit SET body = {body}, file = {file} WHERE seq = 5")
     log_entries(tmp_path, 50)
     assert verified(tmp_path).ok
     answer = verified(tmp_path, kept)

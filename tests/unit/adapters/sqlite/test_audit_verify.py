@@ -18,7 +18,7 @@ from tests.unit.adapters.sqlite.ledgers import (
     verified,
 )
 
-from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED
+from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, LoggedFile
 from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.audit.findings import Kind, Verification
 from pinfold.domain.errors import StoreError
@@ -70,7 +70,10 @@ def test_verifying_changes_nothing(large: Path, tamper_large: Tampering) -> None
     assert tamper_large("SELECT 1").ok
 
 
-TABLES = ("audit", "audit_part", "audit_tile", "audit_checkpoint", "audit_state", "evidence", "evidence_part")
+TABLES = (
+    *("audit", "audit_file", "audit_part", "audit_tile", "audit_checkpoint", "audit_state"),
+    *("evidence", "evidence_part"),
+)
 
 
 def cells(root: Path) -> list[tuple[str, str, int, Any]]:
@@ -111,8 +114,12 @@ def test_every_changed_byte_is_found_and_that_of_an_entry_named(small: Path, tam
             tried += 1
             assert not answer.ok, (table, column, row, at)
             if table == "audit_part" and column == "text":
-                # All entries share their client and their verdicts, the first and the third part; each has a file.
-                assert told(answer)[0] == (Kind.CHANGED, {4: 2, 5: 3, 6: 4}.get(row, 1)), (column, at)
+                # All entries share their client and their verdicts.
+                assert told(answer) == [(Kind.CHANGED, seq) for seq in range(1, SMALL + 1)], (column, at)
+            elif table == "audit_file":
+                # Each entry has a file of its own.
+                assert told(answer) == [(Kind.CHANGED, row)], (column, at)
+                assert ("file" if column in ("id", "digest") else column) in answer.problems[0].text
             elif table in ("evidence", "evidence_part"):
                 assert told(answer)[0] == (Kind.CHANGED, 1), (table, column, at)
             elif column in ("body", "evidence", "file", "client", "client_at", "verdicts", "verdicts_at"):
@@ -131,8 +138,38 @@ def test_a_column_that_is_made_up_is_found(tamper: Tampering, column: str) -> No
     assert told(answer) == [(Kind.CHANGED, 2)]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [*((column, "made up") for column in LoggedFile._fields), ("project", None), ("version", None)],
+)
+def test_a_file_that_is_made_up_is_found_with_each_entry_about_it(
+    tmp_path: Path, column: str, value: str | None
+) -> None:
+    for _ in range(2):
+        log_entries(tmp_path, 3)
+    with tampering(tmp_path) as tamper:
+        answer = tamper(f"UPDATE audit_file SET {column} = ? WHERE version = '1.2'", value)
+    assert told(answer) == [(Kind.CHANGED, 2), (Kind.CHANGED, 5)]
+    assert answer.problems[0].text == f"entry 2 is as it was logged, but is searched for with another {column}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "damaged"),
+    [
+        ("DELETE FROM audit_file WHERE id = 2", [2]),
+        ("UPDATE audit SET file = NULL WHERE seq = 2", [2]),
+        ("UPDATE audit SET file = 3 WHERE seq = 2", [2]),
+        ("UPDATE audit_file SET digest = zeroblob(32) WHERE id = 2", [2]),
+        ("UPDATE audit SET file = 5 - file", [1, 2, 3, 4]),
+        ("INSERT INTO audit_file VALUES (99, zeroblob(32), 'six', '1.2', NULL, NULL)", [SMALL + 1]),
+    ],
+)
+def test_entries_that_are_found_by_another_file_are_named(tamper: Tampering, sql: str, damaged: list[int]) -> None:
+    assert [seq for _, seq in told(tamper(sql))] == damaged
+
+
 def test_a_column_that_is_emptied_so_that_a_search_finds_nothing_is_found(tamper: Tampering) -> None:
-    assert told(tamper("UPDATE audit SET project = NULL WHERE seq = 2")) == [(Kind.CHANGED, 2)]
+    assert told(tamper("UPDATE audit_file SET project = NULL WHERE id = 2")) == [(Kind.CHANGED, 2)]
 
 
 @pytest.mark.parametrize("seq", range(1, SMALL + 1))
