@@ -112,12 +112,13 @@ def made_up_index() -> Iterator[str]:
 
 
 async def _ask_for_all(port: int, paths: Sequence[str], at_once: int = 8) -> None:
-    waiting = iter(paths)
+    # A page is rendered for the address that it is asked for by: wrk's, as later.
+    waiting, host = iter(paths), f"127.0.0.1:{port}"
 
     async def ask() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for path in waiting:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {JSON_TYPE}\r\n\r\n".encode())
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {JSON_TYPE}\r\n\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = re.search(r"content-length: (\d+)", head)
             if not head.startswith("http/1.1 200") or length is None:

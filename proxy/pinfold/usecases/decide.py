@@ -23,13 +23,14 @@ from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Inspections
-from pinfold.usecases.judged_project import EVERYTHING, Grounds, JudgedFile, JudgedProject, judge
+from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
+from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.provenances import FileKey, Provenances
 from pinfold.usecases.single_flight import OneAtATime
 
-FILES_IN_MEMORY = 100_000
+FILES_IN_MEMORY = 30_000
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
 INSPECTION = frozenset({Need.INSPECTION})
@@ -81,6 +82,19 @@ class Gate:
         # What could not be had a while ago may be had now.
         self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
         return judged
+
+    async def still_stands(self, judgement: Judgement) -> bool:
+        """Tell whether `judge_project` would judge a project the same now, without a look at its files.
+
+        Raises StoreError, as that would.
+        """
+        if self._clock.now() >= judgement.until:
+            return False
+        index, name = judgement.index, judgement.name
+        if not judgement.stands(await self._finder.sources_of(index, name), await self._grounds(index, name)):
+            return False
+        self._provenances.verify_ahead(judgement.source.upstream, name, judgement.to_verify)
+        return True
 
     def _kept(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject | None:
         """Return what was judged before, if nothing that it rests on has changed."""

@@ -31,7 +31,7 @@ FIRST_LOOK = timedelta(seconds=30)
 """How long a process waits for another one that asks for the same project for the first time."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
-FILES_IN_MEMORY = 100_000
+FILES_IN_MEMORY = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,20 @@ class Found:
     stored: Stored
     stale: bool = False
     """The upstream could not be asked whether this still holds."""
+    sources: tuple[Source, ...] = ()
+    """Where it was sought, in order, unless at one place alone."""
+    lacked: tuple[Stored, ...] = ()
+    """What was known at those that were asked before, which lack it."""
 
     @property
     def listing(self) -> Listing:
         """What is known of the project."""
         return self.stored.listing
+
+    @property
+    def fresh_until(self) -> datetime:
+        """Until when nobody need be asked again; this may have been before it was found."""
+        return min(stored.fresh_until for stored in (self.stored, *self.lacked))
 
 
 class ProjectFinder:
@@ -82,19 +91,25 @@ class ProjectFinder:
         catalog fails.
         """
         gone: Found | None = None
-        claims = await self._published.current()
-        is_claimed = project in claims.names
-        for source in index.sources_of(project, private=is_claimed and project in claims.unknown_outside):
-            if source.first_hand and not is_claimed:
-                # Nearly every project is somebody else's: it costs no more for that.
-                continue
+        sources = await self.sources_of(index, project)
+        lacked: tuple[Stored, ...] = ()
+        for source in sources:
             found = await self.find_at(source, project)
             if not found.listing.missing:
-                return found
+                return replace(found, sources=sources, lacked=lacked)
             if gone is None and found.listing.sightings:
                 gone = found
+            lacked = (*lacked, found.stored)
         # A project that was taken away whole is still known: its files can be judged, and told about.
-        return gone
+        return gone and replace(gone, sources=sources, lacked=lacked)
+
+    async def sources_of(self, index: Index, project: str) -> tuple[Source, ...]:
+        """Return the sources of an index that a project is sought at, in order. Raises StoreError."""
+        claims = await self._published.current()
+        is_claimed = project in claims.names
+        sources = index.sources_of(project, private=is_claimed and project in claims.unknown_outside)
+        # Nearly every project is somebody else's: it costs no more for that.
+        return sources if is_claimed else tuple(source for source in sources if not source.first_hand)
 
     async def close(self) -> None:
         """End the refreshes under way."""

@@ -10,13 +10,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct, structs
 
 from pinfold.advisories.assess import Assessment, assess
-from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
 from pinfold.domain.inspection import Inspection
-from pinfold.domain.look_alikes import Likeness
 from pinfold.domain.names import newest_release
-from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.domain.release_lines import BEGINNING
@@ -26,42 +23,15 @@ from pinfold.usecases.find_project import Found
 from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Contents
+from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.previous_releases import PreviousReleases
-from pinfold.usecases.provenances import FileKey, Knowledge, key_of
+from pinfold.usecases.provenances import FileKey, key_of
 
 EVERYTHING = frozenset(Need)
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 STRIDE = 4
 """By how much the steps grow in which an earlier release is sought to compare with: 1, 4, 16, 64 releases back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What the files of a project are judged on besides their listing."""
-
-    records: Records
-    knowledge: Knowledge | None = None
-    """Of provenance, where a rule asks for it."""
-    contents: Contents | None = None
-    """What was seen in archives, where a rule asks for it."""
-    about: Item[ProjectClaims] = NO_FEED
-    """What advisory feeds hold on the project."""
-    pins: Item[ProjectPins] | None = None
-    """What the index's pin set holds of the project, where it is limited to one."""
-    likenesses: tuple[Likeness, ...] = ()
-    """The known names that the project's could be taken for."""
-
-    def stand_as(self, other: "Grounds") -> bool:
-        """Tell whether nothing changed; what its source keeps as one object for so long is not looked into."""
-        return (
-            self.records.revision == other.records.revision
-            and self.knowledge is other.knowledge
-            and self.contents is other.contents
-            and self.about is other.about
-            and self.pins == other.pins
-            and self.likenesses == other.likenesses
-        )
 
 
 class JudgedFile(Struct, frozen=True, gc=False):
@@ -131,6 +101,22 @@ class JudgedProject:
         """The earliest moment at which one of the decisions changes by itself."""
         moments = (judged.decision.changes_at for judged in self.files)
         return min((moment for moment in moments if moment is not None), default=None)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """How the project was judged, without its files."""
+        return Judgement(
+            index=self.index,
+            name=self.name,
+            source=self.found.source,
+            sources=self.found.sources,
+            fetched_at=self.found.listing.fetched_at,
+            stale=self.found.stale,
+            fresh_until=self.found.fresh_until,
+            changes_at=self.changes_at,
+            grounds=self.grounds,
+            to_verify=self.to_verify,
+        )
 
     @cached_property
     def decided(self) -> dict[tuple[str, str, frozenset[Need]], JudgedFile]:

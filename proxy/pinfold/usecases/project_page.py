@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.compress import compress
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_project import JudgedProject
+from pinfold.usecases.judgement import Judgement
 from pinfold.usecases.list_project import HTML, JSON, Entries, Form, Lister
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import OneAtATime
@@ -24,9 +25,11 @@ MAX_AGE = timedelta(seconds=60)
 REASONS_HOLD = timedelta(minutes=10)
 """How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does."""
 BYTES_IN_MEMORY = 64 * 1024 * 1024
-"""The budget for rendered pages, with what they keep alive."""
-FILE_BYTES = 512
-"""What a page counts for each of its files: it keeps their judgements in memory, however small its body is."""
+"""The budget for rendered pages."""
+PAGE_BYTES = 1024
+"""What a page counts besides its body: it is kept with what it was judged on, though not with its files."""
+FINDING_BYTES = 1024
+"""What it counts for each file that was verified or inspected."""
 ENTRIES_IN_MEMORY = 32 * 1024 * 1024
 """The budget for the entries of long pages, which outlast a change of policy or of what feeds hold."""
 LONG = 500
@@ -59,12 +62,16 @@ class PageAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A rendered page with all that it was made of, by identity."""
+    """A rendered page with all that it was made of but the files, which stand for as long as their judgement does."""
 
     page: RenderedPage
-    files: tuple[JudgedFile, ...]
+    judgement: Judgement
     metadata: dict[str, str | None]
     until: datetime
+
+    @property
+    def weight(self) -> int:
+        return len(self.page.body) + PAGE_BYTES + FINDING_BYTES * self.judgement.grounds.size
 
 
 class _Key(NamedTuple):
@@ -75,7 +82,7 @@ class _Key(NamedTuple):
     representation: Representation
     encoding: Encoding
     root: str | None
-    state: int | None
+    state: int | None = None
     """Of the project as of a moment; None for the page as it is."""
 
 
@@ -106,38 +113,65 @@ class ProjectPage:
         `root` is the index's outside address, without which the page says nothing of provenance. As of a moment, files
         that were uploaded later are left out, and those that are left are judged as of now.
         """
-        project = await self._gate.judge_project(index, name)
-        if project is None:
-            return None
-        metadata = await self._metadata.known(name)
-        key = _Key(index.name, name, representation, encoding, root, project.state_at(as_of) if as_of else None)
-        kept = self._kept(key, project, metadata)
-        self._telemetry.looked_up("rendering", hit=kept is not None)
+        key = _Key(index.name, name, representation, encoding, root)
+        kept = None if as_of else await self._standing(key)
         if kept is None:
-            async with self._rendering.turn(key):
-                kept = self._kept(key, project, metadata) or await self._render(key, project, metadata, as_of)
+            kept = await self._renewed(key, index, as_of)
         if kept is None:
             return None
-        now = self._clock.now()
+        judgement, now = kept.judgement, self._clock.now()
         left = kept.until - now
         # What was just published here is to be had at once.
-        if project.found.source.first_hand:
+        if judgement.source.first_hand:
             left = timedelta(0)
         # In the last minute, each whole second is told.
         same_for = left - MAX_AGE if left > MAX_AGE else left % timedelta(seconds=1)
         return PageAnswer(
             page=kept.page,
             max_age=min(MAX_AGE, left),
-            stale=project.found.stale,
-            age=max(now - project.found.listing.fetched_at, timedelta(0)),
-            stands_until=now if project.found.stale else min(now + same_for, project.found.stored.fresh_until),
+            stale=judgement.stale,
+            age=max(now - judgement.fetched_at, timedelta(0)),
+            stands_until=min(now + same_for, judgement.until),
         )
 
-    def _kept(self, key: _Key, project: JudgedProject, metadata: dict[str, str | None]) -> _Kept | None:
-        """Return what was rendered before of the very same."""
+    async def _standing(self, key: _Key) -> _Kept | None:
+        """Return what was rendered before, if nothing that it was made of has changed; its files are not looked at."""
         kept = self._memory.get(key)
-        is_same = kept is not None and kept.files is project.files and kept.metadata is metadata
-        return kept if kept is not None and is_same and self._clock.now() < kept.until else None
+        if kept is None or self._clock.now() >= kept.until:
+            return None
+        if not await self._gate.still_stands(kept.judgement):
+            return None
+        if await self._metadata.known(key.project) is not kept.metadata:
+            return None
+        self._telemetry.looked_up("rendering", hit=True)
+        return kept
+
+    async def _renewed(self, key: _Key, index: Index, as_of: datetime | None) -> _Kept | None:
+        """Return a page of the project as it is judged now, rendered anew where that makes a difference."""
+        project = await self._gate.judge_project(index, key.project)
+        if project is None:
+            return None
+        metadata = await self._metadata.known(key.project)
+        key = key._replace(state=project.state_at(as_of) if as_of else None)
+        kept = self._kept(key, project, metadata)
+        self._telemetry.looked_up("rendering", hit=kept is not None)
+        if kept is None:
+            async with self._rendering.turn(key):
+                kept = self._kept(key, project, metadata) or await self._render(key, project, metadata, as_of)
+        return kept
+
+    def _kept(self, key: _Key, project: JudgedProject, metadata: dict[str, str | None]) -> _Kept | None:
+        """Return what was rendered before of the very same judgement."""
+        kept = self._memory.get(key)
+        if kept is None or self._clock.now() >= kept.until:
+            return None
+        if kept.judgement.grounds is not project.grounds or kept.metadata is not metadata:
+            return None
+        if kept.judgement is not project.judgement:
+            # Freshness moved on.
+            kept = replace(kept, judgement=project.judgement)
+            self._memory.put(key, kept, kept.weight)
+        return kept
 
     async def _render(
         self, key: _Key, project: JudgedProject, metadata: dict[str, str | None], as_of: datetime | None
@@ -155,8 +189,8 @@ class ProjectPage:
         if as_of is None and len(project.files) >= LONG:
             self._entries.put(entries_key, entries, entries.weight)
         until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
-        kept = _Kept(page, project.files, metadata, until)
-        self._memory.put(key, kept, len(page.body) + FILE_BYTES * len(project.files))
+        kept = _Kept(page, project.judgement, metadata, until)
+        self._memory.put(key, kept, kept.weight)
         return kept
 
     async def _still_here(self, project: JudgedProject) -> set[str]:

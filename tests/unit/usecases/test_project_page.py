@@ -1,29 +1,130 @@
-"""What rendered pages cost memory; what they say is tested over HTTP."""
+"""How long rendered pages stand without what they were made of; what they say is tested over HTTP."""
+
+import json
+from datetime import timedelta
 
 import pytest
 from tests.e2e.in_process import in_process
+from tests.fakes.clock import NOON, FakeClock
 from tests.fakes.upstream import FakeUpstream
 
+from pinfold.adapters.system_clock import SystemClock
+from pinfold.domain.audit_entry import Actor
+from pinfold.domain.names import FileKind
+from pinfold.domain.project import File
+from pinfold.domain.published import Claim, PublishedFile
+from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
-from pinfold.usecases import project_page
+from pinfold.usecases import decide, find_project, project_page
+from pinfold.usecases.quarantine import Quarantine
 
 
-async def test_a_page_counts_for_the_files_that_it_keeps_in_memory(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_page, "BYTES_IN_MEMORY", 3 * project_page.FILE_BYTES + 1024)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(SystemClock, "now", lambda _: clock.now())
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch):
+    """Keep neither listings nor judged files in memory, as of projects that were long not asked for."""
+    monkeypatch.setattr(find_project, "FILES_IN_MEMORY", 0)
+    monkeypatch.setattr(decide, "FILES_IN_MEMORY", 0)
+
+
+@pytest.fixture
+async def upstream():
     async with FakeUpstream() as upstream:
-        for project in ("one", "other"):
-            upstream.add_file(project, "1.0")
-            upstream.add_file(project, "2.0")
-        async with in_process(tmp_path / "data", {"upstreams.pypi.url": upstream.url}) as pinfold:
-            pages, index = pinfold.installation.pages, pinfold.installation.indexes["main"]
+        upstream.add_file("six", "1.0")
+        yield upstream
 
-            async def page_of(project: str) -> project_page.RenderedPage:
-                answer = await pages.get(index, project, Representation.JSON, Encoding.GZIP)
-                assert answer is not None
-                return answer.page
 
-            first = await page_of("one")
-            assert await page_of("one") is first
-            assert len(first.body) < project_page.FILE_BYTES, "the bodies alone would have room side by side"
-            await page_of("other")
-            assert await page_of("one") is not first
+@pytest.fixture
+async def corp():
+    async with FakeUpstream() as corp:
+        yield corp
+
+
+@pytest.fixture
+async def pinfold(tmp_path, upstream, corp):
+    settings = {
+        "upstreams.pypi.url": upstream.url,
+        "upstreams.corp.url": corp.url,
+        "indexes.main.upstreams": "corp,pypi",
+        "feeds.osv.source": "",
+    }
+    async with in_process(tmp_path / "data", settings) as pinfold:
+        yield pinfold
+
+
+@pytest.fixture
+def page_of(pinfold):
+    async def page_of(project):
+        index = pinfold.installation.indexes["main"]
+        answer = await pinfold.installation.pages.get(index, project, Representation.JSON, Encoding.IDENTITY)
+        return answer.page
+
+    return page_of
+
+
+def versions(page):
+    return [(file["filename"].split("-")[1], bool(file["yanked"])) for file in json.loads(page.body)["files"]]
+
+
+async def test_a_page_stands_though_nothing_is_left_in_memory_of_its_files(page_of, upstream, corp):
+    first = await page_of("six")
+    assert await page_of("six") is first
+    assert len(upstream.requests_for("/simple/six/")) == len(corp.requests_for("/simple/six/")) == 1
+
+
+async def test_it_stands_no_longer_than_what_people_decided(page_of, pinfold):
+    assert versions(await page_of("six")) == [("1.0", False)]
+    quarantine = Quarantine(pinfold.installation.records, pinfold.installation.clock)
+    await quarantine.add(parse_target("six"), "found bad", None, Actor("somebody"))
+    assert versions(await page_of("six")) == [("1.0", True)]
+
+
+async def test_it_stands_no_longer_than_its_decisions(page_of, upstream, clock):
+    upstream.add_file("six", "2.0", upload_time=NOON - timedelta(days=3) + timedelta(minutes=1))
+    assert versions(await page_of("six")) == [("1.0", False), ("2.0", True)]
+    clock.advance(timedelta(seconds=59))
+    assert versions(await page_of("six")) == [("1.0", False), ("2.0", True)]
+    clock.advance(timedelta(seconds=1))
+    assert versions(await page_of("six")) == [("1.0", False), ("2.0", False)]
+
+
+async def test_it_stands_no_longer_than_the_listing_is_fresh(page_of, upstream, clock):
+    await page_of("six")
+    upstream.add_file("six", "1.1")
+    clock.advance(timedelta(minutes=10))
+    assert versions(await page_of("six")) == [("1.0", False), ("1.1", False)]
+
+
+async def test_it_stands_no_longer_than_a_source_that_goes_first_is_known_to_lack_the_project(page_of, corp, clock):
+    assert versions(await page_of("six")) == [("1.0", False)]
+    corp.add_file("six", "7.0")
+    clock.advance(find_project.MISSING_FRESHNESS)
+    assert versions(await page_of("six")) == [("7.0", False)]
+
+
+async def test_it_stands_no_longer_than_the_name_is_nobodys_here(page_of, pinfold):
+    assert versions(await page_of("six")) == [("1.0", False)]
+    file = File("six-9.0.tar.gz", "https://packages.example/six-9.0.tar.gz", "9" * 64, FileKind.SDIST, "9.0", 1, NOON)
+    claim = Claim("main", "six", NOON, "ci", ())
+    await pinfold.installation.published.publish(PublishedFile("main", "six", file, "six 9", "ci"), None, claim, ())
+    assert [file["filename"] for file in json.loads((await page_of("six")).body)["files"]] == [file.filename]
+
+
+@pytest.fixture
+def _narrow(monkeypatch):
+    monkeypatch.setattr(project_page, "BYTES_IN_MEMORY", 2 * project_page.PAGE_BYTES)
+
+
+@pytest.mark.usefixtures("_narrow")
+async def test_a_page_counts_for_more_than_its_body(page_of, upstream):
+    upstream.add_file("other", "1.0")
+    first = await page_of("six")
+    assert len(first.body) < project_page.PAGE_BYTES, "the bodies alone would have room side by side"
+    await page_of("other")
+    assert await page_of("six") is not first
