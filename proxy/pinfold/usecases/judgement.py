@@ -78,5 +78,5 @@ class Judgement:
         return self.fresh_until if self.changes_at is None else min(self.fresh_until, self.changes_at)
 
     def stands(self, sources: Sequence[Source], grounds: Grounds) -> bool:
-        """Tell whether it stands but for time, given where the project is to be sought and what it is to be judged on."""
+        """Tell whether it stands but for time, given where the project is to be sought and what judged on."""
         return self.sources == sources and self.grounds.stand_as(grounds)
