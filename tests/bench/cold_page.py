@@ -49,7 +49,7 @@ from pinfold.usecases.compress import compress
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index, Source
 from pinfold.usecases.inspections import Contents
-from pinfold.usecases.judged_project import judge
+from pinfold.usecases.judge_project import judge
 from pinfold.usecases.judgement import Grounds
 from pinfold.usecases.list_project import HTML, JSON, Entries, Lister
 from pinfold.usecases.provenances import Knowledge

@@ -74,6 +74,7 @@ class Comparison:
         against a release, the one right before it has to be known.
         """
         nearest: str | None = None
+        is_alone = len(self._contents.inspected) == 1
         for position in self._releases.before(file):
             if not self._is_allowed(position):
                 continue
@@ -84,6 +85,8 @@ class Comparison:
                 news = tuple(compare(report, before))
                 if nearest == other.filename or not any(each.grade.refuses for each in news):
                     return other.filename, news
+                break
+            if is_alone:
                 break
         grave = _grave(report)
         return (nearest, None) if nearest and grave else (None, grave)

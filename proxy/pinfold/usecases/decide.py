@@ -18,12 +18,12 @@ from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
 from pinfold.ports.report_store import Inspected
 from pinfold.usecases.find_project import Found, ProjectFinder
-from pinfold.usecases.gather_evidence import gather
 from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Inspections
-from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, judge
+from pinfold.usecases.judge_project import judge, judge_seen
+from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject
 from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
@@ -109,10 +109,13 @@ class Gate:
 
     async def _judge(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject:
         now = self._clock.now()
-        if len(found.listing.project.files) > IN_THREAD_ABOVE:
-            judged = await asyncio.to_thread(judge, index, name, found, grounds, now)
-        else:
-            judged = judge(index, name, found, grounds, now)
+        kept = self._memory.get((index.name, name))
+
+        def work() -> JudgedProject:
+            seen = _with_more_seen(kept, index, found, grounds, now) if kept is not None else None
+            return seen or judge(index, name, found, grounds, now)
+
+        judged = await asyncio.to_thread(work) if len(found.listing.project.files) > IN_THREAD_ABOVE else work()
         self._memory.put((index.name, name), judged, 1 + len(judged.files))
         self._ahead.consider(judged)
         return judged
@@ -245,18 +248,7 @@ class Gate:
         if kept is not None and (kept.decision.changes_at is None or now < kept.decision.changes_at):
             return kept
         index, name, records = project.index, project.name, project.records
-        (evidence,) = gather(
-            index,
-            name,
-            project.found,
-            [judged.file],
-            records,
-            project.provenance,
-            project.advisories,
-            project.inspections,
-            project.grounds.pins,
-            project.grounds.likenesses,
-        )
+        (evidence,) = project.evidence_of([judged.file])
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
         decision = engine.decide(rules, evidence, waivers, now, awaited=awaited)
@@ -273,3 +265,14 @@ def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Groun
         and kept.grounds.stand_as(grounds)
         and (kept.changes_at is None or now < kept.changes_at)
     )
+
+
+def _with_more_seen(
+    kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime
+) -> JudgedProject | None:
+    """Return what was judged before with what was seen in files since, where nothing else has changed."""
+    if grounds.contents is None or not _still_holds(
+        kept, index, found, replace(grounds, contents=kept.grounds.contents), now
+    ):
+        return None
+    return judge_seen(replace(kept, found=found), grounds.contents, now)

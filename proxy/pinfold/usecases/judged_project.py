@@ -1,7 +1,7 @@
 """A project with every file judged for one index at one moment: what a page tells, and where a file's way begins."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -9,27 +9,20 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 
-from pinfold.advisories.assess import Assessment, assess
+from pinfold.advisories.assess import Assessment
 from pinfold.domain.decision import Decision, reference, refusal_line
-from pinfold.domain.evidence import NO_FEED, Evidence, Item, Known, Need, Unknown
-from pinfold.domain.inspection import Inspection
+from pinfold.domain.evidence import NO_FEED, Evidence, Item, Need, Unknown
 from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
-from pinfold.domain.release_lines import BEGINNING
-from pinfold.policy import engine
-from pinfold.usecases.compare_contents import Comparison, ProjectInspections
+from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
-from pinfold.usecases.gather_evidence import ProjectProvenance, gather, provenance_of
+from pinfold.usecases.gather_evidence import ProjectProvenance, gather
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.inspections import Contents
 from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.previous_releases import PreviousReleases
-from pinfold.usecases.provenances import FileKey, key_of
 
 EVERYTHING = frozenset(Need)
-NEWEST = 20
-"""Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 STRIDE = 4
 """By how much the steps grow in which an earlier release is sought to compare with: 1, 4, 16, 64 releases back."""
 
@@ -96,6 +89,21 @@ class JudgedProject:
     inspections: ProjectInspections | None = None
     """What is known of the content of the files, where a rule asks for it."""
 
+    def evidence_of(self, files: Sequence[File]) -> list[Evidence]:
+        """Gather the evidence of some of the files, in their order."""
+        return gather(
+            self.index,
+            self.name,
+            self.found,
+            files,
+            self.records,
+            self.provenance,
+            self.advisories,
+            self.inspections,
+            self.grounds.pins,
+            self.grounds.likenesses,
+        )
+
     @cached_property
     def changes_at(self) -> datetime | None:
         """The earliest moment at which one of the decisions changes by itself."""
@@ -126,7 +134,7 @@ class JudgedProject:
     @cached_property
     def last_good(self) -> str | None:
         """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
-        return _newest_allowed(self.files)
+        return newest_allowed(self.files)
 
     def state_at(self, moment: datetime) -> int:
         """Return a number that two moments share where the project stood alike at both."""
@@ -199,7 +207,7 @@ class JudgedProject:
         seen: set[str | None] = set()
         for position in self._releases.before(file):
             judged = self.files[position]
-            if judged.file.version not in seen and _is_offered(judged):
+            if judged.file.version not in seen and is_offered(judged):
                 seen.add(judged.file.version)
                 yield judged
 
@@ -224,103 +232,11 @@ class JudgedProject:
         return next((judged for judged in self.files if urlsplit(judged.file.url).path == path), None)
 
 
-def judge(
-    index: Index,
-    name: str,
-    found: Found,
-    grounds: Grounds,
-    at: datetime,
-) -> JudgedProject:
-    """Judge every file of a project at a moment; pure, and too long for the event loop where there are many files."""
-    knowledge, contents, about = grounds.knowledge, grounds.contents, grounds.about
-    listed = found.listing.project.files
-    everything = (*listed, *found.listing.vanished_files())
-    rules = index.policy.for_project(name)
-    concerning = grounds.records.for_project(name)
-    provenance = provenance_of(found.listing, knowledge) if knowledge else None
-    advisories = about if isinstance(about, Unknown) else Known(assess(about.value, everything))
-
-    inspections = ProjectInspections(contents) if contents else None
-
-    def decisions(
-        files: Sequence[File], advisories: Item[Assessment], inspections: ProjectInspections | None
-    ) -> Iterator[tuple[Evidence, Decision]]:
-        for evidence in gather(
-            index, name, found, files, concerning, provenance, advisories, inspections, grounds.pins, grounds.likenesses
-        ):
-            waivers = concerning.waivers_of(name, evidence.file) if concerning.waivers else ()
-            yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
-
-    judged = [
-        JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
-        for position, (evidence, decision) in enumerate(decisions(everything, advisories, inspections))
-    ]
-    if isinstance(advisories, Known) and advisories.value.fixed_by:
-        # What a fix would replace is known only now.
-        advisories = Known(advisories.value.replacing(_newest_allowed(judged)))
-        fixing = [position for position, file in enumerate(everything) if advisories.value.fixes_of(file)]
-        for position, (evidence, decision) in zip(
-            fixing, decisions([everything[one] for one in fixing], advisories, inspections), strict=True
-        ):
-            judged[position] = structs.replace(judged[position], evidence=evidence, decision=decision)
-    if contents and contents.inspected:
-        inspections = _compare(judged, rules, contents, lambda file, known: next(decisions([file], advisories, known)))
-    files = tuple(judged)
-    to_verify = _to_verify(rules, files[: len(listed)], listed, at) if knowledge else ()
-    return JudgedProject(
-        index,
-        name,
-        found,
-        files,
-        grounds,
-        concerning,
-        at,
-        provenance,
-        to_verify,
-        advisories=advisories,
-        inspections=inspections,
-    )
+def newest_allowed(files: Sequence[JudgedFile]) -> str | None:
+    """Return the newest release that an unpinned install would take of some files."""
+    return newest_release(judged.file.version for judged in files if is_offered(judged))
 
 
-def _compare(
-    judged: list[JudgedFile],
-    rules: engine.ProjectRules,
-    contents: Contents,
-    judge: Callable[[File, ProjectInspections], tuple[Evidence, Decision]],
-) -> ProjectInspections:
-    """Judge the files that were inspected once more, now with what is in them, and return that."""
-
-    def is_allowed(position: int) -> bool:
-        return _is_offered(judged[position])
-
-    def is_settled(position: int) -> bool:
-        return not rules.awaits(Need.INSPECTION, judged[position].decision)
-
-    files = [each.file for each in judged]
-    comparison = Comparison(files, contents, is_allowed, is_settled)
-    known: dict[FileKey, Item[Inspection]] = {}
-    inspections = ProjectInspections(contents, known)
-    for position in comparison.order():
-        known[key_of(files[position])] = Known(comparison.inspection_of(position))
-        evidence, decision = judge(files[position], inspections)
-        judged[position] = structs.replace(judged[position], evidence=evidence, decision=decision)
-    return inspections
-
-
-def _newest_allowed(files: Sequence[JudgedFile]) -> str | None:
-    return newest_release(judged.file.version for judged in files if _is_offered(judged))
-
-
-def _is_offered(judged: JudgedFile) -> bool:
+def is_offered(judged: JudgedFile) -> bool:
+    """Tell whether an unpinned install may take a file."""
     return not judged.refused and not judged.vanished and judged.file.yanked is None
-
-
-def _to_verify(
-    rules: engine.ProjectRules, judged: Sequence[JudgedFile], listed: Sequence[File], at: datetime
-) -> tuple[File, ...]:
-    newest = sorted(judged, key=_upload, reverse=True)[:NEWEST]
-    return tuple(dict.fromkeys(file for each in newest for file in rules.to_verify(each.evidence, listed, at)))
-
-
-def _upload(judged: JudgedFile) -> datetime:
-    return judged.file.upload_time or BEGINNING

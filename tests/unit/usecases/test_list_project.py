@@ -22,7 +22,8 @@ from pinfold.ports.catalog import Stored
 from pinfold.ports.upstream import Validators
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index, Refusals, Source
-from pinfold.usecases.judged_project import JudgedProject, judge
+from pinfold.usecases.judge_project import judge
+from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.judgement import Grounds
 from pinfold.usecases.list_project import HTML, JSON, Digests, Entries, Form, Lister
 
