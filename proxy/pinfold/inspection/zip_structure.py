@@ -6,9 +6,10 @@ entry. An archive on which the two disagree installs something else than it show
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import BinaryIO
+
+from msgspec import Struct, structs
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.limits import Budget, TooLarge, Unreadable
@@ -34,8 +35,7 @@ _LATEST_VERSION = 63
 _SATURATED = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """One entry as the central directory states it."""
 
     name: str
@@ -162,7 +162,7 @@ def _locate(file: BinaryIO, entry: Entry, notes: Notes) -> Entry:
     if differing:
         what = ", ".join(differing)
         notes.observe(Kind.HEADER_MISMATCH, f"local header and central directory disagree: {what}", entry.name)
-    return replace(entry, data=entry.header + _LOCAL.size + name_length + extra_length, wide=wide)
+    return structs.replace(entry, data=entry.header + _LOCAL.size + name_length + extra_length, wide=wide)
 
 
 def _check_gaps(file: BinaryIO, entries: list[Entry], end: int, notes: Notes) -> None:

@@ -88,6 +88,27 @@ def test_executing_what_is_decoded_is_seen(case: str) -> None:
     assert observation.line is not None
 
 
+@pytest.mark.parametrize(
+    "decoded",
+    [
+        *(f"base64.{word}('x')" for word in ("b64decode", "b32decode", "b16decode", "b85decode", "a85decode")),
+        *(f"base64.{word}(b'x')" for word in ("decodebytes", "decodestring", "urlsafe_b64decode")),
+        *("binascii.unhexlify('x')", "binascii.a2b_base64('x')", "bytes.fromhex('x')", "zlib.decompress(b'x')"),
+        *(
+            "marshal.loads(b'x')",
+            "Fernet(k).decrypt(b'x')",
+            "chr(120)",
+            "''.join(map(chr, k))",
+            "''.join(chr(c) for c in k)",
+        ),
+        *("'x'.encode().decode('rot13')", "codecs.decode('x', 'rot_13')"),
+        *(f"x.decode({quote}{codec}{quote})" for quote in "'\"" for codec in ("hex", "base64", "zlib")),
+    ],
+)
+def test_whatever_decodes_is_looked_at(decoded: str) -> None:
+    assert look(f"exec({decoded})") != []
+
+
 @pytest.mark.parametrize("case", PLAIN)
 def test_decoding_and_executing_apart_is_not(case: str) -> None:
     assert look(PLAIN[case]) == []
