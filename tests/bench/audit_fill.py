@@ -18,10 +18,10 @@ import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_append import append_entry
-from pinfold.adapters.sqlite.audit_columns import QUOTED, LoggedFile, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, Stored, cut_out, file_numbers, numbers_of
+from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
+from pinfold.adapters.sqlite.audit_parts import STORED, LoggedClient, LoggedFile, Stored, cut_out, numbers_of
 from pinfold.adapters.sqlite.audit_tree import AuditTree
-from pinfold.audit.canonical import placed, render, rfc3339, texts_of
+from pinfold.audit.canonical import canonical_part, placed, render, rfc3339, texts_of
 from pinfold.domain.audit_entry import Action, Actor, Entry
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -133,9 +133,10 @@ class _Template:
             evidence_digest="@evidence@",
             reference="@reference@" if refused else None,
         )
-        cut = cut_out(render(sample))
+        cut = cut_out(render(sample), sample)
         # The file is none of the log's: each request says which one it is.
-        self._stored = cut.stored(numbers_of(database, cut.parts), {cut.file: 0})
+        others = [part for part in cut.parts if part != cut.file]
+        self._stored = cut.stored({cut.file: 0, **numbers_of(database, others)})
         text = placed(cut.body, 1).decode().replace("%", "%%").replace('"seq":1,', '"seq":%(seq)d,')
         text = text.replace(rfc3339(sample.time), "%(time)s")
         for name in ("project", "version", "index", "filename", "sha256", "evidence", "reference"):
@@ -189,7 +190,7 @@ def fill(path: Path, keys: SigningKeys, first: int, count: int) -> None:
 def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
     (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()
     templates = {refused: _Template(database, refused=refused) for refused in (False, True)}
-    told = [render(entry(Asked(0, "a", "1", client, False, "main"))).actor for client in range(CLIENTS)]
+    told = [LoggedClient.of(actor(client), canonical_part(actor(client))) for client in range(CLIENTS)]
     numbers = numbers_of(database, told)
     clients = [numbers[one] for one in told]
     files: dict[tuple[str, str], int] = {}
@@ -198,7 +199,7 @@ def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
         key = one.project, one.version
         if key not in files:
             file = LoggedFile(one.project, one.version, one.filename, one.sha256)
-            files[key] = file_numbers(database, [file])[file]
+            files[key] = numbers_of(database, [file])[file]
         return files[key]
 
     for one in requests[:50]:
@@ -226,8 +227,6 @@ def _columns(one: Asked) -> tuple[str | None, ...]:
     return (
         rfc3339(one.time),
         "file.refused" if refused else "file.served",
-        f"ci-{one.client % 50}",
-        f"192.0.2.{one.client % 250}",
         one.index,
         "quarantine" if refused else "allow",
         "minimum-age" if refused else None,

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, Cut, Stored, cut_out, file_numbers, numbers_of
+from pinfold.adapters.sqlite.audit_parts import STORED, Cut, Stored, cut_out, numbers_of
 from pinfold.adapters.sqlite.evidence import keep
 from pinfold.audit.canonical import placed, render
 from pinfold.domain.audit_entry import Entry
@@ -29,19 +29,18 @@ class Draft(NamedTuple):
         """Return the draft of an entry; raises what `render` raises."""
         kept = (entry.evidence_digest, evidence) if evidence and entry.evidence_digest else None
         rendered = render(entry)
-        return cls(cut_out(rendered), column_values(entry, rendered.texts), kept)
+        return cls(cut_out(rendered, entry), column_values(entry, rendered.texts), kept)
 
 
 def append_all(database: sqlite_utils.Database, drafts: Sequence[Draft]) -> int:
     """Append entries in the transaction that is open, with the evidence they refer to; return the first's number."""
     (first,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM audit").fetchone()
     numbers = numbers_of(database, (part for draft in drafts for part in draft.cut.parts))
-    files = file_numbers(database, (draft.cut.file for draft in drafts))
     evidence = keep(database, dict(draft.evidence for draft in drafts if draft.evidence))
     rows = [
         (
             seq,
-            *draft.cut._replace(body=placed(draft.cut.body, seq)).stored(numbers, files),
+            *draft.cut._replace(body=placed(draft.cut.body, seq)).stored(numbers),
             evidence[draft.evidence[0]] if draft.evidence else None,
             *draft.columns,
         )

@@ -10,9 +10,9 @@ from typing import TypeVar
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_files import versions
 from pinfold.adapters.sqlite.audit_queue import AppendQueue
 from pinfold.adapters.sqlite.audit_search import concerning, matching
+from pinfold.adapters.sqlite.audit_shared import versions
 from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.evidence import KeptEvidence

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_columns import LoggedFile
+from pinfold.adapters.sqlite.audit_parts import LoggedFile
 from pinfold.adapters.sqlite.audit_tree import Tiles
 from pinfold.adapters.sqlite.errors import store_errors
 from pinfold.audit.canonical import rfc3339
@@ -122,7 +122,9 @@ class LogReader:
 
     def parts(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield digest and text of what many entries share."""
-        yield from self._database.execute("SELECT digest, text FROM audit_part ORDER BY id")
+        yield from self._database.execute(
+            "SELECT digest, text FROM audit_client UNION ALL SELECT digest, text FROM audit_verdicts"
+        )
 
     def files(self) -> Iterator[tuple[bytes, LoggedFile]]:
         """Yield digest and what is said of each file that entries are about."""

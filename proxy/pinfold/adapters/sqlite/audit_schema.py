@@ -10,10 +10,10 @@ ledger = Migrations("ledger")
 
 
 @ledger()
-def audit_entries_and_files(database: sqlite_utils.Database) -> None:
+def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
     """Create the audit log: what is stored of each entry, with copies of what is searched for.
 
-    The view `audit_entry` has the whole canonical bytes. Each file that entries are about is stored, and indexed, once.
+    The view `audit_entry` has the whole canonical bytes. Clients and files are stored, and indexed, once each.
     The index `audit_of_file` has a file's entries in their order, with all that a count of requests needs. What nearly
     every entry has in common is not indexed: whoever looks for that finds it among the latest entries.
     """
@@ -23,8 +23,6 @@ def audit_entries_and_files(database: sqlite_utils.Database) -> None:
             seq INTEGER PRIMARY KEY,
             time TEXT NOT NULL,
             action TEXT NOT NULL,
-            actor TEXT NOT NULL,
-            address TEXT,
             "index" TEXT,
             decision TEXT,
             rule TEXT,
@@ -46,7 +44,14 @@ def audit_entries_and_files(database: sqlite_utils.Database) -> None:
             filename TEXT,
             sha256 TEXT
         ) STRICT;
-        CREATE TABLE audit_part (
+        CREATE TABLE audit_client (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            digest BLOB NOT NULL UNIQUE,
+            text BLOB NOT NULL,
+            actor TEXT NOT NULL,
+            address TEXT
+        ) STRICT;
+        CREATE TABLE audit_verdicts (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             digest BLOB NOT NULL UNIQUE,
             text BLOB NOT NULL
@@ -75,22 +80,26 @@ def audit_entries_and_files(database: sqlite_utils.Database) -> None:
                 AS BLOB) AS body
             FROM audit
                 LEFT JOIN audit_file AS file ON file.id = audit.file
-                LEFT JOIN audit_part AS client ON client.id = audit.client
-                LEFT JOIN audit_part AS verdicts ON verdicts.id = audit.verdicts;
+                LEFT JOIN audit_client AS client ON client.id = audit.client
+                LEFT JOIN audit_verdicts AS verdicts ON verdicts.id = audit.verdicts;
         CREATE INDEX audit_time ON audit (time);
         CREATE INDEX audit_action ON audit (action) WHERE action <> 'file.served';
-        CREATE INDEX audit_actor ON audit (actor);
-        CREATE INDEX audit_address ON audit (address) WHERE address IS NOT NULL;
         CREATE INDEX audit_decision ON audit (decision) WHERE decision <> 'allow';
         CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
         CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
         CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
         CREATE INDEX audit_of_file ON audit (file, seq, client, action, "index", unchanged, time);
+        CREATE INDEX audit_of_client ON audit (client);
+        CREATE INDEX audit_client_actor ON audit_client (actor);
+        CREATE INDEX audit_client_address ON audit_client (address);
         CREATE INDEX audit_file_project ON audit_file (project, version);
         CREATE INDEX audit_file_version ON audit_file (version);
         CREATE INDEX audit_file_filename ON audit_file (filename);
         CREATE INDEX audit_file_sha256 ON audit_file (sha256);
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+            SELECT raise(ABORT, 'the audit log only grows');
+        END;
+        CREATE TRIGGER audit_client_is_not_changed BEFORE UPDATE ON audit_client BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
         END;
         CREATE TRIGGER audit_file_is_not_changed BEFORE UPDATE ON audit_file BEGIN

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_files import OF_FILES, listed, meant, named
+from pinfold.adapters.sqlite.audit_shared import CLIENTS, FILES, listed, meant
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.target import Target
 from pinfold.ports.audit_log import AuditQuery
@@ -18,15 +18,13 @@ from pinfold.ports.audit_log import AuditQuery
 FEW = 200_000
 """Matches of one condition among which the others may be looked for one by one: a fraction of a second's work."""
 
-_COLUMNS = ("reference", "rule", "address", "actor", "decision", "action", "index")
+_COLUMNS = ("reference", "rule", "decision", "action", "index")
 """The columns that have an index each, `audit_<column>`; the most telling first."""
 _USUAL = {"decision": "allow", "action": "file.served"}
 """What most entries have in common; their indexes leave it out."""
-_OF_FILE = "audit_of_file"
-"""The index that has the entries of a file, in their order."""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _WIDENING = 8
-"""How many times as many entries each look at those of some files goes through as the one before."""
+"""How many times as many entries each look at those of some files or clients goes through as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,15 @@ class _Condition:
     values: tuple[str, ...]
     index: str | None
     """What answers it, where anything does."""
-    in_order: bool = True
-    """No more of its matches have to be read than are wanted."""
-    is_asked: bool = False
-    """Whether the index is asked about an entry that another one found; else the entry is."""
+    is_of_column: bool = False
+    """The index has the matches in their order, and is asked about an entry that another one found."""
+    is_of_shared: bool = False
+    """The index has the matches of each file or client in their order."""
+
+    @property
+    def in_order(self) -> bool:
+        """No more matches have to be read than are wanted, or not many more."""
+        return self.is_of_column or self.is_of_shared
 
     def count(self, database: sqlite_utils.Database) -> int:
         """Return how many entries match, counted up to FEW."""
@@ -50,7 +53,7 @@ class _Condition:
     @property
     def check(self) -> str:
         """The condition on an entry that another index found."""
-        if not self.is_asked:
+        if not self.is_of_column:
             return self.sql
         sql = self.sql.replace("a.", "b.")
         return f"EXISTS (SELECT 1 FROM audit AS b INDEXED BY {self.index} WHERE {sql} AND b.seq = a.seq)"  # noqa: S608 - values are bound
@@ -109,30 +112,29 @@ def planned(database: sqlite_utils.Database, query: AuditQuery) -> Search:
     values = tuple(value for condition in ([leading] if leading else []) + others for value in condition.values)
     first, last = _numbers(database, query)
     width = max(last - first + 1, 1)
-    if leading and leading.index == _OF_FILE and count:
-        # Each file's entries are in order, and those of several are sorted: of files that are asked for all the time
-        # only the latest, or the earliest.
+    if leading and leading.is_of_shared and count:
+        # What is found of several files or clients is sorted: of those that come all the time, only the latest.
         width = min(width, 2 * query.limit * width // count + 1)
     return Search(sql, values, first, last, width, query.limit, query.newest_first)
 
 
 def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
     """Return the numbers of all entries that name what a target means, newest first."""
-    sql = f"SELECT seq FROM audit INDEXED BY {_OF_FILE} WHERE {OF_FILES}"  # noqa: S608 - values are bound
+    sql = f"SELECT seq FROM audit INDEXED BY {FILES.index} WHERE {FILES.condition}"  # noqa: S608 - values are bound
     found = database.execute(sql, [listed(meant(database, target))])
     return sorted((seq for (seq,) in found), reverse=True)
 
 
 def _conditions(database: sqlite_utils.Database, query: AuditQuery) -> Iterator[_Condition]:
-    files = named(database, query)
-    if files is not None:
-        yield _Condition(f"a.{OF_FILES}", (listed(files),), _OF_FILE)
+    for shared in (FILES, CLIENTS):
+        if (numbers := shared.named(database, query)) is not None:
+            yield _Condition(f"a.{shared.condition}", (listed(numbers),), shared.index, is_of_shared=True)
     for name in _COLUMNS:
         if (text := getattr(query, name)) is not None:
             yield _of_column(name, kept_text(text))
     if query.since is not None or query.until is not None:
         span = (rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST))
-        yield _Condition("a.time >= ? AND a.time < ?", span, "audit_time", in_order=False)
+        yield _Condition("a.time >= ? AND a.time < ?", span, "audit_time")
 
 
 def _of_column(name: str, text: str) -> _Condition:
@@ -142,7 +144,7 @@ def _of_column(name: str, text: str) -> _Condition:
     if usual is not None:
         # In the words of the index, without which it is not known to have all that is looked for.
         sql += f" AND a.{name} <> '{usual}'"
-    return _Condition(sql, (text,), f"audit_{name}", is_asked=True)
+    return _Condition(sql, (text,), f"audit_{name}", is_of_column=True)
 
 
 def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, int]:

@@ -30,32 +30,22 @@ class _Shared:
     """A select of the references, by `number` from `:first` to `:last`."""
 
 
+def _of_entries(table: str, column: str) -> _Shared:
+    references = f"SELECT {column} FROM audit WHERE seq BETWEEN :first AND :last AND {column} IS NOT NULL"  # noqa: S608 - our own names
+    return _Shared(table, "audit", "seq", references)
+
+
 _SHARED = (
-    _Shared(
-        "evidence",
-        "audit",
-        "seq",
-        "SELECT evidence FROM audit WHERE seq BETWEEN :first AND :last AND evidence IS NOT NULL",
-    ),
+    _of_entries("evidence", "evidence"),
     _Shared(
         "evidence_part",
         "evidence",
         "id",
         "SELECT part.value FROM evidence, json_each(parts) AS part WHERE evidence.id BETWEEN :first AND :last",
     ),
-    _Shared(
-        "audit_file",
-        "audit",
-        "seq",
-        "SELECT file FROM audit WHERE seq BETWEEN :first AND :last AND file IS NOT NULL",
-    ),
-    _Shared(
-        "audit_part",
-        "audit",
-        "seq",
-        "SELECT client FROM audit WHERE seq BETWEEN :first AND :last AND client IS NOT NULL "
-        "UNION SELECT verdicts FROM audit WHERE seq BETWEEN :first AND :last AND verdicts IS NOT NULL",
-    ),
+    _of_entries("audit_client", "client"),
+    _of_entries("audit_file", "file"),
+    _of_entries("audit_verdicts", "verdicts"),
 )
 _END = 2**62
 

@@ -1,6 +1,5 @@
 """Counts requests where they are stored: of a million entries, none is read that a count does not need."""
 
-import json
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from datetime import datetime
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_columns import LoggedFile
-from pinfold.adapters.sqlite.audit_files import OF_FILES, listed, meant, told
+from pinfold.adapters.sqlite.audit_parts import LoggedFile
+from pinfold.adapters.sqlite.audit_shared import FILES, listed, meant, told
 from pinfold.audit.canonical import actor_from_canonical
 from pinfold.domain.audit_entry import Action, Actor
 from pinfold.domain.target import Target
@@ -18,7 +17,7 @@ from pinfold.ports.audit_log import Tally
 PORTION = 100_000
 """Entries that are counted in one read: a longer one would keep the write-ahead log from being emptied."""
 _ACTIONS = (Action.FILE_SERVED, Action.FILE_REFUSED, Action.FILE_BROKEN_OFF)
-_FROM = "FROM audit INDEXED BY audit_of_file WHERE"
+_FROM = f"FROM audit INDEXED BY {FILES.index} WHERE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Span:
 
 def spans(database: sqlite_utils.Database, target: Target) -> list[Span]:
     """Return the entries that name what a target means, in spans: of several files, or of one by number."""
-    sql = f"SELECT file, count(*) {_FROM} {OF_FILES} GROUP BY file"
+    sql = f"SELECT file, count(*) {_FROM} {FILES.condition} GROUP BY file"
     counts = database.execute(sql, [listed(meant(database, target))]).fetchall()
     return list(_portions(database, counts))
 
@@ -71,8 +70,8 @@ class TallyReader:
     def read(self, database: sqlite_utils.Database, span: Span) -> list[Tally]:
         """Return the tallies of a span; raises ValueError where a client or a file cannot be read."""
         rows = database.execute(
-            f'SELECT file, client, action, "index", unchanged, count(*), min(time), max(time) {_FROM} {OF_FILES} '
-            "AND seq > ? AND seq <= ? AND action IN (?, ?, ?) "
+            'SELECT file, client, action, "index", unchanged, count(*), min(time), max(time) '
+            f"{_FROM} {FILES.condition} AND seq > ? AND seq <= ? AND action IN (?, ?, ?) "
             'GROUP BY file, client, action, "index", unchanged',
             [listed(span.files), span.after, span.upto, *_ACTIONS],
         ).fetchall()
@@ -98,5 +97,5 @@ class TallyReader:
 
 
 def _actors(database: sqlite_utils.Database, clients: Collection[int]) -> dict[int, Actor]:
-    sql = "SELECT id, text FROM audit_part WHERE id IN (SELECT value FROM json_each(?))"
-    return {number: actor_from_canonical(text) for number, text in database.execute(sql, [json.dumps(list(clients))])}
+    sql = "SELECT id, text FROM audit_client WHERE id IN (SELECT value FROM json_each(?))"
+    return {number: actor_from_canonical(text) for number, text in database.execute(sql, [listed(clients)])}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, LoggedFile, column_values
-from pinfold.adapters.sqlite.audit_parts import file_digest
+from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
+from pinfold.adapters.sqlite.audit_parts import LoggedClient, LoggedFile, digest_of
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
 from pinfold.adapters.sqlite.evidence import whole
 from pinfold.audit.canonical import from_canonical, texts_of
@@ -19,8 +19,9 @@ from pinfold.audit.verify import LogVerifier
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.errors import InvalidNote, StoreError
 
-_NAMES = (*COLUMNS, *LoggedFile._fields, "file")
-_COPIES = f"{QUOTED}, {', '.join(LoggedFile._fields)}, file"
+_SHARED = ("actor", "address", *LoggedFile._fields, "file")
+_NAMES = (*COLUMNS, *_SHARED)
+_COPIES = f"{QUOTED}, {', '.join(_SHARED)}"
 
 
 def verify_store(reader: LogReader, trusted: Sequence[Verifier], kept: Iterable[bytes] = ()) -> Verification:
@@ -117,8 +118,9 @@ class _StoreVerifier:
             self._findings.add(Kind.MALFORMED, seq, f"entry {seq} is as it was logged, and cannot be read")
             return
         texts = texts_of(entry)
+        _, *client = LoggedClient.of(entry.actor, b"")
         file = LoggedFile.of(texts)
-        expected = (*column_values(entry, texts), *file, file_digest(file))
+        expected = (*column_values(entry, texts), *client, *file, digest_of(file))
         wrong = [name for name, one, other in zip(_NAMES, copies, expected, strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
@@ -176,7 +178,7 @@ class _StoreVerifier:
         if any(sha256(text).digest() != digest for digest, text in self._reader.parts()):
             text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
-        if any(file_digest(file) != digest for digest, file in self._reader.files()):
+        if any(digest_of(file) != digest for digest, file in self._reader.files()):
             text = "a file does not fit its digest, though no entry refers to it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 

@@ -21,6 +21,8 @@ from pinfold.domain.advisory import Advisories
 from pinfold.domain.audit_entry import Action, Actor
 from pinfold.domain.evidence import Evidence, Known
 
+TABLES = ("evidence", "evidence_part", "audit_client", "audit_file", "audit_verdicts")
+
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,16 +45,14 @@ def a_piece(number: int, hour: int = 0) -> Evidence:
 
 
 async def append(ledger: Database, number: int, piece: Evidence, client: str = "ci") -> None:
-    one = replace(entry(number), actor=Actor(client), evidence_digest=piece.digest())
+    verdicts = ({"rule": "minimum-age", "outcome": "pass", "effect": "allow", "reason": client},)
+    one = replace(entry(number), actor=Actor(client), verdicts=verdicts, evidence_digest=piece.digest())
     await SqliteAuditLog(ledger).append(one, piece)
 
 
 async def counts(ledger: Database) -> dict[str, int]:
     def work(database: sqlite_utils.Database) -> dict[str, int]:
-        return {
-            table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("evidence", "evidence_part", "audit_part", "audit_file")
-        }
+        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
 
     return await ledger.read(work)
 
@@ -87,8 +87,8 @@ async def test_what_remains_keeps_its_evidence_and_the_rest_goes(ledger: Databas
     }
     found = await counts(ledger)
     assert found["evidence"] == 4
-    # Four clients and files, those of the entry about the pruning, and one set of verdicts.
-    assert (found["audit_part"], found["audit_file"]) == (4 + 1 + 1, 4 + 1)
+    # Those of four entries, and of the one about the pruning.
+    assert (found["audit_client"], found["audit_file"], found["audit_verdicts"]) == (5, 5, 5)
     assert await sweep(ledger) == 0
     await ledger.close()
     assert verified(tmp_path).ok
@@ -116,9 +116,8 @@ async def test_an_empty_log_has_nothing_to_drop(ledger: Database) -> None:
 
 async def test_a_number_is_never_given_twice(ledger: Database) -> None:
     async def highest() -> list[int]:
-        tables = ("evidence", "evidence_part", "audit_part", "audit_file")
         return await ledger.read(
-            lambda database: [database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in tables]
+            lambda database: [database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in TABLES]
         )
 
     await append(ledger, 0, a_piece(0))

@@ -172,7 +172,7 @@ def test_entries_from_before_there_was_a_tree_are_taken_into_it(tmp_path: Path) 
     [
         ("DELETE FROM audit WHERE seq = 300", "ends with entry 299, and 300 were logged"),
         (
-            "INSERT INTO audit (seq, time, action, actor, body) VALUES (301, '', '', '', zeroblob(9))",
+            "INSERT INTO audit (seq, time, action, body) VALUES (301, '', '', zeroblob(9))",
             "ends with entry 301",
         ),
         ("UPDATE audit_tile SET hashes = zeroblob(32) WHERE level = 1", "not the one that was signed"),

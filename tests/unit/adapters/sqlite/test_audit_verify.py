@@ -18,7 +18,8 @@ from tests.unit.adapters.sqlite.ledgers import (
     verified,
 )
 
-from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, LoggedFile
+from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED
+from pinfold.adapters.sqlite.audit_parts import LoggedFile
 from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.audit.findings import Kind, Verification
 from pinfold.domain.errors import StoreError
@@ -71,7 +72,7 @@ def test_verifying_changes_nothing(large: Path, tamper_large: Tampering) -> None
 
 
 TABLES = (
-    *("audit", "audit_file", "audit_part", "audit_tile", "audit_checkpoint", "audit_state"),
+    *("audit", "audit_client", "audit_file", "audit_verdicts", "audit_tile", "audit_checkpoint", "audit_state"),
     *("evidence", "evidence_part"),
 )
 
@@ -113,7 +114,7 @@ def test_every_changed_byte_is_found_and_that_of_an_entry_named(small: Path, tam
                 continue
             tried += 1
             assert not answer.ok, (table, column, row, at)
-            if table == "audit_part" and column == "text":
+            if table in ("audit_client", "audit_verdicts") and column in ("text", "actor", "address"):
                 # All entries share their client and their verdicts.
                 assert told(answer) == [(Kind.CHANGED, seq) for seq in range(1, SMALL + 1)], (column, at)
             elif table == "audit_file":
@@ -162,9 +163,16 @@ def test_a_file_that_is_made_up_is_found_with_each_entry_about_it(
         ("UPDATE audit_file SET digest = zeroblob(32) WHERE id = 2", [2]),
         ("UPDATE audit SET file = 5 - file", [1, 2, 3, 4]),
         ("INSERT INTO audit_file VALUES (99, zeroblob(32), 'six', '1.2', NULL, NULL)", [SMALL + 1]),
+        ("UPDATE audit_client SET actor = 'kim'", [1, 2, 3, 4]),
+        ("UPDATE audit_client SET address = '192.0.2.1'", [1, 2, 3, 4]),
+        ("DELETE FROM audit_client", [1, 2, 3, 4]),
+        ("UPDATE audit_client SET digest = zeroblob(32)", [SMALL + 1]),
+        ("INSERT INTO audit_client VALUES (99, zeroblob(32), x'00', 'ci', NULL)", [SMALL + 1]),
     ],
 )
-def test_entries_that_are_found_by_another_file_are_named(tamper: Tampering, sql: str, damaged: list[int]) -> None:
+def test_entries_that_are_found_by_what_they_do_not_say_are_named(
+    tamper: Tampering, sql: str, damaged: list[int]
+) -> None:
     assert [seq for _, seq in told(tamper(sql))] == damaged
 
 
