@@ -1,6 +1,7 @@
 """Texts and addresses that strangers wrote, made harmless for pages, headers, logs and terminals."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin
 
@@ -13,6 +14,10 @@ _WEB_ADDRESS = re.compile(
 )
 # Checked before joining, because urljoin drops line breaks and tabs without a word.
 _REFERENCE = re.compile(r"[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+")
+# From a folder above the page down, by segments that do not begin with a dot.
+_DOWN = re.compile(
+    r"((?:\.\./){0,16})((?:[A-Za-z0-9_~%+-][A-Za-z0-9._~%+-]*/)*[A-Za-z0-9_~%+-][A-Za-z0-9._~%+-]*)(?:#.*)?"
+)
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
@@ -33,8 +38,20 @@ def web_address(reference: str, base_url: str) -> str | None:
         if not _REFERENCE.fullmatch(reference):
             return None
         try:
-            reference = urljoin(base_url, reference)
+            reference = _join(base_url, reference)
         except ValueError:
             return None
     address = reference.partition("#")[0]
     return address if len(address) <= MAX_URL and _WEB_ADDRESS.fullmatch(address) else None
+
+
+def _join(base_url: str, reference: str) -> str:
+    # Where pages have relative addresses, thousands of them begin at the same few folders.
+    if (down := _DOWN.fullmatch(reference)) is not None:
+        return _folder(base_url, down[1] or "./") + down[2]
+    return urljoin(base_url, reference)
+
+
+@lru_cache(64)
+def _folder(base_url: str, up: str) -> str:
+    return urljoin(base_url, up)
