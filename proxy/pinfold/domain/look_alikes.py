@@ -52,13 +52,15 @@ class NameIndex:
     """Known names, laid out so that those near any other are found without going through them (as SymSpell does).
 
     Two names are a letter apart only where they share a form with one letter left out, so that those forms are keys.
+    There are more of them than a name has letters, and thousands of names: keys are mere hashes of forms, since what
+    they lead to is compared anyway, and nearly all lead to one name alone, by the same tuple.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names: set[str] = set()
-        self._by_letters: dict[str, list[str]] = {}
-        self._by_look: dict[str, list[str]] = {}
-        self._by_stem: dict[str, list[str]] = {}
+        self._by_letters: dict[int, tuple[str, ...]] = {}
+        self._by_look: dict[str, tuple[str, ...]] = {}
+        self._by_stem: dict[str, tuple[str, ...]] = {}
         for name in names:
             self.add(name)
 
@@ -69,10 +71,13 @@ class NameIndex:
         self._names.add(name)
         if len(name) < SHORTEST:
             return
-        for form in _forms(name):
-            self._by_letters.setdefault(form, []).append(name)
-        self._by_look.setdefault(_look(name), []).append(name)
-        self._by_stem.setdefault(_stem(name), []).append(name)
+        alone = (name,)
+        for form in {hash(form) for form in _forms(name)}:
+            others = self._by_letters.get(form)
+            self._by_letters[form] = (*others, name) if others else alone
+        for names, key in ((self._by_look, _look(name)), (self._by_stem, _stem(name))):
+            others = names.get(key)
+            names[key] = (*others, name) if others else alone
 
     def near(self, name: str) -> dict[str, Slip]:
         """Return the other known names that a normalised name could be taken for."""
@@ -81,7 +86,7 @@ class NameIndex:
         found: dict[str, Slip] = {}
         for known in self._by_stem.get(_stem(name), ()):
             found[known] = Slip.AFFIX
-        for form in _forms(name):
+        for form in map(hash, _forms(name)):
             for known in self._by_letters.get(form, ()):
                 if known not in found and _is_one_letter_apart(name, known):
                     found[known] = Slip.LETTERS
