@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 REMEMBERED = 10_000
 """Projects of which a policy remembers what rules apply to them."""
 SHARED = 100
-"""Decisions of a project that are shared by files, besides that of those that pass."""
+"""Decisions that are shared by files, besides that of those that pass; where there are more, all are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,9 @@ class PolicyRule:
 
 Judge = Callable[[Evidence, datetime], Finding]
 
+_Shared = dict[tuple[frozenset[Need], tuple[Finding, ...]], Decision]
+"""Decisions by what was awaited and found."""
+
 
 @dataclass(frozen=True)
 class ProjectRules:
@@ -68,10 +71,8 @@ class ProjectRules:
     """The evidence that is gathered for these rules alone."""
     judges: tuple[Judge, ...]
     """The rules' own functions: to look them up anew for each of thousands of files takes as long as to call them."""
-    shared: dict[tuple[frozenset[Need], tuple[Finding, ...]], Decision] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-    """Further decisions that neither time nor waivers change, by what was awaited and found."""
+    shared: _Shared = field(default_factory=dict, compare=False, repr=False)
+    """Further decisions that neither time nor waivers change: of all projects that the same rules apply to."""
 
     def awaits(self, need: Need, decision: Decision) -> bool:
         """Tell whether some rule leaves a file open for want of a sort of evidence."""
@@ -88,7 +89,7 @@ class ProjectRules:
         return tuple(dict.fromkeys(wanted))
 
 
-_Admitted = tuple[tuple[PolicyRule, ...], Decision, frozenset[Need], tuple[Judge, ...]]
+_Admitted = tuple[tuple[PolicyRule, ...], Decision, frozenset[Need], tuple[Judge, ...], _Shared]
 """All of ProjectRules that judgements share."""
 
 
@@ -118,10 +119,18 @@ class Policy:
         return lru_cache(REMEMBERED)(self._admit)
 
     def _admit(self, project: str) -> _Admitted:
-        rules = tuple(entry for entry in self.rules if entry.selector.admits(project))
+        return self._combined(tuple(place for place, entry in enumerate(self.rules) if entry.selector.admits(project)))
+
+    @cached_property
+    def _combined(self) -> Callable[[tuple[int, ...]], _Admitted]:
+        # The same rules apply to nearly all projects, each of which would have 3 KB of its own.
+        return lru_cache(REMEMBERED)(self._combine)
+
+    def _combine(self, places: tuple[int, ...]) -> _Admitted:
+        rules = tuple(self.rules[place] for place in places)
         verdicts = tuple(Verdict(entry.rule.id, PASS, Effect.ALLOW, entry.mode) for entry in rules)
         judges = tuple(entry.rule.judge for entry in rules)
-        return rules, Decision(Effect.ALLOW, verdicts, self.digest), _needs_of(rules), judges
+        return rules, Decision(Effect.ALLOW, verdicts, self.digest), _needs_of(rules), judges, {}
 
 
 def _needs_of(rules: Iterable[PolicyRule]) -> frozenset[Need]:
@@ -149,11 +158,13 @@ def decide(
         return rules.passed
     if waivers:
         return _decision(rules, findings, waivers, at, awaited)
-    # Thousands of files of a page wait for the same evidence: they share what is decided of them.
+    # Thousands of files wait for the same evidence: they share what is decided of them.
     decision = rules.shared.get((awaited, findings))
     if decision is None:
         decision = _decision(rules, findings, (), at, awaited)
-        if len(rules.shared) < SHARED and not any(finding.changes_at for finding in findings):
+        if not any(finding.changes_at for finding in findings):
+            if len(rules.shared) >= SHARED:
+                rules.shared.clear()
             rules.shared[awaited, findings] = decision
     return decision
 

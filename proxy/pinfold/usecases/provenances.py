@@ -37,7 +37,7 @@ AHEAD_AT_ONCE = 4
 """Files that are verified ahead at a time, of all projects together."""
 AHEAD_PROJECTS = 200
 """Projects whose files may wait to be verified ahead; the others wait for their next page."""
-FILES_IN_MEMORY = 100_000
+FILES_IN_MEMORY = 30_000
 
 FileKey = tuple[str, str]
 """A file's name and sha256."""

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_METADATA = 8 * 1024 * 1024
 MAX_DIRECTORY = 32 * 1024 * 1024
-WHEELS_IN_MEMORY = 100_000
+WHEELS_IN_MEMORY = 30_000
 BYTES_IN_MEMORY = 16 * 1024 * 1024
 """The budget for metadata that was served."""
 _BLOCK = 64 * 1024

@@ -14,7 +14,7 @@ from pinfold.domain.decision import Effect, Finding, Mode, Outcome
 from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.records import Waiver
 from pinfold.policy.document import parse_policy
-from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
+from pinfold.policy.engine import SHARED, Policy, PolicyRule, Selector, decide
 
 FAIL = Finding(Outcome.FAIL, "no good")
 UNKNOWN = Finding(Outcome.UNKNOWN, "who knows")
@@ -25,6 +25,14 @@ class NeedsProvenance(Scripted):
     """A rule that finds the same, waiting for provenance."""
 
     needs = frozenset({Need.PROVENANCE})
+
+
+@dataclass(frozen=True)
+class TellsNames(Scripted):
+    """A rule that finds something else in every file."""
+
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:
+        return structs.replace(FAIL, reason=evidence.file.filename)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,23 @@ class TestEffects:
         assert decide(rules, others, (), UPLOADED, awaited=frozenset(Need)) is one
         assert decide(rules, others, (), UPLOADED).effect is Effect.DENY
         assert decide(rules, others, [a_waiver("r0")], UPLOADED).effect is Effect.ALLOW
+
+    def test_projects_that_the_same_rules_apply_to_share_what_is_decided_alike_and_no_others_do(self) -> None:
+        fails, special = entry(Scripted("r0", FAIL)), entry(Scripted("r1"), selector=Selector(("other",)))
+        policy = Policy("test", "digest", (fails, special))
+        one, same, other = (policy.for_project(name) for name in ("litellm", "six", "other"))
+        decision = decide(one, evidence_of(), (), UPLOADED)
+        assert decide(same, evidence_of(), (), UPLOADED) is decision
+        assert [verdict.rule for verdict in decision.verdicts] == ["r0"]
+        assert [verdict.rule for verdict in decide(other, evidence_of(), (), UPLOADED).verdicts] == ["r0", "r1"]
+
+    def test_no_more_decisions_are_shared_than_find_room(self) -> None:
+        rules = Policy("test", "digest", (entry(TellsNames("r0")),)).for_project("litellm")
+        for name in map(str, range(2 * SHARED)):
+            deciding = decide(rules, evidence_of(a_file(filename=name)), (), UPLOADED).deciding
+            assert deciding is not None
+            assert deciding.finding.reason == name
+        assert len(rules.shared) <= SHARED
 
     def test_decisions_that_time_changes_are_not_shared(self) -> None:
         rules = Policy("test", "digest", (entry(Scripted("r0", FAIL, UPLOADED + HOUR)),)).for_project("litellm")
