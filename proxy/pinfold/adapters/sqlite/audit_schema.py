@@ -68,7 +68,7 @@ def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
         ) STRICT;
         CREATE VIEW audit_entry AS
             SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged, file.digest AS file,
+                reference, unchanged, file.id IS NOT NULL AS file,
                 iif(
                     audit.evidence IS NULL, NULL,
                     ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')

@@ -119,8 +119,7 @@ class _StoreVerifier:
             return
         texts = texts_of(entry)
         _, *client = LoggedClient.of(entry.actor, b"")
-        file = LoggedFile.of(texts)
-        expected = (*column_values(entry, texts), *client, *file, digest_of(file))
+        expected = (*column_values(entry, texts), *client, *LoggedFile.of(texts), True)
         wrong = [name for name, one, other in zip(_NAMES, copies, expected, strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
@@ -179,7 +178,7 @@ class _StoreVerifier:
             text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
         if any(digest_of(file) != digest for digest, file in self._reader.files()):
-            text = "a file does not fit its digest, though no entry refers to it"
+            text = "a file does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 
     def _check_evidence(self) -> None:
