@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.advisories import write_zip
 from tests.bench.audit_fill import fill
+from tests.bench.catalog_fill import note
 from tests.bench.loaded import Loaded, any_of, made_up_index, page, pages, pinfold
 from tests.bench.made_up_index import wheel_path
 
@@ -29,6 +30,8 @@ from pinfold.adapters.filesystem.signing_keys import SigningKeys
 PROJECTS = (100, 1_000, 10_000, 100_000)
 FILES = (10, 100, 1_000, 10_000)
 RULES = (1, 20, 200)
+ASKED_FOR = 10_000
+"""Of so many projects more, at most, each is asked for; the catalog is told of the others, which takes a tenth."""
 CONNECTIONS = (16, 64, 256, 1_000, 2_000)
 ENTRIES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 ADVISORIES = (1_000, 20_000, 200_000)
@@ -62,11 +65,13 @@ class Point:
 
 
 def over_projects(upstream: str, most: int) -> Iterator[Point]:
-    """More and more projects of ten files; all that were asked for before are asked for again."""
+    """More and more projects of ten files; all that are known before are asked for again."""
     with pinfold(upstream) as loaded:
         known = 0
         for count in (count for count in PROJECTS if count <= most):
-            cold = loaded.cold([page("f10", number) for number in range(known, count)])
+            asked = min(known + ASKED_FOR, count)
+            cold = loaded.cold([page("f10", number) for number in range(known, asked)])
+            note(DataDirectory.open(loaded.data).catalog, [f"f10-{number}" for number in range(asked, count)], 10)
             known = count
             yield _point(loaded, "projects", count, cold, pages("f10", count))
 
@@ -129,7 +134,9 @@ def over_connections(upstream: str) -> Iterator[Point]:
     with pinfold(upstream) as loaded:
         loaded.cold([page("f10", number) for number in range(1000)])
         for connections in CONNECTIONS:
-            warm = loaded.warm(pages("f10", 1000), connections=connections)
+            # All who come at once are answered at about the same time, after as long as all of them take.
+            seconds = max(4, connections / 200)
+            warm = loaded.warm(pages("f10", 1000), connections=connections, seconds=seconds)
             yield Point("connections", connections, None, *warm, None, loaded.memory())
 
 

@@ -29,6 +29,11 @@ class Loaded:
         self._server = server
         self.port = int(server.url.rpartition(":")[2])
 
+    @property
+    def data(self) -> Path:
+        """The server's data directory."""
+        return self._server.data
+
     def cold(self, paths: Sequence[str]) -> float:
         """Ask for each path for the first time, and return what one costs, in milliseconds of CPU."""
         before = cpu_seconds(self._server.pid)
