@@ -26,9 +26,10 @@ from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_export import export_jsonl
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_reader import LogReader
-from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
+from pinfold.adapters.sqlite.audit_tree import AuditTree
 from pinfold.adapters.sqlite.audit_verify import verify_store
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.note import Verifier
 
 SIZES = (10_000, 100_000, 1_000_000)

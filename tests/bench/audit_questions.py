@@ -16,7 +16,7 @@ from tests.bench.audit_fill import BEGIN
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditQuery
 from pinfold.usecases.exposure import Exposure, request_document

@@ -23,8 +23,11 @@ from tests.e2e.server import PinfoldServer
 WHEEL = Ware("small-wheel", 3, 16 * 1024)
 WITHOUT_LOG = """
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+class Forgotten:
+    async def again(self, moment):
+        return self
 async def forget(*_):
-    return 1
+    return Forgotten()
 SqliteAuditLog.append = forget
 from pinfold.cli import main
 main()

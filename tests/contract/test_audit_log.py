@@ -10,9 +10,9 @@ import pytest
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.evidence import evidence_of
 
-from pinfold.adapters.sqlite import schema
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.target import parse_target
 from pinfold.ports.audit_log import AuditLog, AuditQuery
@@ -43,8 +43,10 @@ async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[A
     if request.param == "fake":
         yield FakeAuditLog()
         return
-    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=True)
-    yield SqliteAuditLog(ledger)
+    ledger, _ = await open_ledger(tmp_path / "ledger.db", SigningKeys(tmp_path / "keys"))
+    log = SqliteAuditLog(ledger)
+    yield log
+    await log.close()
     await ledger.close()
 
 
@@ -53,11 +55,26 @@ async def seqs(log: AuditLog, query: AuditQuery) -> list[int]:
 
 
 async def test_entries_are_counted_from_one(log: AuditLog) -> None:
-    assert [await log.append(ENTRY) for _ in range(3)] == [1, 2, 3]
+    appended = [await log.append(replace(ENTRY, details={"n": n})) for n in range(3)]
+    assert [await entry.number() for entry in appended] == [1, 2, 3]
+
+
+async def test_the_same_entry_again_differs_in_its_moment_alone(log: AuditLog) -> None:
+    hostile = replace(ENTRY, filename='"time":"2026-03-24T12:00:00.000000Z"', details={"a": '"time":"'})
+    for entry in (ENTRY, hostile):
+        first = await log.append(entry)
+        again = await first.again(NOON + timedelta(seconds=1))
+        last = await again.again(NOON + timedelta(seconds=2))
+        found = {recorded.seq: recorded.entry for recorded in await log.search(AuditQuery(limit=3))}
+        for appended, seconds in ((first, 0), (again, 1), (last, 2)):
+            assert found[await appended.number()] == replace(entry, time=NOON + timedelta(seconds=seconds))
+    since = AuditQuery(since=NOON + timedelta(seconds=2))
+    assert len(await log.search(since)) == 2
 
 
 async def test_entries_that_come_at_once_leave_no_gap(log: AuditLog) -> None:
-    numbers = await asyncio.gather(*(log.append(replace(ENTRY, details={"n": n})) for n in range(100)))
+    appended = await asyncio.gather(*(log.append(replace(ENTRY, details={"n": n})) for n in range(100)))
+    numbers = [await entry.number() for entry in appended]
     assert sorted(numbers) == list(range(1, 101))
     found = await log.search(AuditQuery(limit=100))
     assert {recorded.seq: recorded.entry.details["n"] for recorded in found} == dict(

@@ -1,6 +1,7 @@
 """An audit log in memory."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from tests.fakes.clock import NOON
@@ -29,6 +30,20 @@ SERVED = Entry(
 """A download of a release that turns out to be bad."""
 
 
+class _Appended:
+    def __init__(self, log: "FakeAuditLog", seq: int, entry: Entry, evidence: Evidence | None) -> None:
+        self._log = log
+        self._seq = seq
+        self._entry = entry
+        self._evidence = evidence
+
+    async def number(self) -> int:
+        return self._seq
+
+    async def again(self, moment: datetime) -> "_Appended":
+        return await self._log.append(replace(self._entry, time=moment), self._evidence)
+
+
 class FakeAuditLog:
     """Keeps what was appended in `recorded`, and evidence by digest; raises `failure`, where set, at every call."""
 
@@ -37,13 +52,13 @@ class FakeAuditLog:
         self.kept: dict[str, Evidence] = {}
         self.failure: StoreError | None = None
 
-    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> _Appended:
         self._may_fail()
         if evidence is not None and entry.evidence_digest is not None:
             self.kept[entry.evidence_digest] = evidence
         seq = len(self.recorded) + 1
         self.recorded.append(from_canonical(canonical_bytes(seq, entry)))
-        return seq
+        return _Appended(self, seq, entry, evidence)
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
         self._may_fail()

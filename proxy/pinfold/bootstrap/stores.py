@@ -12,10 +12,11 @@ from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.alerts import SqliteOutbox
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.audit_tree import AuditTree, open_ledger
+from pinfold.adapters.sqlite.audit_tree import AuditTree
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds as feed_schema
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
 from pinfold.adapters.sqlite.names_in_use import SqliteNamesInUse
 from pinfold.adapters.sqlite.pins import SqlitePinStore
@@ -59,6 +60,8 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     data = await asyncio.to_thread(DataDirectory.open, settings.data)
     ledger, audit_tree = await open_ledger(data.ledger, SigningKeys(data.keys))
     stack.push_async_callback(ledger.close)
+    audit_log = SqliteAuditLog(ledger)
+    stack.push_async_callback(audit_log.close)
     catalog = await Database.open(data.catalog, schema.catalog, durable=False)
     stack.push_async_callback(catalog.close)
     feeds = await Database.open(data.feeds, feed_schema, durable=False)
@@ -72,7 +75,7 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         turns=Turns(data.root),
         ledger=ledger,
         audit_tree=audit_tree,
-        audit_log=SqliteAuditLog(ledger),
+        audit_log=audit_log,
         records=SqliteRecordStore(ledger, clock),
         tokens=SqliteTokenStore(ledger),
         published=SqlitePublishedStore(ledger),

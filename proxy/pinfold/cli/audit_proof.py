@@ -1,5 +1,6 @@
 """`pinfold audit verify`, `export`, `checkpoint` and `key`: the audit log's proofs."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -181,10 +182,26 @@ def _first_since(reader: "LogReader", since: datetime | None, size: int) -> int:
 
 @contextmanager
 def _reading(invocation: Invocation) -> Iterator["LogReader"]:
+    from pinfold.adapters.sqlite.audit_journal import folder_of
     from pinfold.adapters.sqlite.audit_reader import LogReader
 
-    with LogReader.open(_data(invocation).ledger) as reader:
+    data = _data(invocation)
+    with LogReader.open(data.ledger) as reader:
+        if reader.is_anything_to_come(folder_of(data.ledger)):
+            try:
+                asyncio.run(_take_up(data))
+            except StoreError as error:
+                # A log that takes up nothing more, or that may only be read, can be looked at all the same.
+                note(f"What was recorded last is not signed yet, and left out: {error}")
         yield reader
+
+
+async def _take_up(data: DataDirectory) -> None:
+    from pinfold.adapters.sqlite.ledger import open_ledger
+
+    # Whoever opens the ledger has it take up what journals hold.
+    ledger, _ = await open_ledger(data.ledger, SigningKeys(data.keys))
+    await ledger.close()
 
 
 def _data(invocation: Invocation) -> DataDirectory:

@@ -55,11 +55,26 @@ class Tally:
     last: datetime
 
 
-class AuditLog(Protocol):
-    """An append-only log that all processes of an installation share."""
+class Appended(Protocol):
+    """An entry that is durable, and has a number as soon as somebody asks for it."""
 
-    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
-        """Append an entry and return its number, once it is durable; raises StoreError when it cannot be.
+    async def number(self) -> int:
+        """Return the entry's place in the log; raises StoreError when the store fails."""
+        ...
+
+    async def again(self, moment: datetime) -> "Appended":
+        """Append the same entry once more, of another moment, as `append` does."""
+        ...
+
+
+class AuditLog(Protocol):
+    """An append-only log that all processes of an installation share.
+
+    Whoever reads it sees all entries that were durable by then, whichever process appended them.
+    """
+
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> Appended:
+        """Append an entry, and return once it is durable; raises StoreError when it cannot be.
 
         The evidence is that of the entry's digest: it is kept, once, so that the decision can be repeated.
         """

@@ -10,7 +10,7 @@ from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import InvalidName, NotFound, PinfoldError
 from pinfold.domain.evidence import Need
 from pinfold.domain.names import possible_projects
-from pinfold.ports.audit_log import AuditLog
+from pinfold.ports.audit_log import Appended, AuditLog
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.decide import INSPECTION, Gate
@@ -122,7 +122,7 @@ class FileDownload:
         """
         return await self._judge(index, address, ask, awaited=INSPECTION)
 
-    async def vouch(self, granted: Granted, ask: Ask, served: int | None = None) -> Granted:
+    async def vouch(self, granted: Granted, ask: Ask, served: Appended | None = None) -> Granted:
         """Judge a granted file for good, once all of it is here and inspected, where its policy needs that.
 
         What this comes to is recorded of a file that is being `served`, as the log has it. Raises what `ask` raises.
@@ -134,12 +134,12 @@ class FileDownload:
         granted = await self._judge(project.index, address, ask, awaited=frozenset(), served=served)
         if served is not None:
             entry = self._entry(Action.FILE_VOUCHED, project.index, granted.judged, ask, None)
-            entry.details["served"] = served
+            entry.details["served"] = await served.number()
             await self._audit_log.append(entry, granted.judged.evidence)
         return granted
 
     async def _judge(
-        self, index: Index, address: Address, ask: Ask, *, awaited: frozenset[Need], served: int | None = None
+        self, index: Index, address: Address, ask: Ask, *, awaited: frozenset[Need], served: Appended | None = None
     ) -> Granted:
         found = await self._gate.judge_file(index, address.project, address.filename, address.sha256, awaited=awaited)
         if found is None:
@@ -154,13 +154,13 @@ class FileDownload:
             reference = judged.reference()
             entry = self._entry(Action.FILE_REFUSED, index, judged, ask, reference)
             if served is not None:
-                entry.details["served"] = served
+                entry.details["served"] = await served.number()
             await self._audit_log.append(entry, judged.evidence)
             raise Refused(project.refusal_of(judged), judged, reference)
         return Granted(project, judged)
 
-    async def open(self, granted: Granted, ask: Ask) -> tuple[Content, int]:
-        """Return a granted file's bytes, and the number of the audit entry that says so and is already durable.
+    async def open(self, granted: Granted, ask: Ask) -> tuple[Content, Appended]:
+        """Return a granted file's bytes, and the audit entry that says so, which is already durable.
 
         The bytes are sought first: nothing is recorded as served while the upstream does not answer for it. What is
         not judged for good is vouched for at once where all of it is here, or soon will be; else before its last block
@@ -192,8 +192,8 @@ class FileDownload:
 
     async def record_served(
         self, granted: Granted, ask: Ask, *, unchanged: bool = False, sent_by: str | None = None
-    ) -> int:
-        """Record, durably, that a client gets a file, or is told that what it has is still good; return the number.
+    ) -> Appended:
+        """Record, durably, that a client gets a file, or is told that what it has is still good.
 
         Of what others send, the log never learns whether it arrived.
         """
@@ -204,15 +204,15 @@ class FileDownload:
             entry.details["sent_by"] = sent_by
         return await self._audit_log.append(entry, granted.judged.evidence)
 
-    async def record_again(self, granted: Granted, ask: Ask) -> int:
-        """Record, durably, that a client gets once more what it was granted a moment ago; return the number."""
+    async def record_again(self, granted: Granted, served: Appended) -> Appended:
+        """Record, durably, that a client gets once more what it was granted, and served, a moment ago."""
         self._count(granted.project.index, granted.judged)
-        return await self.record_served(granted, ask)
+        return await served.again(self._clock.now())
 
-    async def record_broken_off(self, granted: Granted, ask: Ask, served: int, sent: int, why: str) -> None:
+    async def record_broken_off(self, granted: Granted, ask: Ask, served: Appended, sent: int, why: str) -> None:
         """Record that a file which the log names as served did not arrive whole."""
         entry = self._entry(Action.FILE_BROKEN_OFF, granted.project.index, granted.judged, ask, None)
-        entry.details.update(served=served, sent=sent, why=why)
+        entry.details.update(served=await served.number(), sent=sent, why=why)
         await self._audit_log.append(entry)
 
     async def metadata(self, granted: Granted) -> bytes:

@@ -9,6 +9,7 @@ import aiofastnet
 from aiohttp import web
 
 from pinfold.domain.errors import PinfoldError
+from pinfold.ports.audit_log import Appended
 from pinfold.usecases.file_content import Content, Stored
 from pinfold.usecases.file_download import Ask, FileDownload, Granted
 from pinfold.web.page_cache import bring_in, is_in_memory
@@ -61,14 +62,16 @@ class Transfer:
         await self._see_to(send, served, request.transport)
         if part is None and isinstance(content, Stored) and not self._granted.awaits_inspection:
             request[AGAIN] = lambda transport, head: Transfer(self._files, self._granted, self._ask).run_again(
-                transport, head, content
+                transport, head, content, served
             )
             may_be_remembered(request, self._granted.stands_until)
         return response
 
-    async def run_again(self, transport: asyncio.Transport, head: bytes, content: Stored) -> None:
+    async def run_again(
+        self, transport: asyncio.Transport, head: bytes, content: Stored, served_before: Appended
+    ) -> None:
         """Send a whole file that was sent a moment ago, with the head that it had then."""
-        served = await self._files.record_again(self._granted, self._ask)
+        served = await self._files.record_again(self._granted, served_before)
 
         async def send() -> None:
             transport.write(head)
@@ -78,7 +81,7 @@ class Transfer:
         await self._see_to(send, served, transport)
 
     async def _see_to(
-        self, send: Callable[[], Awaitable[None]], served: int, transport: asyncio.Transport | None
+        self, send: Callable[[], Awaitable[None]], served: Appended, transport: asyncio.Transport | None
     ) -> None:
         try:
             await send()
@@ -127,7 +130,7 @@ class Transfer:
                 await response.write(chunk)
             self._sent += len(chunk)
 
-    async def _broken_off(self, served: int, why: str) -> None:
+    async def _broken_off(self, served: Appended, why: str) -> None:
         await self._files.record_broken_off(self._granted, self._ask, served, self._sent, why)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.unit.adapters.sqlite.ledgers import entry, keys_of, ledger_of
 
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.ledger import open_ledger
 
 
 def append(root: Path, start: Connection, number: int) -> None:
@@ -21,6 +21,7 @@ def append(root: Path, start: Connection, number: int) -> None:
         log = SqliteAuditLog(ledger)
         for _ in range(number // 5):
             await asyncio.gather(*(log.append(entry(n)) for n in range(5)))
+        await log.close()
         await ledger.close()
 
     start.recv()
@@ -28,12 +29,13 @@ def append(root: Path, start: Connection, number: int) -> None:
 
 
 def append_until_killed(root: Path, report: Connection, tasks: int) -> None:
-    """Append entries under load, and report each number once it is acknowledged."""
+    """Append entries under load, and report each once it is acknowledged."""
 
     async def go_on(log: SqliteAuditLog) -> None:
         while True:
             version = next(versions)
-            report.send((await log.append(replace(entry(0), version=version)), version))
+            await log.append(replace(entry(0), version=version))
+            report.send(version)
 
     async def work() -> None:
         ledger, _ = await open_ledger(ledger_of(root), keys_of(root))

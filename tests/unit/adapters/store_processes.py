@@ -12,10 +12,12 @@ from tests.fakes.clock import FakeClock
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.adapters.filesystem.data_directory import DataDirectory
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
@@ -32,14 +34,21 @@ ENTRY = Entry(Action.FILE_SERVED, NOON, Actor())
 RECORD = QuarantineRecord("Q-1", ProjectTarget("litellm"), "reads credentials", None, "kim", NOON)
 
 
+async def ledger_of(data: DataDirectory) -> Database:
+    """Open the ledger as every process does."""
+    ledger, _ = await open_ledger(data.ledger, SigningKeys(data.keys))
+    return ledger
+
+
 def append_entries(root: Path, name: str, count: int) -> None:
     """Append entries to the audit log, a few at once."""
 
     async def append() -> None:
-        ledger = await Database.open(DataDirectory.open(root).ledger, schema.ledger, durable=True)
+        ledger = await ledger_of(DataDirectory.open(root))
         log, entry = SqliteAuditLog(ledger), Entry(Action.FILE_SERVED, NOON, Actor(name))
         for _ in range(count // 5):
             await asyncio.gather(*(log.append(entry) for _ in range(5)))
+        await log.close()
         await ledger.close()
 
     asyncio.run(append())
@@ -89,12 +98,12 @@ def keep_blobs_until_killed(root: Path, report: Connection) -> None:
                 for start in range(0, len(content), 10_000):
                     await writer.write(content[start : start + 10_000])
                 await writer.commit(sha256)
-            seq = await log.append(Entry(Action.FILE_SERVED, NOON, Actor(), sha256=sha256))
-            report.send((seq, sha256))
+            await log.append(Entry(Action.FILE_SERVED, NOON, Actor(), sha256=sha256))
+            report.send(sha256)
 
     async def run() -> None:
         data = DataDirectory.open(root)
-        log = SqliteAuditLog(await Database.open(data.ledger, schema.ledger, durable=True))
+        log = SqliteAuditLog(await ledger_of(data))
         blobs = FileBlobs(data.blobs, data.incoming)
         await asyncio.gather(*(keep(blobs, log) for _ in range(4)))
 
@@ -105,7 +114,7 @@ def append_entries_until_full(root: Path, report: Connection) -> None:
     """Append entries until files may not grow any more; report how many were acknowledged, and the error."""
 
     async def append() -> None:
-        ledger = await Database.open(DataDirectory.open(root).ledger, schema.ledger, durable=True)
+        ledger = await ledger_of(DataDirectory.open(root))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
         log, acknowledged = SqliteAuditLog(ledger), 0
         try:

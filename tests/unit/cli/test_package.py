@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Run
 
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.adapters.sqlite.published import SqlitePublishedStore
 from pinfold.cli import running_checks
 from pinfold.domain.distribution import parse_distribution

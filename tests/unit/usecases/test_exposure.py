@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.audit_log import SERVED, FakeAuditLog
 
-from pinfold.adapters.sqlite import audit_tally, schema
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite import audit_tally
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
@@ -189,12 +190,13 @@ async def with_log(kind: str, log: list[Entry], ask: Callable[[AuditLog], Awaita
     if kind == "fake":
         return await ask(await log_of(*log))
     with tempfile.TemporaryDirectory() as folder:
-        ledger = await Database.open(Path(folder) / "ledger.db", schema.ledger, durable=False)
+        ledger, _ = await open_ledger(Path(folder) / "ledger.db", SigningKeys(Path(folder) / "keys"))
+        audit_log = SqliteAuditLog(ledger)
         try:
-            audit_log = SqliteAuditLog(ledger)
             await asyncio.gather(*(audit_log.append(entry) for entry in log))
             return await ask(audit_log)
         finally:
+            await audit_log.close()
             await ledger.close()
 
 

@@ -10,9 +10,9 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.evidence import UPLOADED, a_file, evidence_of
 from tests.fakes.records import FakeRecordStore
 
-from pinfold.adapters.sqlite import schema
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence, Known, Unknown
@@ -178,7 +178,7 @@ async def test_replays_of_one_history_are_the_same_document(log: FakeAuditLog, r
 async def test_evidence_that_was_tampered_with_is_an_error_and_no_answer(
     tmp_path: Path, records: FakeRecordStore
 ) -> None:
-    ledger = await Database.open(tmp_path / "ledger.db", schema.ledger, durable=False)
+    ledger, _ = await open_ledger(tmp_path / "ledger.db", SigningKeys(tmp_path / "keys"))
     log = SqliteAuditLog(ledger)
     await asked(log, HOUR)
     await asked(log, HOUR, other := evidence_of(a_file(filename="litellm-1.82.8.tar.gz")))
@@ -191,6 +191,7 @@ async def test_evidence_that_was_tampered_with_is_an_error_and_no_answer(
     )
     with pytest.raises(StoreError, match="another digest"):
         await ReplayPolicy(log, log, records).run(THREE_DAYS, BEGINNING)
+    await log.close()
     await ledger.close()
 
 

@@ -10,7 +10,9 @@ from typing import TypeVar
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_queue import AppendQueue
+from pinfold.adapters.sqlite.audit_journal import settle
+from pinfold.adapters.sqlite.audit_parts import digest_of
+from pinfold.adapters.sqlite.audit_recorder import Recorder
 from pinfold.adapters.sqlite.audit_search import concerning, matching
 from pinfold.adapters.sqlite.audit_shared import versions
 from pinfold.adapters.sqlite.audit_tally import TallyReader, spans
@@ -34,23 +36,31 @@ class SqliteAuditLog:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._queue = AppendQueue(ledger)
+        self._recorder = Recorder(ledger)
         self._evidence = KeptEvidence(ledger)
 
-    async def append(self, entry: Entry, evidence: Evidence | None = None) -> int:
-        """Append an entry and return its number, once it is durable, and with it the evidence that it refers to."""
-        return await self._queue.append(Draft.of(entry, evidence))
+    async def append(self, entry: Entry, evidence: Evidence | None = None) -> "_Appended":
+        """Append an entry, with the evidence that it refers to, and return once that is durable."""
+        return await self.append_draft(Draft.of(entry, with_evidence=evidence is not None), evidence)
+
+    async def append_draft(self, draft: Draft, evidence: Evidence | None) -> "_Appended":
+        """Append an entry that is on its way already, and return once it is durable."""
+        await self._recorder.record(draft, evidence)
+        return _Appended(self, draft, evidence)
 
     async def evidence(self, digests: Collection[str]) -> dict[str, Evidence]:
         """Return what is kept of some digests; raises StoreError where it is damaged."""
+        await settle(self._ledger)
         return await self._evidence.of(digests)
 
     async def search(self, query: AuditQuery) -> list[Recorded]:
         """Return the entries that a query matches."""
+        await settle(self._ledger)
         return await self._read(lambda database: _entries(database, matching(database, query)))
 
     async def concerning(self, target: Target) -> AsyncIterator[Sequence[Recorded]]:
         """Yield all entries that name what a target means, newest first, in portions that fit into memory."""
+        await settle(self._ledger)
         numbers = await self._read(lambda database: concerning(database, target))
         for first in range(0, len(numbers), PORTION):
             # Each portion is a read of its own: a long one would keep the write-ahead log from being emptied.
@@ -59,12 +69,14 @@ class SqliteAuditLog:
 
     async def tallies(self, target: Target) -> AsyncIterator[Sequence[Tally]]:
         """Yield the requests for what a target means, counted, in portions that do not take long."""
+        await settle(self._ledger)
         reader = TallyReader()
         for span in await self._read(partial(spans, target=target)):
             yield await self._read(partial(reader.read, span=span))
 
     async def since(self, moment: datetime) -> AsyncIterator[Sequence[Recorded]]:
         """Yield all entries from a moment on, in order, in portions that fit into memory."""
+        await settle(self._ledger)
         last = await self._read(partial(_before, moment=rfc3339(moment)))
         while portion := await self._read(partial(_following, last=last)):
             last = portion[-1].seq
@@ -72,13 +84,52 @@ class SqliteAuditLog:
 
     async def versions(self, project: str) -> set[str]:
         """Return the versions of a project that entries name."""
+        await settle(self._ledger)
         return await self._read(partial(versions, project=project))
+
+    async def number_of(self, draft: Draft) -> int:
+        """Return the number of an entry that was appended; the first, where entries are the same to the microsecond."""
+        await settle(self._ledger)
+        return await self._read(partial(_number_of, draft=draft))
+
+    async def close(self) -> None:
+        """Take no more entries, and have those in the ledger that were appended; raises StoreError."""
+        await self._recorder.close()
 
     async def _read(self, work: Work[T]) -> T:
         try:
             return await self._ledger.read(work)
         except ValueError as error:
             raise StoreError(f"{self._ledger.path} is damaged: {error}; restore it from a backup") from error
+
+
+class _Appended:
+    """An entry that is durable, and has its number as soon as that is asked for."""
+
+    def __init__(self, log: SqliteAuditLog, draft: Draft, evidence: Evidence | None) -> None:
+        self._log = log
+        self._draft = draft
+        self._evidence = evidence
+
+    async def number(self) -> int:
+        """Return the entry's place in the log."""
+        return await self._log.number_of(self._draft)
+
+    async def again(self, moment: datetime) -> "_Appended":
+        """Append the same entry once more, of another moment, and return once that is durable."""
+        return await self._log.append_draft(self._draft.at(moment), self._evidence)
+
+
+def _number_of(database: sqlite_utils.Database, draft: Draft) -> int:
+    cut = draft.cut
+    row = database.execute(
+        "SELECT seq FROM audit JOIN audit_client ON audit_client.id = client "
+        "WHERE time = ? AND substr(body, 1, ?) = ? AND digest = ? ORDER BY seq LIMIT 1",
+        [draft.time, len(cut.body), cut.body, digest_of(cut.client)],
+    ).fetchone()
+    if row is None:
+        raise StoreError("the audit log lost an entry that was just appended: pinfold audit verify tells more")
+    return int(row[0])
 
 
 def _entries(database: sqlite_utils.Database, numbers: Sequence[int]) -> list[Recorded]:

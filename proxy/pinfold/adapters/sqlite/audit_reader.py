@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite.audit_journal import is_anything_waiting
 from pinfold.adapters.sqlite.audit_parts import LoggedFile
 from pinfold.adapters.sqlite.audit_tree import Tiles
 from pinfold.adapters.sqlite.errors import store_errors
@@ -100,6 +101,11 @@ class LogReader:
             changes = self._database.execute("SELECT note FROM audit_checkpoint WHERE ends_key ORDER BY size")
             (size, note), (pruned, first_key, present_key) = latest, keys
             return LogState(size, note, pruned, first_key, present_key, tuple(note for (note,) in changes))
+
+    def is_anything_to_come(self, journals: Path) -> bool:
+        """Tell whether journals hold entries that the log does not have yet."""
+        with self.snapshot():
+            return is_anything_waiting(self._database, journals)
 
     def strays(self, state: LogState) -> list[int]:
         """Return numbers of entries beyond either end of the log, as it was at the time of a state."""

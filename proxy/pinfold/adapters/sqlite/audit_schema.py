@@ -113,6 +113,9 @@ def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
 def audit_proofs(database: sqlite_utils.Database) -> None:
     """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
 
+    And how far journals were taken up, in bytes. These rows stay, so that a journal which comes back, from a backup or
+    after the loss of power, is not taken up twice.
+
     Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
     verification's to check.
     """
@@ -136,6 +139,10 @@ def audit_proofs(database: sqlite_utils.Database) -> None:
             present_key TEXT NOT NULL,
             pruned INTEGER NOT NULL
         ) STRICT;
+        CREATE TABLE audit_journal (
+            name TEXT PRIMARY KEY,
+            taken_up INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
         WHEN OLD.seq > coalesce((SELECT pruned FROM audit_state), 0) BEGIN
             SELECT raise(ABORT, 'the audit log only grows');

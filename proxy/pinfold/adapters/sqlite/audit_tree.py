@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
-from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
@@ -182,21 +180,6 @@ def _leaves_after(database: sqlite_utils.Database, size: int) -> list[bytes]:
             raise StoreError(f"the audit log has no entry {expected}: restore the ledger from a backup")
         leaves.append(leaf_hash(body))
     return leaves
-
-
-async def open_ledger(path: Path, keys: SigningKeys) -> tuple[Database, AuditTree]:
-    """Open or create the ledger with the tree over its audit log, and the key where there is none.
-
-    Raises StoreError also where the log's end does not fit what was signed.
-    """
-    tree = AuditTree(keys)
-    ledger = await Database.open(path, schema.ledger, durable=True, seal=tree)
-    try:
-        await ledger.write(lambda _: None)
-    except BaseException:
-        await ledger.close()
-        raise
-    return ledger, tree
 
 
 async def latest_checkpoint(ledger: Database) -> bytes:

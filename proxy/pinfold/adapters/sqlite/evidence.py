@@ -7,7 +7,7 @@ make the canonical JSON whose digest entries refer to.
 import hashlib
 import json
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import sqlite_utils
@@ -15,7 +15,7 @@ import sqlite_utils
 from pinfold.adapters.sqlite.audit_parts import numbers_by_digest
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.errors import StoreError
-from pinfold.domain.evidence import Evidence, canonical_json, plain
+from pinfold.domain.evidence import Evidence, canonical_json
 from pinfold.domain.restore import restore_evidence
 
 if sys.version_info >= (3, 14):
@@ -30,12 +30,16 @@ SHORTEST = 100
 """Bytes of a field that is a part of its own; shorter ones are one part together."""
 
 
-def keep(database: sqlite_utils.Database, pieces: Mapping[str, Evidence]) -> dict[str, int]:
-    """Keep evidence, by digest, unless it is kept, in the transaction that is open; return the numbers, by digest."""
-    wanted = (bytes.fromhex(digest) for digest in pieces)
+def keep(
+    database: sqlite_utils.Database, digests: Collection[str], piece_of: Callable[[str], object]
+) -> dict[str, int]:
+    """Keep evidence in the transaction that is open, and return its numbers, by digest.
+
+    `piece_of` is asked for the plain data of what is not kept yet.
+    """
+    wanted = (bytes.fromhex(digest) for digest in digests)
     numbers = {digest.hex(): number for digest, number in numbers_by_digest(database, "evidence", wanted)}
-    missing = {digest: piece for digest, piece in pieces.items() if digest not in numbers}
-    return numbers | {digest: _keep(database, digest, plain(piece)) for digest, piece in missing.items()}
+    return numbers | {digest: _keep(database, digest, piece_of(digest)) for digest in digests if digest not in numbers}
 
 
 def whole(rows: Iterable[bytes]) -> bytes:

@@ -9,6 +9,7 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.alerts import put
 from pinfold.adapters.sqlite.audit_append import append_entry
+from pinfold.adapters.sqlite.audit_journal import folder_of, is_anything_waiting, settle
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.alert import Alert
@@ -36,8 +37,11 @@ class SqliteLookBackStore:
     async def note(self, projects: Collection[str] | None, cause: str, *, until: datetime | None = None) -> None:
         """Note that the evidence of some projects changed; None stands for all that files were served of."""
         cause, wanted = kept_text(cause), None if projects is None else sorted(projects)
+        folder = folder_of(self._ledger.path)
         # What nobody was served has nothing to look back at, and costs the other processes nothing to find out.
-        if await self._ledger.read(lambda database: _any_served(database, wanted)):
+        if await self._ledger.read(
+            lambda database: _any_served(database, wanted) or is_anything_waiting(database, folder)
+        ):
             await self._ledger.write(lambda database: _note(database, wanted, cause, until))
 
     async def announce(self, entry: Entry, name: str, value: str, projects: Collection[str] | None = None) -> bool:
@@ -102,6 +106,7 @@ class SqliteLookBackStore:
         column, text = next(((column, text) for column, text in named if text is not None), (None, None))
         if column is None:
             return []
+        await settle(self._ledger)
         sql = f'SELECT "index", project, version, filename, sha256, refused FROM served_file WHERE {column} = ?'  # noqa: S608 - one of three names
         rows = await self._ledger.read(lambda database: database.execute(sql, [text]).fetchall())
         return [

@@ -11,13 +11,16 @@ import sqlite_utils
 from tests.fakes.evidence import evidence_of
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
-from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_reader import LogReader
-from pinfold.adapters.sqlite.audit_tree import open_ledger, rotate_key
+from pinfold.adapters.sqlite.audit_tree import rotate_key
 from pinfold.adapters.sqlite.audit_verify import verify_store
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.findings import Kind, Verification
 from pinfold.audit.note import Signer, Verifier
 from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.evidence import Evidence
 
 NOON = datetime(2026, 3, 24, 12, tzinfo=UTC)
 
@@ -45,20 +48,25 @@ def keys_of(root: Path) -> SigningKeys:
     return SigningKeys(root / "keys")
 
 
+async def append(ledger: Database, *entries: Entry, evidence: Evidence | None = None) -> list[int]:
+    """Append entries in one transaction, past all journals; return their numbers."""
+    return await ledger.write(lambda database: [append_entry(database, one, evidence) for one in entries])
+
+
 def log_entries(root: Path, *groups: int) -> None:
     """Append entries, those of each group at once."""
 
     root.mkdir(exist_ok=True)
 
-    async def append() -> None:
+    async def work() -> None:
         ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
-        log, number = SqliteAuditLog(ledger), 0
+        number = 0
         for group in groups:
-            await asyncio.gather(*(log.append(entry(number + n), EVIDENCE) for n in range(1, group + 1)))
+            await append(ledger, *(entry(number + n) for n in range(1, group + 1)), evidence=EVIDENCE)
             number += group
         await ledger.close()
 
-    asyncio.run(append())
+    asyncio.run(work())
 
 
 def rotate(root: Path) -> tuple[Verifier, Verifier]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+from tests.unit.adapters.sqlite.ledgers import append
 
-from pinfold.adapters.sqlite import audit_search, schema
+from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite import audit_search
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_search import planned
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.canonical import canonical_bytes
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
@@ -28,15 +31,13 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def ledger(path: Path) -> AsyncIterator[Database]:
-    ledger = await Database.open(path, schema.ledger, durable=True)
+    ledger, _ = await open_ledger(path, SigningKeys(path.with_name("keys")))
     yield ledger
     await ledger.close()
 
 
 async def test_the_canonical_bytes_are_what_is_read(ledger: Database) -> None:
-    log = SqliteAuditLog(ledger)
-    await log.append(ENTRY)
-    await log.append(ENTRY)
+    await append(ledger, ENTRY, ENTRY)
     bodies = await ledger.read(
         lambda database: database.execute("SELECT body FROM audit_entry ORDER BY seq").fetchall()
     )
@@ -56,29 +57,28 @@ async def test_the_canonical_bytes_are_what_is_read(ledger: Database) -> None:
     ],
 )
 async def test_what_was_entered_stays(ledger: Database, sql: str) -> None:
-    log = SqliteAuditLog(ledger)
-    await log.append(ENTRY)
+    await append(ledger, ENTRY)
     with pytest.raises(StoreError, match="only grows"):
         await ledger.write(lambda database: database.execute(sql))
-    assert [recorded.entry for recorded in await log.search(AuditQuery())] == [ENTRY]
+    assert [recorded.entry for recorded in await SqliteAuditLog(ledger).search(AuditQuery())] == [ENTRY]
 
 
 async def test_an_entry_that_cannot_be_kept_takes_no_number(ledger: Database) -> None:
     log = SqliteAuditLog(ledger)
     with pytest.raises(TypeError):
         await log.append(replace(ENTRY, details={"strange": object()}))
-    assert await log.append(ENTRY) == 1
+    assert await (await log.append(ENTRY)).number() == 1
+    await log.close()
 
 
 async def test_an_entry_that_was_tampered_with_is_an_error(ledger: Database, path: Path) -> None:
-    log = SqliteAuditLog(ledger)
-    await log.append(ENTRY)
+    await append(ledger, ENTRY)
     with sqlite3.connect(path) as intruder:
         intruder.execute("DROP TRIGGER audit_is_not_changed")
         intruder.execute("UPDATE audit SET body = substr(body, 2)")
     intruder.close()
     with pytest.raises(StoreError, match="is damaged"):
-        await log.search(AuditQuery())
+        await SqliteAuditLog(ledger).search(AuditQuery())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_the_rarest_condition_leads_and_the_others_look_at_their_indexes_a
     log = SqliteAuditLog(ledger)
     for number in range(20):
         decision = "deny" if number == 7 else "allow"
-        await log.append(replace(ENTRY, decision=decision, actor=Actor("kim"), index="main"))
+        await append(ledger, replace(ENTRY, decision=decision, actor=Actor("kim"), index="main"))
     query = AuditQuery(project="idna", actor="kim", decision="deny", index="main")
     steps = await plan(ledger, query)
     assert "INDEX audit_decision (decision=? AND rowid>? AND rowid<?)" in steps[0]
@@ -139,7 +139,7 @@ async def test_a_span_of_long_ago_is_found_whole_whatever_order_times_came_in(
     log, chance = SqliteAuditLog(ledger), random.Random(7)
     minutes = [number + chance.randrange(-4, 5) for number in range(60)]
     for minute in minutes:
-        await log.append(replace(ENTRY, time=ENTRY.time + timedelta(minutes=minute), index="main"))
+        await append(ledger, replace(ENTRY, time=ENTRY.time + timedelta(minutes=minute), index="main"))
     moments = [None, *(ENTRY.time + timedelta(minutes=minute) for minute in (-9, 0, 11, 30, 55, 99))]
     for since, until, newest_first, project in product(moments, moments, (True, False), (None, "idna")):
         query = AuditQuery(since=since, until=until, newest_first=newest_first, project=project, limit=1000)

@@ -10,7 +10,7 @@ from tests.unit.adapters.sqlite.ledgers import VERDICTS, entry, keys_of, ledger_
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_append import append_entry
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.canonical import canonical_bytes
 from pinfold.domain.audit_entry import Actor, Entry
 

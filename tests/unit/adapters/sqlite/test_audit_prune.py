@@ -19,7 +19,7 @@ from pinfold.adapters.sqlite import audit_prune
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_prune import Archive, archive, prune
 from pinfold.adapters.sqlite.audit_reader import LogReader
-from pinfold.adapters.sqlite.audit_tree import open_ledger
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.checkpoint import LogKeys
 from pinfold.audit.findings import Kind, Verification
 from pinfold.audit.verify_export import verify_export

@@ -10,13 +10,13 @@ import pytest
 import sqlite_utils
 from tests.fakes.clock import NOON
 from tests.fakes.evidence import SNAPSHOT, a_file, evidence_of
-from tests.unit.adapters.sqlite.ledgers import entry, keys_of, ledger_of, verified
+from tests.unit.adapters.sqlite.ledgers import append, entry, keys_of, ledger_of, verified
 
 from pinfold.adapters.sqlite import audit_sweep
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_sweep import sweep
-from pinfold.adapters.sqlite.audit_tree import open_ledger
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.domain.advisory import Advisories
 from pinfold.domain.audit_entry import Action, Actor
 from pinfold.domain.evidence import Evidence, Known
@@ -44,10 +44,10 @@ def a_piece(number: int, hour: int = 0) -> Evidence:
     return evidence_of(file, advisories=Known(Advisories((snapshot,))))
 
 
-async def append(ledger: Database, number: int, piece: Evidence, client: str = "ci") -> None:
+async def append_with(ledger: Database, number: int, piece: Evidence, client: str = "ci") -> None:
     verdicts = ({"rule": "minimum-age", "outcome": "pass", "effect": "allow", "reason": client},)
     one = replace(entry(number), actor=Actor(client), verdicts=verdicts, evidence_digest=piece.digest())
-    await SqliteAuditLog(ledger).append(one, piece)
+    await append(ledger, one, evidence=piece)
 
 
 async def counts(ledger: Database) -> dict[str, int]:
@@ -60,7 +60,7 @@ async def counts(ledger: Database) -> dict[str, int]:
 async def prune(ledger: Database, through: int) -> None:
     """Delete entries as pruning does, with one that says so."""
     about = replace(entry(0), action=Action.AUDIT_PRUNED, details={"through": through}, evidence_digest=None)
-    await SqliteAuditLog(ledger).append(about)
+    await append(ledger, about)
     await ledger.write(lambda database: database.execute("UPDATE audit_state SET pruned = ?", [through]))
     await ledger.write(lambda database: database.execute("DELETE FROM audit WHERE seq <= ?", [through]))
 
@@ -69,7 +69,7 @@ async def test_a_snapshot_adds_one_part_to_the_evidence_of_many_files(ledger: Da
     parts = []
     for hour in range(3):
         for number in range(20):
-            await append(ledger, number, a_piece(number, hour))
+            await append_with(ledger, number, a_piece(number, hour))
         parts.append((await counts(ledger))["evidence_part"])
     assert (await counts(ledger))["evidence"] == 60
     assert parts[0] < 2 * 20
@@ -78,7 +78,7 @@ async def test_a_snapshot_adds_one_part_to_the_evidence_of_many_files(ledger: Da
 
 async def test_what_remains_keeps_its_evidence_and_the_rest_goes(ledger: Database, tmp_path: Path) -> None:
     for number in range(10):
-        await append(ledger, number, a_piece(number % 5 if number < 7 else number), f"client-{number}")
+        await append_with(ledger, number, a_piece(number % 5 if number < 7 else number), f"client-{number}")
     await prune(ledger, 6)
     assert await sweep(ledger) > 0
     kept = [a_piece(number % 5 if number < 7 else number) for number in (6, 7, 8, 9)]
@@ -96,12 +96,12 @@ async def test_what_remains_keeps_its_evidence_and_the_rest_goes(ledger: Databas
 
 async def test_what_is_referred_to_again_meanwhile_stays(ledger: Database, tmp_path: Path) -> None:
     for number in range(40):
-        await append(ledger, number, a_piece(number), f"client-{number}")
+        await append_with(ledger, number, a_piece(number), f"client-{number}")
     await prune(ledger, 40)
 
     async def again() -> None:
         for number in range(40):
-            await append(ledger, number, a_piece(number), f"client-{number}")
+            await append_with(ledger, number, a_piece(number), f"client-{number}")
 
     await asyncio.gather(sweep(ledger), again())
     digests = [a_piece(number).digest() for number in range(40)]
@@ -120,10 +120,10 @@ async def test_a_number_is_never_given_twice(ledger: Database) -> None:
             lambda database: [database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in TABLES]
         )
 
-    await append(ledger, 0, a_piece(0))
-    await append(ledger, 1, a_piece(1), client="only here")
+    await append_with(ledger, 0, a_piece(0))
+    await append_with(ledger, 1, a_piece(1), client="only here")
     before = await highest()
     await prune(ledger, through=2)
     assert await sweep(ledger) > 0
-    await append(ledger, 2, a_piece(2), client="another")
+    await append_with(ledger, 2, a_piece(2), client="another")
     assert all(new > old for new, old in zip(await highest(), before, strict=True))

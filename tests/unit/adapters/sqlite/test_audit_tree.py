@@ -7,6 +7,7 @@ import pytest
 import sqlite_utils
 from tests.unit.adapters.sqlite.ledgers import (
     NOON,
+    append,
     entry,
     intruding,
     keys_of,
@@ -23,8 +24,9 @@ from tests.unit.adapters.sqlite.ledgers import (
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
-from pinfold.adapters.sqlite.audit_tree import open_ledger, rotate_key
+from pinfold.adapters.sqlite.audit_tree import rotate_key
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.checkpoint import LogKeys
 from pinfold.audit.findings import Kind, Verification
 from pinfold.domain.audit_entry import Action, Actor, Entry
@@ -62,7 +64,7 @@ def test_each_installation_has_a_name_of_its_own(tmp_path: Path) -> None:
 async def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     opened = await asyncio.gather(*(open_ledger(ledger_of(tmp_path), keys_of(tmp_path)) for _ in range(4)))
     for ledger, _ in opened:
-        await SqliteAuditLog(ledger).append(entry(1))
+        await append(ledger, entry(1))
         await ledger.close()
     assert len(list((tmp_path / "keys").iterdir())) == 1
     assert verified(tmp_path) == Verification(1, 4, 4)
@@ -103,16 +105,15 @@ async def test_entries_that_share_a_transaction_share_a_checkpoint(tmp_path: Pat
 
 async def test_a_change_that_fails_leaves_nothing_in_the_tree(tmp_path: Path) -> None:
     ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    log = SqliteAuditLog(ledger)
 
     def fail(database: sqlite_utils.Database) -> None:
         append_entry(database, entry(9))
         raise RuntimeError("on purpose")
 
     results = await asyncio.gather(
-        log.append(entry(1)), ledger.write(fail), log.append(entry(2)), return_exceptions=True
+        append(ledger, entry(1)), ledger.write(fail), append(ledger, entry(2)), return_exceptions=True
     )
-    assert [results[0], results[2]] == [1, 2]
+    assert [results[0], results[2]] == [[1], [2]]
     assert isinstance(results[1], RuntimeError)
     await ledger.close()
     assert verified(tmp_path) == Verification(1, 2, 2)
@@ -122,7 +123,6 @@ async def test_a_transaction_that_fails_leaves_the_tree_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, tree = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    log = SqliteAuditLog(ledger)
     keep = tree._keep
 
     def failing(*args: object, **options: object) -> None:
@@ -131,9 +131,9 @@ async def test_a_transaction_that_fails_leaves_the_tree_as_it_was(
 
     monkeypatch.setattr(tree, "_keep", failing)
     with pytest.raises(StoreError):
-        await log.append(entry(1))
+        await append(ledger, entry(1))
     monkeypatch.undo()
-    assert await log.append(entry(1)) == 1
+    assert await append(ledger, entry(1)) == [1]
     await ledger.close()
     assert verified(tmp_path) == Verification(1, 1, 1)
 
@@ -142,7 +142,7 @@ async def test_processes_take_turns(tmp_path: Path) -> None:
     one, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
     other, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
     for number in range(20):
-        await SqliteAuditLog(one if number % 3 else other).append(entry(number))
+        await append(one if number % 3 else other, entry(number))
     await one.close()
     await other.close()
     assert verified(tmp_path) == Verification(1, 20, 20)
@@ -156,7 +156,7 @@ def test_few_checkpoints_are_kept(tmp_path: Path) -> None:
 def test_entries_from_before_there_was_a_tree_are_taken_into_it(tmp_path: Path) -> None:
     async def log_unsigned() -> None:
         ledger = await Database.open(ledger_of(tmp_path), schema.ledger, durable=True)
-        await asyncio.gather(*(SqliteAuditLog(ledger).append(entry(n)) for n in range(700)))
+        await asyncio.gather(*(append(ledger, entry(n)) for n in range(700)))
         await ledger.close()
 
     asyncio.run(log_unsigned())
@@ -194,12 +194,11 @@ def test_a_signature_never_vouches_for_what_was_tampered_with(tmp_path: Path, sq
 
 async def test_what_is_tampered_with_meanwhile_is_noticed_too(tmp_path: Path) -> None:
     ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    log = SqliteAuditLog(ledger)
-    await log.append(entry(1))
+    await append(ledger, entry(1))
     with intruding(tmp_path) as intruder:
         intruder.execute("DELETE FROM audit")
     with pytest.raises(StoreError, match="ends with entry 0, and 1 were logged"):
-        await log.append(entry(2))
+        await append(ledger, entry(2))
     await ledger.close()
 
 
@@ -215,14 +214,14 @@ async def test_what_is_tampered_with_meanwhile_is_noticed_too(tmp_path: Path) ->
 async def test_what_another_process_signed_is_not_believed_unseen(tmp_path: Path, sql: str) -> None:
     one, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
     other, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    await SqliteAuditLog(one).append(entry(1))
-    await SqliteAuditLog(other).append(entry(2))
-    await SqliteAuditLog(one).append(entry(3))
-    await SqliteAuditLog(other).append(entry(4))
+    await append(one, entry(1))
+    await append(other, entry(2))
+    await append(one, entry(3))
+    await append(other, entry(4))
     with intruding(tmp_path) as intruder:
         intruder.execute(sql)
     with pytest.raises(StoreError, match=r"does not end as it was signed|is damaged"):
-        await SqliteAuditLog(one).append(entry(5))
+        await append(one, entry(5))
     await one.close()
     await other.close()
 
@@ -267,15 +266,14 @@ def test_a_replaced_key_is_destroyed_and_signs_nothing_more(tmp_path: Path) -> N
 
 async def test_a_running_process_goes_over_to_the_new_key(tmp_path: Path) -> None:
     running, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    log = SqliteAuditLog(running)
-    await log.append(entry(1))
+    await append(running, entry(1))
     ledger, tree = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
     old, new = await rotate_key(
         ledger, tree, Entry(Action.AUDIT_KEY_CHANGED, NOON, Actor("kim"), details={"reason": "x"})
     )
     await ledger.close()
-    assert await log.append(entry(2)) == 3
-    (about,) = await log.search(AuditQuery(action="audit.key-changed"))
+    assert await append(running, entry(2)) == [3]
+    (about,) = await SqliteAuditLog(running).search(AuditQuery(action="audit.key-changed"))
     assert (about.seq, about.entry.details) == (2, {"reason": "x", "old": str(old), "new": str(new)})
     await running.close()
     assert not keys_of(tmp_path).path(old).exists()
@@ -284,11 +282,11 @@ async def test_a_running_process_goes_over_to_the_new_key(tmp_path: Path) -> Non
 
 async def test_entries_that_share_the_transaction_of_a_change_are_signed_in_order(tmp_path: Path) -> None:
     ledger, tree = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    log, about = SqliteAuditLog(ledger), replace(entry(0), action=Action.AUDIT_KEY_CHANGED)
+    about = replace(entry(0), action=Action.AUDIT_KEY_CHANGED)
     await asyncio.gather(
-        *(log.append(entry(n)) for n in range(5)),
+        *(append(ledger, entry(n)) for n in range(5)),
         rotate_key(ledger, tree, about),
-        *(log.append(entry(n)) for n in range(5)),
+        *(append(ledger, entry(n)) for n in range(5)),
     )
     await ledger.close()
     assert verified(tmp_path) == Verification(1, 11, 11)
@@ -297,7 +295,7 @@ async def test_entries_that_share_the_transaction_of_a_change_are_signed_in_orde
 async def test_what_was_signed_and_not_committed_is_forgotten(tmp_path: Path) -> None:
     one, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
     other, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
-    await SqliteAuditLog(one).append(entry(1))
+    await append(one, entry(1))
 
     def fails_at_the_end(database: sqlite_utils.Database) -> None:
         database.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
@@ -309,8 +307,8 @@ async def test_what_was_signed_and_not_committed_is_forgotten(tmp_path: Path) ->
         await one.write(fails_at_the_end)
     # As many as make the other's tree larger than the one that came to nothing.
     for number in (3, 4):
-        await SqliteAuditLog(other).append(entry(number))
-    await SqliteAuditLog(one).append(entry(5))
+        await append(other, entry(number))
+    await append(one, entry(5))
     await one.close()
     await other.close()
     assert verified(tmp_path) == Verification(1, 4, 4)
@@ -320,7 +318,7 @@ async def test_processes_that_take_turns_grow_one_tree(tmp_path: Path) -> None:
     ledgers = [(await open_ledger(ledger_of(tmp_path), keys_of(tmp_path)))[0] for _ in range(2)]
     # Past the end of a tile, with turns of all kinds of lengths.
     for number in range(270):
-        await SqliteAuditLog(ledgers[number * number % 7 % 2]).append(entry(number))
+        await append(ledgers[number * number % 7 % 2], entry(number))
     for ledger in ledgers:
         await ledger.close()
     assert verified(tmp_path) == Verification(1, 270, 270)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.evidence import evidence_of
+from tests.unit.adapters.sqlite.ledgers import append
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.alerts import SqliteOutbox
@@ -64,7 +65,7 @@ async def ledger(empty: Path, tmp_path: Path) -> AsyncIterator[Database]:
 
 async def serve(ledger: Database, *entries: Entry) -> None:
     for entry in entries or (SERVED,):
-        await SqliteAuditLog(ledger).append(entry)
+        await append(ledger, entry)
 
 
 async def test_files_are_remembered_once_an_index_from_the_audit_log_itself(ledger: Database) -> None:

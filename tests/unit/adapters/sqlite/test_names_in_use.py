@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.audit_log import SERVED
+from tests.unit.adapters.sqlite.ledgers import append
 
 from pinfold.adapters.sqlite import schema
-from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.names_in_use import SqliteNamesInUse
 from pinfold.domain.audit_entry import Action, Entry
@@ -23,12 +23,12 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def test_what_is_served_is_in_use_once_and_for_all_processes(ledger: Database) -> None:
-    names, log = SqliteNamesInUse(ledger), SqliteAuditLog(ledger)
+    names = SqliteNamesInUse(ledger)
     assert await names.uses() == ()
     for project in ("requests", "six", "requests", "idna"):
-        await log.append(replace(SERVED, project=project, filename=f"{project}-1.tar.gz"))
-    await log.append(replace(SERVED, project="six", filename="six-2.tar.gz"))
-    await log.append(replace(SERVED, action=Action.FILE_REFUSED, project="sixx"))
+        await append(ledger, replace(SERVED, project=project, filename=f"{project}-1.tar.gz"))
+    await append(ledger, replace(SERVED, project="six", filename="six-2.tar.gz"))
+    await append(ledger, replace(SERVED, action=Action.FILE_REFUSED, project="sixx"))
     names._kept.distrust()
     known = await names.uses()
     assert known == (Use("main", "requests"), Use("main", "six"), Use("main", "idna"))
@@ -38,10 +38,9 @@ async def test_what_is_served_is_in_use_once_and_for_all_processes(ledger: Datab
 
 
 async def test_each_index_uses_what_it_served_itself(ledger: Database) -> None:
-    log = SqliteAuditLog(ledger)
     served = (Use("lax", "reqeusts"), Use("main", "requests"), Use("lax", "requests"))
     for use in served:
-        await log.append(_serving(use))
+        await append(ledger, _serving(use))
     assert await SqliteNamesInUse(ledger).uses() == served
 
 

@@ -1,0 +1,142 @@
+"""What goes to journals before it is in the ledger's audit log, and how it gets there.
+
+A change of the ledger costs more than a millisecond, however small it is, and all processes wait for each other's. So
+entries are made durable in a journal, and taken up together, each once, by the next change that any process makes. How
+far a journal is taken up is written in the transaction that does so.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlite_utils
+
+from pinfold.adapters.filesystem.journal import Found, Journal, found
+from pinfold.adapters.sqlite.audit_append import Draft, append_all
+from pinfold.adapters.sqlite.database import Database
+from pinfold.domain.errors import StoreError
+from pinfold.domain.evidence import Evidence, plain
+
+
+class _Record(msgspec.Struct, array_like=True, frozen=True):
+    draft: Draft
+    evidence: Any = None
+    """What the draft refers to, as plain data, in the first record of a journal that does so."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Record).decode
+
+
+def folder_of(ledger: Path) -> Path:
+    """Return where the journals of a ledger are."""
+    return ledger.with_name("journal")
+
+
+class EntryJournal:
+    """A journal of entries, with each piece of evidence once."""
+
+    def __init__(self, ledger: Path) -> None:
+        """Begin a journal; blocking. Raises StoreError."""
+        self._journal = Journal(folder_of(ledger))
+        self._evidence: set[str] = set()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are written."""
+        return self._journal.size
+
+    def append(self, entries: Sequence[tuple[Draft, Evidence | None]]) -> None:
+        """Append entries, and return once they are durable; blocking. After a StoreError it takes no more."""
+        self._journal.append(self._record(draft, evidence) for draft, evidence in entries)
+
+    def close(self) -> None:
+        """Leave the journal to whoever takes up what it holds."""
+        self._journal.close()
+
+    def _record(self, draft: Draft, evidence: Evidence | None) -> bytes:
+        if draft.evidence is None or draft.evidence in self._evidence:
+            return _encode(_Record(draft))
+        self._evidence.add(draft.evidence)
+        return _encode(_Record(draft, plain(evidence)))
+
+
+async def settle(ledger: Database) -> None:
+    """Have the audit log take up whatever any process recorded by now; raises StoreError."""
+    folder = folder_of(ledger.path)
+    if await ledger.read(lambda database: is_anything_waiting(database, folder)):
+        await hand_over(ledger)
+
+
+async def hand_over(ledger: Database) -> None:
+    """Change nothing: whatever a change is, what journals hold is taken up before it. Raises StoreError."""
+    await ledger.write(lambda _: None)
+
+
+def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
+    """Tell whether journals hold what is not in the audit log yet; raises StoreError."""
+    with found(folder) as journals:
+        return any(journal.size > _taken_up(database, journal) for journal in journals)
+
+
+def take_up(database: sqlite_utils.Database, folder: Path) -> None:
+    """Append what journals hold to the audit log, in the transaction that is open, and remove those that are done with.
+
+    Raises StoreError where a record cannot be read.
+    """
+    with found(folder) as journals:
+        records = [_take(database, journal) for journal in journals]
+        if not any(records):
+            return
+        evidence = {record.draft.evidence: record.evidence for record in chain(*records) if record.evidence is not None}
+        append_all(
+            database,
+            # Each journal is in order; among them, time is what there is to go by.
+            [record.draft for record in merge(*records, key=attrgetter("draft.time"))],
+            lambda digest: evidence.get(digest) or _evidence(journals, digest),
+        )
+
+
+def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
+    """Return the records that a journal holds, and note that they are taken up; remove it where it is done with."""
+    begin = end = _taken_up(database, journal)
+    records = []
+    for record, after in _records(journal, begin):
+        records.append(record)
+        end = after
+    if records:
+        database.execute("REPLACE INTO audit_journal VALUES (?, ?)", [journal.path.name, end])
+    elif journal.is_left_behind:
+        # That all of it is taken up was committed before.
+        journal.remove(end)
+    return records
+
+
+def _taken_up(database: sqlite_utils.Database, journal: Found) -> int:
+    """Return how many of a journal's bytes are in the audit log."""
+    row = database.execute("SELECT taken_up FROM audit_journal WHERE name = ?", [journal.path.name]).fetchone()
+    return row[0] if row else 0
+
+
+def _records(journal: Found, begin: int) -> Iterator[tuple[_Record, int]]:
+    for record, end in journal.records(begin):
+        try:
+            yield _decode(record), end
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"{journal.path} holds audit entries that this Pinfold cannot read: {error}; start the version that "
+                "wrote them once"
+            ) from error
+
+
+def _evidence(journals: Sequence[Found], digest: str) -> object:
+    """Return evidence that an earlier record has, and the ledger not any more, since it was pruned."""
+    for journal in journals:
+        for record, _ in _records(journal, 0):
+            if record.draft.evidence == digest and record.evidence is not None:
+                return record.evidence
+    raise StoreError(f"no journal has the evidence {digest[:12]} of its entries: restore the ledger from a backup")

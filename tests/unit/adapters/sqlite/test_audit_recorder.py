@@ -1,0 +1,300 @@
+"""Entries that come at once, what becomes of those who wait for them, and of what a process leaves behind."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.fakes.evidence import evidence_of
+from tests.unit.adapters.sqlite.ledgers import NOON, append, entry, intruding, keys_of, ledger_of, log_entries, verified
+
+from pinfold.adapters.filesystem.journal import Journal
+from pinfold.adapters.sqlite import audit_recorder
+from pinfold.adapters.sqlite import database as database_module
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.ledger import open_ledger
+from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
+from pinfold.audit.findings import Verification
+from pinfold.domain.audit_entry import Entry
+from pinfold.domain.errors import StoreError
+from pinfold.domain.evidence import Evidence
+from pinfold.ports.audit_log import AuditQuery
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Database]:
+    ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def log(ledger: Database) -> AsyncIterator[SqliteAuditLog]:
+    log = SqliteAuditLog(ledger)
+    yield log
+    await log.close()
+
+
+def journals(root: Path) -> list[Path]:
+    return sorted((root / "journal").glob("*"))
+
+
+async def entries(log: SqliteAuditLog) -> list[Entry]:
+    return [recorded.entry for recorded in await log.search(AuditQuery(limit=10_000, newest_first=False))]
+
+
+def abandon(root: Path, *wanted: Entry, evidence: Evidence | None = None) -> None:
+    """Append entries and go, as a process does that is killed before the ledger has them."""
+
+    async def work() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
+        log = SqliteAuditLog(ledger)
+        for one in wanted:
+            await log.append(one, evidence)
+        recorder = log._recorder
+        assert recorder._journal is not None
+        recorder._journal.close()
+        await ledger.close()
+
+    asyncio.run(work())
+
+
+async def go_on(log: SqliteAuditLog) -> None:
+    while True:
+        await log.append(entry(2))
+
+
+# Entries that wait together
+
+
+async def test_entries_that_come_at_once_are_signed_together_and_in_their_order(
+    log: SqliteAuditLog, ledger: Database, tmp_path: Path
+) -> None:
+    appended = await asyncio.gather(*(log.append(entry(n)) for n in range(300)))
+    assert await entries(log) == [entry(n) for n in range(300)]
+    assert [await one.number() for one in appended[::50]] == [1, 51, 101, 151, 201, 251]
+    checkpoints = await ledger.read(lambda database: database.execute("SELECT size FROM audit_checkpoint").fetchall())
+    assert checkpoints == [(0,), (300,)]
+    assert verified(tmp_path) == Verification(1, 300, 300)
+
+
+async def test_the_ledger_soon_has_what_was_recorded_though_nobody_asks(
+    log: SqliteAuditLog, ledger: Database, tmp_path: Path
+) -> None:
+    for number in range(3):
+        await log.append(entry(number))
+    async with asyncio.timeout(10):
+        while await ledger.read(lambda database: database.execute("SELECT count(*) FROM audit").fetchone()) != (3,):
+            await asyncio.sleep(0.01)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+async def test_a_change_of_the_ledger_comes_after_what_was_recorded_before(
+    log: SqliteAuditLog, ledger: Database
+) -> None:
+    await log.append(entry(1))
+    assert await append(ledger, entry(2)) == [2]
+    assert await entries(log) == [entry(1), entry(2)]
+
+
+async def test_the_entries_of_several_processes_follow_each_other_in_time(tmp_path: Path) -> None:
+    for first in (1, 2):
+        await asyncio.to_thread(abandon, tmp_path, *(entry(number) for number in range(first, 10, 2)))
+    ledger, _ = await open_ledger(ledger_of(tmp_path), keys_of(tmp_path))
+    # The first process's were taken up when the second one opened the ledger.
+    assert await entries(SqliteAuditLog(ledger)) == [entry(n) for n in (1, 3, 5, 7, 9, 2, 4, 6, 8)]
+    one, other = SqliteAuditLog(ledger), SqliteAuditLog(ledger)
+    for number in range(10, 20):
+        await (one if number % 3 else other).append(entry(number))
+    assert (await entries(one))[9:] == [entry(n) for n in range(10, 20)]
+    for log in (one, other):
+        await log.close()
+    await ledger.close()
+    assert journals(tmp_path) == []
+
+
+async def test_whoever_hangs_up_leaves_the_others_alone(log: SqliteAuditLog, tmp_path: Path) -> None:
+    tasks = [asyncio.create_task(log.append(entry(n))) for n in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    found = await entries(log)
+    assert all(entry(n) in found for n in range(1, 20, 2))
+    assert verified(tmp_path).ok
+
+
+async def test_entries_that_are_the_same_to_the_microsecond_have_a_number(log: SqliteAuditLog) -> None:
+    appended = await asyncio.gather(*(log.append(entry(1)) for _ in range(2)))
+    assert [await one.number() for one in appended] == [1, 1]
+    assert len(await entries(log)) == 2
+
+
+# What fails
+
+
+async def test_a_ledger_that_takes_up_nothing_has_nothing_more_recorded(
+    log: SqliteAuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    other = sqlite3.connect(ledger_of(tmp_path), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(10):
+        await log.append(entry(1))
+        with pytest.raises(StoreError, match="is locked"):
+            await go_on(log)
+    other.execute("COMMIT")
+    other.close()
+    before = len(await entries(log))
+    await log.append(entry(3))
+    assert (await entries(log))[before:] == [entry(3)]
+    assert verified(tmp_path).ok
+
+
+async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
+    log: SqliteAuditLog, ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    await append(ledger, entry(1))
+    with intruding(tmp_path) as intruder:
+        intruder.execute("DELETE FROM audit")
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreError, match="ends with entry 0, and 1 were logged"):
+            await go_on(log)
+    with intruding(tmp_path) as intruder:
+        # Given back from a backup, the log goes on, and has what came meanwhile.
+        for table in ("audit_tile", "audit_checkpoint", "audit_state"):
+            intruder.execute(f"DELETE FROM {table}")
+    await log.append(entry(3))
+    found = await entries(log)
+    assert (found[0], found[-1]) == (entry(2), entry(3))
+
+
+async def test_what_waits_for_the_ledger_is_limited(
+    log: SqliteAuditLog, ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "LARGEST", 2_000)
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    for number in range(20):
+        await log.append(entry(number))
+    (taken_up,) = await ledger.read(lambda database: database.execute("SELECT count(*) FROM audit").fetchone())
+    assert taken_up > 10
+
+
+async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
+    log: SqliteAuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    await log.append(entry(1), evidence := evidence_of())
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", lambda file, data: len(data) // 2)
+        with pytest.raises(StoreError, match="the disk is full"):
+            await log.append(entry(2), evidence)
+    await log.append(entry(3), evidence)
+    assert await entries(log) == [entry(1), entry(3)]
+    assert len(journals(tmp_path)) == 2
+    await log.close()
+    assert journals(tmp_path) == []
+
+
+async def test_a_log_that_is_closed_takes_nothing_and_leaves_no_journal(ledger: Database, tmp_path: Path) -> None:
+    log = SqliteAuditLog(ledger)
+    await log.append(entry(1))
+    assert len(journals(tmp_path)) == 1
+    await log.close()
+    with pytest.raises(StoreError, match="takes no more"):
+        await log.append(entry(2))
+    assert journals(tmp_path) == []
+    assert verified(tmp_path) == Verification(1, 1, 1)
+
+
+# What a process leaves behind
+
+
+def test_what_a_dead_process_recorded_is_taken_up_once(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    assert verified(tmp_path) == Verification(1, 0, 0)
+    assert len(journals(tmp_path)) == 1
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 4, 4)
+    assert journals(tmp_path) == []
+
+
+def test_a_journal_that_comes_back_is_not_taken_up_again(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    content = journal.read_bytes()
+    for _ in range(3):
+        log_entries(tmp_path)
+    assert journals(tmp_path) == []
+    journal.write_bytes(content)
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+def test_a_ledger_from_a_backup_takes_up_what_journals_still_hold(tmp_path: Path) -> None:
+    log_entries(tmp_path, 1)
+    backup = ledger_of(tmp_path).read_bytes()
+    abandon(tmp_path, entry(2), entry(3))
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    ledger_of(tmp_path).write_bytes(backup)
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+def test_what_was_not_written_whole_is_set_aside(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    with journal.open("ab") as file:
+        file.truncate(journal.stat().st_size - 1)
+    for _ in range(2):
+        log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 1, 1)
+    assert [path.suffix for path in journals(tmp_path)] == [".torn"]
+
+
+async def test_evidence_that_was_pruned_meanwhile_is_found_where_it_was_recorded_first(
+    log: SqliteAuditLog, tmp_path: Path
+) -> None:
+    evidence = evidence_of()
+    one = replace(entry(1), evidence_digest=evidence.digest())
+    for _ in range(2):
+        await log.append(one, evidence)
+        assert await log.evidence([evidence.digest()]) == {evidence.digest(): evidence}
+        with intruding(tmp_path) as intruder:
+            intruder.execute("UPDATE audit SET evidence = NULL")
+            intruder.execute("DELETE FROM evidence")
+
+
+def test_records_of_another_version_stop_the_ledger_with_advice(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1))
+    other = Journal(tmp_path / "journal")
+    other.append([b"of another version"])
+    other.close()
+    with pytest.raises(StoreError, match="start the version that wrote them once"):
+        log_entries(tmp_path)
+    other.path.unlink()
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 1, 1)
+
+
+async def test_what_was_only_just_served_is_looked_back_at(
+    log: SqliteAuditLog, ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    store = SqliteLookBackStore(ledger)
+    served = replace(entry(1), index="main", filename="six-1.1.tar.gz", sha256="a" * 64)
+    await log.append(served)
+    await store.note({"six"}, "vanished")
+    change = await store.take(NOON, NOON)
+    assert change is not None
+    assert change.project == "six"
+    await log.append(replace(served, filename="six-1.1.zip"))
+    assert [file.filename for file in await store.served(change)] == ["six-1.1.tar.gz", "six-1.1.zip"]
