@@ -27,6 +27,7 @@ from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProjec
 from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.pages_ahead import PagesAhead
 from pinfold.usecases.provenances import FileKey, Provenances
 from pinfold.usecases.single_flight import OneAtATime
 
@@ -63,6 +64,7 @@ class Gate:
         self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
         self._judging: OneAtATime[tuple[str, str]] = OneAtATime()
         self._ahead = InspectAhead(self._inspect_ahead)
+        self._pages_ahead = PagesAhead(self.judge_project)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
@@ -149,10 +151,15 @@ class Gate:
             found = await self._look(index, name, filename, sha256)
         return self._final(*found, unverified, uninspected, awaited) if found else None
 
-    def expect(self, project: JudgedProject, judged: JudgedFile) -> None:
-        """Begin with what has to be seen of a file that somebody is about to ask for."""
+    def expect(self, project: JudgedProject, judged: JudgedFile, metadata: bytes) -> None:
+        """Begin with what somebody who read a new wheel's metadata will ask for: its bytes, and pages of what it needs.
+
+        What an organisation's own projects need is told to nobody before a client asks for it.
+        """
         if project.awaits_inspection(judged):
             self._ahead.expect(project, judged.file)
+            if not project.found.source.private:
+                self._pages_ahead.expect(project.index, metadata)
 
     async def judge_upload(
         self, index: Index, name: str, file: File, inspected: Inspected, checked: Checked | None
@@ -204,6 +211,7 @@ class Gate:
     async def close(self) -> None:
         """End what is under way in the background."""
         await self._ahead.close()
+        await self._pages_ahead.close()
 
     async def _inspect_ahead(self, project: JudgedProject, file: File) -> None:
         """Have a file inspected that nobody asked for yet, and what it has to be compared with."""

@@ -218,11 +218,11 @@ class FileDownload:
     async def metadata(self, granted: Granted) -> bytes:
         """Return a granted wheel's metadata; raises NotFound for what carries none.
 
-        Whoever reads it will most likely ask for the wheel next, which is inspected meanwhile.
+        Whoever reads it will most likely ask for the wheel next, and for what that needs.
         """
         source = granted.project.found.source
         content = await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
-        self._gate.expect(granted.project, granted.judged)
+        self._gate.expect(granted.project, granted.judged, content)
         return content
 
     def _count(self, index: Index, judged: JudgedFile) -> None:

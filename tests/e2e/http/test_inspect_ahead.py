@@ -1,4 +1,4 @@
-"""Whoever read a wheel's metadata needs the wheel next: it is inspected meanwhile, where it may be had at all."""
+"""Whoever read a wheel's metadata needs the wheel next, and the pages of what it needs: they are had meanwhile."""
 
 import asyncio
 import hashlib
@@ -22,13 +22,14 @@ DATA = {"widget/data.bin": hashlib.shake_128(b"data").digest(2 * MIB)}
 def overrides(overrides, tmp_path):
     policy = tmp_path / "main.toml"
     policy.write_text('[[rule]]\nid = "contents"\n\n[[rule]]\nid = "quarantined"\n')
-    return overrides | {"feeds.osv.source": "", "indexes.main.policy": str(policy)}
+    return overrides | {"feeds.osv.source": "", "indexes.main.policy": str(policy), "indexes.main.private": ["acme-*"]}
 
 
 @pytest.fixture
 def release(upstream):
-    def add(version, files=None):
-        return upstream.add_file("widget", version, upload_time=datetime.now(UTC) - timedelta(days=5), files=files)
+    def add(version, files=None, needs=()):
+        uploaded = datetime.now(UTC) - timedelta(days=5)
+        return upstream.add_file("widget", version, upload_time=uploaded, files=files, requires_dist=needs)
 
     return add
 
@@ -94,3 +95,47 @@ async def test_what_many_have_read_the_metadata_of_is_within_the_budget(pinfold,
     assert await read_metadata(pinfold, second) == 200
     assert (await pinfold.get(address(first))).status == 200
     assert upstream.requests_for(second) == []
+
+
+async def asked(upstream, path):
+    """Wait until the upstream is asked for something, and return how often that was."""
+    for _ in range(500):
+        if requests := upstream.requests_for(path):
+            return len(requests)
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{path} is not asked for")
+
+
+async def test_the_pages_of_what_it_needs_are_fetched_as_well(pinfold, upstream, release):
+    upstream.add_file("gear", "1.0")
+    assert await read_metadata(pinfold, release("1.0", needs=["Gear>=1", "sprocket; extra == 'more'"])) == 200
+    assert await asked(upstream, "/simple/gear/") == 1
+    assert (await pinfold.get("/simple/gear/")).status == 200
+    assert (len(upstream.requests_for("/simple/gear/")), upstream.requests_for("/simple/sprocket/")) == (1, [])
+
+
+async def test_no_private_name_is_asked_for_because_a_wheel_names_it(pinfold, upstream, release):
+    upstream.add_file("gear", "1.0")
+    assert await read_metadata(pinfold, release("1.0", needs=["acme-secret", "gear"])) == 200
+    assert await asked(upstream, "/simple/gear/") == 1
+    assert upstream.requests_for("/simple/acme-secret/") == []
+
+
+async def test_what_is_inspected_already_makes_nobody_ask_again(pinfold, upstream, release):
+    file = release("1.0", needs=["gear"])
+    assert (await pinfold.get(address(file))).status == 200
+    assert await read_metadata(pinfold, file) == 200
+    await asyncio.sleep(0.1)
+    assert upstream.requests_for("/simple/gear/") == []
+
+
+class TestOwnProjects:
+    @pytest.fixture
+    def overrides(self, overrides):
+        return overrides | {"upstreams.pypi.private": True}
+
+    async def test_what_an_organisations_own_wheel_needs_is_told_to_nobody(self, pinfold, upstream, release):
+        file = release("1.0", needs=["gear"])
+        assert await read_metadata(pinfold, file) == 200
+        await inspected(pinfold)
+        assert upstream.requests_for("/simple/gear/") == []
