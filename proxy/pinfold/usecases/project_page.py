@@ -114,7 +114,7 @@ class ProjectPage:
         that were uploaded later are left out, and those that are left are judged as of now.
         """
         key = _Key(index.name, name, representation, encoding, root)
-        kept = None if as_of else await self._standing(key)
+        kept = None if as_of else await self._standing(key, index)
         if kept is None:
             kept = await self._renewed(key, index, as_of)
         if kept is None:
@@ -134,12 +134,12 @@ class ProjectPage:
             stands_until=min(now + same_for, judgement.until),
         )
 
-    async def _standing(self, key: _Key) -> _Kept | None:
+    async def _standing(self, key: _Key, index: Index) -> _Kept | None:
         """Return what was rendered before, if nothing that it was made of has changed; its files are not looked at."""
         kept = self._memory.get(key)
         if kept is None or self._clock.now() >= kept.until:
             return None
-        if not await self._gate.still_stands(kept.judgement):
+        if kept.judgement.index is not index or not await self._gate.still_stands(kept.judgement):
             return None
         if await self._metadata.known(key.project) is not kept.metadata:
             return None

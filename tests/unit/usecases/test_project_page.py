@@ -1,6 +1,7 @@
 """How long rendered pages stand without what they were made of; what they say is tested over HTTP."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from pinfold.domain.project import File
 from pinfold.domain.published import Claim, PublishedFile
 from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
+from pinfold.policy.document import parse_policy
 from pinfold.usecases import decide, find_project, project_page
 from pinfold.usecases.quarantine import Quarantine
 
@@ -82,6 +84,14 @@ async def test_it_stands_no_longer_than_what_people_decided(page_of, pinfold):
     assert versions(await page_of("six")) == [("1.0", False)]
     quarantine = Quarantine(pinfold.installation.records, pinfold.installation.clock)
     await quarantine.add(parse_target("six"), "found bad", None, Actor("somebody"))
+    assert versions(await page_of("six")) == [("1.0", True)]
+
+
+async def test_it_stands_no_longer_than_its_policy(page_of, pinfold):
+    assert versions(await page_of("six")) == [("1.0", False)]
+    indexes = pinfold.installation.indexes
+    stricter = parse_policy('[[rule]]\nid = "minimum-age"\nparams = { days = 3650 }\n', "stricter.toml")
+    indexes["main"] = replace(indexes["main"], policy=stricter)
     assert versions(await page_of("six")) == [("1.0", True)]
 
 
