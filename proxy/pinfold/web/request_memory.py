@@ -8,6 +8,7 @@ no longer than what the decisions rest on counts as current anyway. Everything e
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,6 +21,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from pinfold.domain.errors import PinfoldError
 from pinfold.usecases.lru import Lru
 from pinfold.web.actor import PRINCIPAL
+from pinfold.web.payload import Lent, Payload, Pieces
 
 STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
 """On a request that would be answered the same until then."""
@@ -42,7 +44,9 @@ LONGEST_REQUEST: Final = 4096
 OVERHEAD: Final = 1024
 """Bytes that an answer takes up beside its own, roughly."""
 JOINED: Final = 64 * 1024
-"""Bytes up to which copying a body behind its head is cheaper than a second system call."""
+"""Bytes up to which the kernel copies an answer as fast as it sends one that it need not copy."""
+LENT: Final = 512 * 1024
+"""Bytes up to which not to copy is faster: of more, it sends each part only once the client has read another."""
 _END: Final = b"\r\n\r\n"
 
 
@@ -75,7 +79,7 @@ class Standing:
 class Answer(Standing):
     """An answer as it was sent."""
 
-    pieces: tuple[bytes, ...]
+    payload: Payload
 
 
 @dataclass(slots=True)
@@ -108,6 +112,7 @@ class RequestMemory:
 
         `began` is when the request came, on the monotonic clock: what is behind the answer was looked up later.
         """
+        is_wanted = self._answers.get(asked) is not None
         self._let_go(time.monotonic())
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
         again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
@@ -126,7 +131,7 @@ class RequestMemory:
         if again is not None and broken_off is not None:
             answer = Repetition(until, observed, head, again, broken_off)
         else:
-            answer = Answer(until, observed, (head + body,) if len(body) <= JOINED else (head, body))
+            answer = Answer(until, observed, _payload(head, body, is_wanted=is_wanted))
         self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
 
     def _let_go(self, now: float) -> None:
@@ -252,8 +257,7 @@ class RememberingHandler(web.RequestHandler):
         transport, manager = self.transport, self._manager
         if transport is None or manager is None or transport.is_closing() or self._paused:
             return False
-        for piece in answer.pieces:
-            transport.write(piece)
+        answer.payload.send(transport)
         self._request_count += 1
         manager.requests_count += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
@@ -292,6 +296,13 @@ def _body_of(response: web.StreamResponse) -> bytes | None:
         return None
     body = response.body or b""
     return body if isinstance(body, bytes) else None
+
+
+def _payload(head: bytes, body: bytes, *, is_wanted: bool) -> Payload:
+    if is_wanted and JOINED < len(body) <= LENT:
+        with suppress(OSError):
+            return Lent((head, body))
+    return Pieces(head + body) if len(body) <= JOINED else Pieces(head, body)
 
 
 def _head_of(response: web.StreamResponse) -> bytes:

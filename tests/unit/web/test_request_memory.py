@@ -1,6 +1,9 @@
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving
@@ -104,6 +107,22 @@ async def test_one_request_renews_an_answer_before_its_end_while_the_others_are_
     clock.now = START + HOLDS + 0.01
     assert all([b"second" in await connection.send(get()) for connection in connections[1:]])
     assert len(server.handled) == 2
+
+
+@pytest.mark.parametrize("no_descriptor_is_left", [False, True])
+async def test_a_long_answer_that_is_asked_for_again_and_again_stays_the_same(
+    server: Server, clock: FakeTime, monkeypatch: pytest.MonkeyPatch, *, no_descriptor_is_left: bool
+) -> None:
+    if no_descriptor_is_left:
+        monkeypatch.setattr(os, "memfd_create", Mock(side_effect=OSError(errno.EMFILE, "no descriptor is left")))
+    connection = server.connect()
+    first = await connection.send(get("/large"))
+    assert await connection.send(get("/large")) == first
+    clock.now += HOLDS - 0.01
+    for _ in range(3):
+        assert await connection.send(get("/large")) == first
+    assert len(server.handled) == 2
+    assert len(connection.wire.lent) == (0 if no_descriptor_is_left else 2)
 
 
 async def test_a_clock_that_is_set_back_makes_nothing_stand_longer(

@@ -1,0 +1,58 @@
+"""What an answer is sent from again and again, in the way that costs least for its length."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol, cast
+
+import aiofastnet
+
+
+class Payload(Protocol):
+    """The bytes of an answer, which never change."""
+
+    def send(self, transport: asyncio.Transport) -> None:
+        """Have the bytes sent, behind all that was written before."""
+
+
+class Pieces:
+    """Bytes of this process, which the kernel copies each time."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def send(self, transport: asyncio.Transport) -> None:
+        """Write the bytes at once: a head that goes ahead costs a packet, and wakes the client for nothing."""
+        transport.writelines(self._pieces)
+
+
+class Lent:
+    """Bytes in a file of the kernel's own memory, which it sends without a copy; closed once nobody sends from it.
+
+    Raises OSError where there can be no such file.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        if not hasattr(os, "memfd_create"):
+            raise OSError("this system has no files in memory")
+        self._length = sum(map(len, pieces))
+        self._descriptor = os.memfd_create("answer")
+        if os.writev(self._descriptor, pieces) != self._length:
+            raise OSError("a file in memory has no room for an answer")
+
+    def __del__(self) -> None:
+        """Close the file."""
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._descriptor
+
+    def send(self, transport: asyncio.Transport) -> None:
+        """Have the kernel send the bytes; what it does not take at once, it takes as the client reads."""
+        # The transport keeps this object, of which it wants no more than the descriptor, until all is sent.
+        waiting = cast("aiofastnet.Transport", transport).sendfile(cast("BinaryIO", self), 0, self._length)
+        if waiting is not None:
+            # The connection's end is told to its protocol.
+            waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

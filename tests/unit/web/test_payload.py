@@ -1,0 +1,75 @@
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiofastnet
+import pytest
+
+from pinfold.web.payload import Lent, Payload, Pieces
+
+HEAD, BODY = b"head" * 80, os.urandom(300_000)
+
+
+class Ends:
+    """A connection: what sends, and the socket at which the client reads."""
+
+    def __init__(self, transport: asyncio.Transport, client: socket.socket) -> None:
+        self.transport = transport
+        self.client = client
+
+    async def read(self, count: int) -> bytes:
+        received = b""
+        while len(received) < count:
+            piece = await asyncio.get_running_loop().sock_recv(self.client, 65536)
+            assert piece
+            received += piece
+        return received
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    ours, client = socket.socketpair()
+    client.setblocking(False)
+    transport, _ = await aiofastnet.connect_accepted_socket(asyncio.get_running_loop(), asyncio.Protocol, ours)
+    with client:
+        yield Ends(transport, client)
+        transport.abort()
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Pieces(HEAD + BODY), Lent((HEAD, BODY))])
+async def test_a_payload_is_sent_whole_and_in_its_turn_to_whoever_reads_slowly(ends: Ends, payload: Payload) -> None:
+    for _ in range(3):
+        payload.send(ends.transport)
+    ends.transport.write(b"after")
+    assert await ends.read(3 * len(HEAD + BODY) + 5) == 3 * (HEAD + BODY) + b"after"
+
+
+async def test_a_lent_file_is_open_until_the_last_who_sends_from_it_is_through(ends: Ends) -> None:
+    lent = Lent((HEAD, BODY))
+    descriptor = lent.fileno()
+    lent.send(ends.transport)
+    del lent
+    os.fstat(descriptor)
+    assert await ends.read(len(HEAD + BODY)) == HEAD + BODY
+    await asyncio.sleep(0.01)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+async def test_a_client_that_goes_meanwhile_is_no_error(ends: Ends) -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    Lent((HEAD, BODY)).send(ends.transport)
+    ends.client.close()
+    await asyncio.sleep(0.05)
+    assert ends.transport.is_closing()
+    assert errors == []
+
+
+def test_what_has_no_room_is_not_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "writev", lambda *_: 10)
+    with pytest.raises(OSError, match="no room"):
+        Lent((HEAD, BODY))
