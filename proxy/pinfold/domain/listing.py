@@ -22,7 +22,7 @@ class Sighting(Struct, frozen=True, gc=False):
     """What the upstream last said of a file that has vanished, so that it can still be judged and served."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Listing:
     """One project of one upstream: what the upstream says now, and what was seen of it before."""
 

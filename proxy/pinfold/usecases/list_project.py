@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
+from weakref import ref
 
 from msgspec import structs
 from packaging.version import Version
@@ -34,17 +35,18 @@ HTML: Final = Form(html_entry, html_page)
 class Entries:
     """What a page says in one form of files that nothing is held against, by their positions on the upstream's page.
 
-    This is the same whatever they are judged by, for as long as listing, metadata and root stay the same.
+    This is the same whatever they are judged by, for as long as listing, metadata and root stay the same. They do not
+    keep the listing in memory, which has room for other ones than they have.
     """
 
     def __init__(self, project: JudgedProject, metadata: Digests) -> None:
-        self._listing = project.found.listing
+        self._listing = ref(project.found.listing)
         self._metadata = metadata
         self.rendered: list[bytes | None] = [None] * len(project.files)
 
     def are_of(self, project: JudgedProject, metadata: Digests) -> bool:
         """Tell whether what they were made of is the same."""
-        return self._listing is project.found.listing and self._metadata is metadata
+        return self._listing() is project.found.listing and self._metadata is metadata
 
     @property
     def weight(self) -> int:

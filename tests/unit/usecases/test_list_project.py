@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,17 @@ def versions_in(page: Any) -> list[str]:
 
 def yanked_in(page: Any) -> dict[str, str | bool]:
     return {entry["filename"].split("-")[1]: entry["yanked"] for entry in page["files"]}
+
+
+def test_entries_are_of_the_very_listing_that_they_were_made_of_and_do_not_keep_it_in_memory() -> None:
+    listing, metadata = a_listing(), {}
+    entries = Entries(judged(listing), metadata)
+    assert entries.are_of(judged(listing), metadata)
+    assert not entries.are_of(judged(a_listing()), metadata)
+    is_kept = ref(listing)
+    del listing
+    assert is_kept() is None
+    assert not entries.are_of(judged(a_listing()), metadata)
 
 
 @given(
