@@ -12,7 +12,7 @@ import re
 import secrets
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _HEAD = struct.Struct("<II")
-"""What goes before a record: its length, and its CRC-32."""
+"""What goes before a record: its length, and the CRC-32 of both."""
 
 
 class Journal:
@@ -37,14 +37,18 @@ class Journal:
         with store_errors(self.path):
             folder.mkdir(mode=0o700, exist_ok=True)
             self._file = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            # Locked before it can be found: what nobody holds is taken to be left behind.
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            hidden.rename(self.path)
-            sync_folder(folder)
+            try:
+                # Locked before it can be found: what nobody holds is taken to be left behind.
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+                hidden.rename(self.path)
+                sync_folder(folder)
+            except OSError:
+                self.close()
+                raise
 
     def append(self, records: Iterable[bytes]) -> None:
         """Append records, and return once they are durable; blocking."""
-        data = b"".join(_HEAD.pack(len(record), crc32(record)) + record for record in records)
+        data = b"".join(_HEAD.pack(len(record), _checksum(record)) + record for record in records)
         with store_errors(self.path):
             if os.write(self._file, data) < len(data):
                 raise OSError(errno.ENOSPC, "no space for all of it", str(self.path))
@@ -52,12 +56,16 @@ class Journal:
         self.size += len(data)
 
     def close(self) -> None:
-        """Leave the journal behind."""
+        """Leave the journal behind, unless nothing was ever acknowledged to be in it."""
+        if not self.size:
+            # A full disk would fill with names of files otherwise, one for each attempt to write.
+            with suppress(OSError):
+                self.path.unlink()
         os.close(self._file)
 
 
 class Found:
-    """A journal in a folder, as far as it is written; only for reading."""
+    """A journal in a folder, as far as it is written; only for reading. Every method raises StoreError."""
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
@@ -68,37 +76,45 @@ class Found:
 
     def records(self, begin: int = 0) -> Iterator[tuple[bytes, int]]:
         """Yield records from a place on, each with the place after it; what is not written whole ends them."""
-        data = memoryview(os.pread(self._file, self.size - begin, begin))
+        with store_errors(self.path):
+            # The loss of power may take from here what the ledger had taken up just before it was durable here.
+            data = memoryview(os.pread(self._file, max(0, self.size - begin), begin))
         at = 0
         while at + _HEAD.size <= len(data):
             length, checksum = _HEAD.unpack_from(data, at)
             record = data[at + _HEAD.size : at + _HEAD.size + length]
-            if len(record) < length or crc32(record) != checksum:
+            if len(record) < length or _checksum(record) != checksum:
                 return
             at += _HEAD.size + length
             yield bytes(record), begin + at
 
     def remove(self, end: int) -> None:
         """Remove what was left behind and is taken up, up to a place; what follows it stays, under another name."""
-        if self.size == end:
-            self.path.unlink()
+        if self.size <= end:
+            with store_errors(self.path):
+                self.path.unlink()
             return
         log.warning(
             "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, self.size - end
         )
-        self.path.rename(self.path.with_suffix(".torn"))
+        with store_errors(self.path):
+            self.path.rename(self.path.with_suffix(".torn"))
 
 
-@contextmanager
-def found(folder: Path) -> Iterator[list[Found]]:
-    """Open all journals of a folder; raises StoreError."""
-    opened: list[int] = []
-    try:
-        with store_errors(folder):
-            journals = [Found(path, file) for path in _paths(folder) if (file := _open(path, opened)) is not None]
-        yield journals
-    finally:
-        for file in opened:
+def found(folder: Path) -> Iterator[Found]:
+    """Yield all journals of a folder, one open at a time, however many there are; raises StoreError."""
+    with store_errors(folder):
+        paths = _paths(folder)
+    for path in paths:
+        with store_errors(path):
+            file = _open(path)
+        if file is None:
+            continue
+        try:
+            with store_errors(path):
+                journal = Found(path, file)
+            yield journal
+        finally:
             os.close(file)
 
 
@@ -109,13 +125,12 @@ def _paths(folder: Path) -> list[Path]:
         return []
 
 
-def _open(path: Path, opened: list[int]) -> int | None:
+def _open(path: Path) -> int | None:
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Whatever has that name: nothing that is opened keeps a process waiting.
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    opened.append(file)
-    return file
 
 
 def _is_free(file: int) -> bool:
@@ -124,3 +139,8 @@ def _is_free(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _checksum(record: bytes | memoryview) -> int:
+    """Return a checksum of a record and its length: zeros, which the loss of power may leave, are no record."""
+    return crc32(record, crc32(len(record).to_bytes(4, "little")))

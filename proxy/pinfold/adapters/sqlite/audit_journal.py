@@ -5,12 +5,12 @@ entries are made durable in a journal, and taken up together, each once, by the 
 far a journal is taken up is written in the transaction that does so.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import sqlite_utils
@@ -19,13 +19,13 @@ from pinfold.adapters.filesystem.journal import Found, Journal, found
 from pinfold.adapters.sqlite.audit_append import Draft, append_all
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.errors import StoreError
-from pinfold.domain.evidence import Evidence, plain
+from pinfold.domain.evidence import Evidence
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
     draft: Draft
-    evidence: Any = None
-    """What the draft refers to, as plain data, in the first record of a journal that does so."""
+    evidence: bytes | None = None
+    """What the draft refers to, in the first record of a journal that does so: as JSON, whose digest it has."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,10 +59,10 @@ class EntryJournal:
         self._journal.close()
 
     def _record(self, draft: Draft, evidence: Evidence | None) -> bytes:
-        if draft.evidence is None or draft.evidence in self._evidence:
+        if evidence is None or draft.evidence is None or draft.evidence in self._evidence:
             return _encode(_Record(draft))
         self._evidence.add(draft.evidence)
-        return _encode(_Record(draft, plain(evidence)))
+        return _encode(_Record(draft, evidence.canonical()))
 
 
 async def settle(ledger: Database) -> None:
@@ -79,8 +79,7 @@ async def hand_over(ledger: Database) -> None:
 
 def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     """Tell whether journals hold what is not in the audit log yet; raises StoreError."""
-    with found(folder) as journals:
-        return any(journal.size > _taken_up(database, journal) for journal in journals)
+    return any(journal.size > _taken_up(database, journal) for journal in found(folder))
 
 
 def take_up(database: sqlite_utils.Database, folder: Path) -> None:
@@ -88,17 +87,16 @@ def take_up(database: sqlite_utils.Database, folder: Path) -> None:
 
     Raises StoreError where a record cannot be read.
     """
-    with found(folder) as journals:
-        records = [_take(database, journal) for journal in journals]
-        if not any(records):
-            return
-        evidence = {record.draft.evidence: record.evidence for record in chain(*records) if record.evidence is not None}
-        append_all(
-            database,
-            # Each journal is in order; among them, time is what there is to go by.
-            [record.draft for record in merge(*records, key=attrgetter("draft.time"))],
-            lambda digest: evidence.get(digest) or _evidence(journals, digest),
-        )
+    records = [_take(database, journal) for journal in found(folder)]
+    if not any(records):
+        return
+    evidence = {record.draft.evidence: record.evidence for record in chain(*records) if record.evidence is not None}
+    append_all(
+        database,
+        # Each journal is in order; among them, time is what there is to go by.
+        [record.draft for record in merge(*records, key=attrgetter("draft.time"))],
+        lambda digest: json.loads(evidence.get(digest) or _evidence(folder, digest)),
+    )
 
 
 def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
@@ -133,9 +131,9 @@ def _records(journal: Found, begin: int) -> Iterator[tuple[_Record, int]]:
             ) from error
 
 
-def _evidence(journals: Sequence[Found], digest: str) -> object:
+def _evidence(folder: Path, digest: str) -> bytes:
     """Return evidence that an earlier record has, and the ledger not any more, since it was pruned."""
-    for journal in journals:
+    for journal in found(folder):
         for record, _ in _records(journal, 0):
             if record.draft.evidence == digest and record.evidence is not None:
                 return record.evidence
