@@ -75,6 +75,7 @@ class Recorder:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._recorded:
             # The first change takes up what is left, and the second finds that there is nothing left.
             for _ in range(2):
                 await hand_over(self._ledger)
@@ -123,13 +124,16 @@ class Recorder:
     async def _hand_over_soon(self) -> None:
         delay = DELAY
         try:
-            while True:
+            # Until nothing is left: what was recorded while the ledger took up the rest waits for nobody else.
+            while self._recorded > self._taken_up:
                 await asyncio.sleep(delay)
                 try:
-                    return await self._hand_over()
-                except StoreError as error:
+                    await self._hand_over()
+                except Exception as error:  # noqa: BLE001 - nothing more is recorded, whatever it is
                     log.error("the audit log does not take up what was recorded, and nothing more is: %s", error)
                     delay = RETRY
+                else:
+                    delay = DELAY
         finally:
             self._handing_over = None
 
@@ -137,7 +141,7 @@ class Recorder:
         recorded = self._recorded
         try:
             await hand_over(self._ledger)
-        except StoreError:
+        except Exception:
             self._must_wait = True
             raise
         self._taken_up = max(self._taken_up, recorded)

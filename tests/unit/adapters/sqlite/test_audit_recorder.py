@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.evidence import evidence_of
+from msgspec.structs import replace as replace_in
+from tests.fakes.evidence import a_file, evidence_of
 from tests.unit.adapters.sqlite.ledgers import NOON, append, entry, intruding, keys_of, ledger_of, log_entries, verified
 
 from pinfold.adapters.filesystem.journal import Journal
 from pinfold.adapters.sqlite import audit_recorder
 from pinfold.adapters.sqlite import database as database_module
+from pinfold.adapters.sqlite import ledger as ledger_module
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.ledger import open_ledger
@@ -21,6 +23,7 @@ from pinfold.audit.findings import Verification
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
+from pinfold.domain.project import File
 from pinfold.ports.audit_log import AuditQuery
 
 
@@ -92,6 +95,23 @@ async def test_the_ledger_soon_has_what_was_recorded_though_nobody_asks(
     assert verified(tmp_path) == Verification(1, 3, 3)
 
 
+async def test_what_is_recorded_while_the_ledger_takes_up_the_rest_is_soon_taken_up_too(
+    log: SqliteAuditLog, ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over = audit_recorder.hand_over
+
+    async def meanwhile(ledger: Database) -> None:
+        await hand_over(ledger)
+        monkeypatch.setattr(audit_recorder, "hand_over", hand_over)
+        await log.append(entry(2))
+
+    monkeypatch.setattr(audit_recorder, "hand_over", meanwhile)
+    await log.append(entry(1))
+    async with asyncio.timeout(10):
+        while await ledger.read(lambda database: database.execute("SELECT count(*) FROM audit").fetchone()) != (2,):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_change_of_the_ledger_comes_after_what_was_recorded_before(
     log: SqliteAuditLog, ledger: Database
 ) -> None:
@@ -155,6 +175,25 @@ async def test_a_ledger_that_takes_up_nothing_has_nothing_more_recorded(
     assert verified(tmp_path).ok
 
 
+async def test_whatever_keeps_the_ledger_from_taking_up_has_nothing_more_recorded(
+    log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+
+    def fail(*_: object) -> None:
+        raise ValueError("out of order")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "take_up", fail)
+        async with asyncio.timeout(10):
+            await log.append(entry(1))
+            with pytest.raises(ValueError, match="out of order"):
+                await go_on(log)
+    await log.append(entry(3))
+    found = await entries(log)
+    assert (found[0], found[-1]) == (entry(1), entry(3))
+
+
 async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
     log: SqliteAuditLog, ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +235,7 @@ async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
             await log.append(entry(2), evidence)
     await log.append(entry(3), evidence)
     assert await entries(log) == [entry(1), entry(3)]
+    # The first may end with half an entry.
     assert len(journals(tmp_path)) == 2
     await log.close()
     assert journals(tmp_path) == []
@@ -210,6 +250,30 @@ async def test_a_log_that_is_closed_takes_nothing_and_leaves_no_journal(ledger: 
         await log.append(entry(2))
     assert journals(tmp_path) == []
     assert verified(tmp_path) == Verification(1, 1, 1)
+
+
+async def test_a_log_whose_journal_failed_is_closed_with_all_it_took(
+    log: SqliteAuditLog, ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    await log.append(entry(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", lambda file, data: 0)
+        with pytest.raises(StoreError, match="the disk is full"):
+            await log.append(entry(2))
+    await log.close()
+    assert verified(tmp_path) == Verification(1, 1, 1)
+    assert journals(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [a_file(requires_python="\ud800"), a_file(size=2**64), a_file(size=-(2**63) - 1), a_file(requires_python="\0")],
+)
+async def test_whatever_evidence_tells_is_kept(log: SqliteAuditLog, file: File) -> None:
+    evidence = replace_in(evidence_of(), file=file)
+    await log.append(replace(entry(1), evidence_digest=evidence.digest()), evidence)
+    assert await log.evidence([evidence.digest()]) == {evidence.digest(): evidence}
 
 
 # What a process leaves behind
@@ -236,6 +300,17 @@ def test_a_journal_that_comes_back_is_not_taken_up_again(tmp_path: Path) -> None
     journal.write_bytes(content)
     log_entries(tmp_path, 1)
     assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+def test_a_journal_that_lost_with_the_power_what_was_taken_up_is_done_with(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    # The ledger is durable, and what it was taken up from was not yet.
+    log_entries(tmp_path)
+    journal.write_bytes(b"")
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    assert journals(tmp_path) == []
 
 
 def test_a_ledger_from_a_backup_takes_up_what_journals_still_hold(tmp_path: Path) -> None:
