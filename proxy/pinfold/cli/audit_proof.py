@@ -187,12 +187,12 @@ def _reading(invocation: Invocation) -> Iterator["LogReader"]:
 
     data = _data(invocation)
     with LogReader.open(data.ledger) as reader:
-        if reader.is_anything_to_come(folder_of(data.ledger)):
-            try:
+        try:
+            if reader.is_anything_to_come(folder_of(data.ledger)):
                 asyncio.run(_take_up(data))
-            except StoreError as error:
-                # A log that takes up nothing more, or that may only be read, can be looked at all the same.
-                note(f"What was recorded last is not signed yet, and left out: {error}")
+        except StoreError as error:
+            # A log that takes up nothing more, or that may only be read, can be looked at all the same.
+            note(f"What was recorded last is not signed yet, and left out: {error}")
         yield reader
 
 

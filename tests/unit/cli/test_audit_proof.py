@@ -124,3 +124,10 @@ def test_a_checkpoint_of_another_log_contradicts(run: Run, data: Path, folder: P
     assert "is not of this log" in result.stdout
     (folder / "kept").write_bytes(b"")
     assert run("audit", "verify", "--checkpoint", "kept").exit_code == 2
+
+
+def test_a_log_is_verified_without_the_journals_that_may_not_be_read(run: Run, data: Path) -> None:
+    (data / "journal").write_text("no folder")
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout[:5]) == (0, "whole")
+    assert "What was recorded last is not signed yet, and left out" in result.stderr
