@@ -112,8 +112,11 @@ class RequestMemory:
 
         `began` is when the request came, on the monotonic clock: what is behind the answer was looked up later.
         """
-        is_wanted = self._answers.get(asked) is not None
-        self._let_go(time.monotonic())
+        standing, now = self._answers.get(asked), time.monotonic()
+        if standing is not None and now < standing.until - AHEAD:
+            # It was asked for by many at once: one of the others was answered first, or even renewed that meanwhile.
+            return
+        self._let_go(now)
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
         again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
         body = _body_of(response) if again is None else b""
@@ -131,7 +134,7 @@ class RequestMemory:
         if again is not None and broken_off is not None:
             answer = Repetition(until, observed, head, again, broken_off)
         else:
-            answer = Answer(until, observed, _payload(head, body, is_wanted=is_wanted))
+            answer = Answer(until, observed, _payload(head, body, is_wanted=standing is not None))
         self._answers.put(asked, answer, len(asked.request) + len(head) + len(body) + OVERHEAD)
 
     def _let_go(self, now: float) -> None:

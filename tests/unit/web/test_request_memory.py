@@ -109,6 +109,25 @@ async def test_one_request_renews_an_answer_before_its_end_while_the_others_are_
     assert len(server.handled) == 2
 
 
+async def test_who_asked_earlier_and_is_answered_later_does_not_shorten_what_stands(
+    server: Server, clock: FakeTime
+) -> None:
+    earlier, later = server.connect(), server.connect()
+    await earlier.send(get("/slow"))
+    held_up, server.gate = server.gate, asyncio.Event()
+    clock.now += HOLDS - 0.05
+    server.gate.set()
+    await later.send(get("/slow"))
+    held_up.set()
+    await earlier.send()
+    for _ in range(40):
+        await asyncio.sleep(0)
+    assert earlier.wire.sent == later.wire.sent != b""
+    clock.now += 0.06
+    await later.send(get("/slow"))
+    assert len(server.handled) == 2
+
+
 @pytest.mark.parametrize("no_descriptor_is_left", [False, True])
 async def test_a_long_answer_that_is_asked_for_again_and_again_stays_the_same(
     server: Server, clock: FakeTime, monkeypatch: pytest.MonkeyPatch, *, no_descriptor_is_left: bool
