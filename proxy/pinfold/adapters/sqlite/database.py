@@ -34,7 +34,7 @@ _BEGIN_CHANGE, _UNDO_CHANGE, _END_CHANGE = (
 )
 """Of one name for all, so that SQLite has to read each of them once."""
 _GROUP_SECONDS = 0.05
-"""How long a group of changes may go on growing while other processes wait for the lock."""
+"""How long a group of changes may keep other processes waiting for the lock, but for its last change."""
 
 
 class Seal(Protocol):
@@ -55,8 +55,8 @@ class Seal(Protocol):
 class Database:
     """An open SQLite file: a few readers, each with a snapshot of its own, and one writer.
 
-    What waits to be written when the writer turns to it becomes one transaction: one fsync, however many requests wait
-    for it. Every method raises StoreError when the file fails, and lets other errors of the work through.
+    What waits to be written when a transaction begins becomes part of it: one fsync, however many requests wait for it.
+    Every method raises StoreError when the file fails, and lets other errors of the work through.
     """
 
     def __init__(self, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> None:
@@ -133,9 +133,11 @@ class Database:
         try:
             if self._waiting:
                 _begin(self._main)
+                # What comes later may rest on what the seal does not see any more.
+                waiting = len(self._waiting)
                 if self._seal is not None:
                     self._seal.begin(self._main)
-                self._apply_waiting(group)
+                self._apply(waiting, group)
                 if self._seal is not None:
                     self._seal.end(self._main)
                 self._main.commit()
@@ -149,9 +151,11 @@ class Database:
                 change.settle()
             self._checkpoint_if_due()
 
-    def _apply_waiting(self, group: list["_Change"]) -> None:
+    def _apply(self, waiting: int, group: list["_Change"]) -> None:
         until = monotonic() + _GROUP_SECONDS
-        while self._waiting and monotonic() < until:
+        for _ in range(waiting):
+            if monotonic() > until:
+                return
             change = self._waiting.popleft()
             if change.outcome.set_running_or_notify_cancel():
                 group.append(change)
