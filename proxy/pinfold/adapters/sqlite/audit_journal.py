@@ -46,6 +46,11 @@ class EntryJournal:
         self._evidence: set[str] = set()
 
     @property
+    def path(self) -> Path:
+        """Where it is, until all of it is taken up."""
+        return self._journal.path
+
+    @property
     def size(self) -> int:
         """Bytes that are written."""
         return self._journal.size
@@ -72,14 +77,25 @@ async def settle(ledger: Database) -> None:
         await hand_over(ledger)
 
 
-async def hand_over(ledger: Database) -> None:
-    """Change nothing: whatever a change is, what journals hold is taken up before it. Raises StoreError."""
-    await ledger.write(lambda _: None)
+async def hand_over(ledger: Database, durable: tuple[Path, int] | None = None) -> None:
+    """Change nothing: whatever a change is, what journals hold is taken up before it.
+
+    Raises StoreError, also where of one journal less was taken up than is known to be `durable`.
+    """
+
+    def work(database: sqlite_utils.Database) -> None:
+        if durable is not None and _taken_up(database, durable[0]) < durable[1]:
+            raise StoreError(
+                f"{durable[0]} lost entries that were durable: look at the disk's health and at who may write there, "
+                "and restart Pinfold"
+            )
+
+    await ledger.write(work)
 
 
 def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     """Tell whether journals hold what is not in the audit log yet; raises StoreError."""
-    return any(journal.size > _taken_up(database, journal) for journal in found(folder))
+    return any(journal.size > _taken_up(database, journal.path) for journal in found(folder))
 
 
 def take_up(database: sqlite_utils.Database, folder: Path) -> None:
@@ -101,7 +117,7 @@ def take_up(database: sqlite_utils.Database, folder: Path) -> None:
 
 def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
     """Return the records that a journal holds, and note that they are taken up; remove it where it is done with."""
-    begin = end = _taken_up(database, journal)
+    begin = end = _taken_up(database, journal.path)
     records = []
     for record, after in _records(journal, begin):
         records.append(record)
@@ -114,9 +130,9 @@ def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
     return records
 
 
-def _taken_up(database: sqlite_utils.Database, journal: Found) -> int:
+def _taken_up(database: sqlite_utils.Database, journal: Path) -> int:
     """Return how many of a journal's bytes are in the audit log."""
-    row = database.execute("SELECT taken_up FROM audit_journal WHERE name = ?", [journal.path.name]).fetchone()
+    row = database.execute("SELECT taken_up FROM audit_journal WHERE name = ?", [journal.name]).fetchone()
     return row[0] if row else 0
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 from pinfold.adapters.sqlite.audit_append import Draft
@@ -31,12 +32,15 @@ class _Waiting(NamedTuple):
 class Recorder:
     """One process's way into the audit log: entries that come while others are written share the wait for the disk.
 
-    While the ledger takes nothing up, because it fails or its end was tampered with, nothing more is recorded either.
+    While the ledger takes nothing up, because it fails or its end was tampered with, nothing more is recorded either,
+    nor after a journal lost what was in it.
     """
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
         self._journal: EntryJournal | None = None
+        self._durable: tuple[Path, int] | None = None
+        """The journal that was written to last, and how far."""
         self._disk = ThreadPoolExecutor(1, "journal")
         self._waiting: list[_Waiting] = []
         self._is_writing = False
@@ -78,7 +82,7 @@ class Recorder:
         if self._recorded:
             # The first change takes up what is left, and the second finds that there is nothing left.
             for _ in range(2):
-                await hand_over(self._ledger)
+                await hand_over(self._ledger, self._durable)
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -113,6 +117,7 @@ class Recorder:
             journal.close()
             raise
         self._journal = journal
+        self._durable = journal.path, journal.size
         return journal.size - before
 
     def _see_to_it_that_it_is_taken_up(self) -> None:
@@ -140,7 +145,7 @@ class Recorder:
     async def _hand_over(self) -> None:
         recorded = self._recorded
         try:
-            await hand_over(self._ledger)
+            await hand_over(self._ledger, self._durable)
         except Exception:
             self._must_wait = True
             raise

@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from msgspec.structs import replace as replace_in
@@ -100,8 +101,8 @@ async def test_what_is_recorded_while_the_ledger_takes_up_the_rest_is_soon_taken
 ) -> None:
     hand_over = audit_recorder.hand_over
 
-    async def meanwhile(ledger: Database) -> None:
-        await hand_over(ledger)
+    async def meanwhile(ledger: Database, durable: tuple[Path, int] | None) -> None:
+        await hand_over(ledger, durable)
         monkeypatch.setattr(audit_recorder, "hand_over", hand_over)
         await log.append(entry(2))
 
@@ -118,6 +119,26 @@ async def test_a_change_of_the_ledger_comes_after_what_was_recorded_before(
     await log.append(entry(1))
     assert await append(ledger, entry(2)) == [2]
     assert await entries(log) == [entry(1), entry(2)]
+
+
+async def test_a_change_that_waits_for_another_comes_after_what_was_recorded_meanwhile(
+    log: SqliteAuditLog, ledger: Database
+) -> None:
+    began, goes_on = Event(), Event()
+
+    def change(_: object) -> None:
+        began.set()
+        goes_on.wait(10)
+
+    first = asyncio.create_task(ledger.write(change))
+    await asyncio.to_thread(began.wait, 10)
+    appended = await log.append(entry(1))
+    second = asyncio.create_task(append(ledger, entry(2)))
+    await asyncio.sleep(0)
+    goes_on.set()
+    await first
+    assert await second == [2]
+    assert await appended.number() == 1
 
 
 async def test_the_entries_of_several_processes_follow_each_other_in_time(tmp_path: Path) -> None:
@@ -211,6 +232,25 @@ async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
     await log.append(entry(3))
     found = await entries(log)
     assert (found[0], found[-1]) == (entry(2), entry(3))
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda path: path.write_bytes(b"nonsense"), lambda path: path.write_bytes(b"")]
+)
+async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
+    ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object]
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 0.01)
+    log = SqliteAuditLog(ledger)
+    async with asyncio.timeout(10):
+        await log.append(entry(1))
+        (journal,) = journals(tmp_path)
+        harm(journal)
+        with pytest.raises(StoreError, match="lost entries that were durable"):
+            await go_on(log)
+    with pytest.raises(StoreError, match="lost entries that were durable"):
+        await log.close()
+    assert verified(tmp_path).ok
 
 
 async def test_what_waits_for_the_ledger_is_limited(
