@@ -302,10 +302,13 @@ def _body_of(response: web.StreamResponse) -> bytes | None:
 
 
 def _payload(head: bytes, body: bytes, *, is_wanted: bool) -> Payload:
-    if is_wanted and JOINED < len(body) <= LENT:
+    # A copy of the body is made only for what is asked for again and again.
+    if is_wanted and len(body) <= JOINED:
+        return Pieces(head + body)
+    if is_wanted and len(body) <= LENT:
         with suppress(OSError):
             return Lent((head, body))
-    return Pieces(head + body) if len(body) <= JOINED else Pieces(head, body)
+    return Pieces(head, body)
 
 
 def _head_of(response: web.StreamResponse) -> bytes:
