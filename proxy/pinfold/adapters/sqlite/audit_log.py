@@ -29,6 +29,11 @@ T = TypeVar("T")
 
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
+NUMBER_OF = (
+    "SELECT seq FROM audit INDEXED BY audit_time JOIN audit_client ON audit_client.id = client "
+    "WHERE time = ? AND substr(body, 1, ?) = ? AND digest = ? ORDER BY seq LIMIT 1"
+)
+"""A client may have a million entries, and few are of one moment."""
 
 
 class SqliteAuditLog:
@@ -122,11 +127,7 @@ class _Appended:
 
 def _number_of(database: sqlite_utils.Database, draft: Draft) -> int:
     cut = draft.cut
-    row = database.execute(
-        "SELECT seq FROM audit JOIN audit_client ON audit_client.id = client "
-        "WHERE time = ? AND substr(body, 1, ?) = ? AND digest = ? ORDER BY seq LIMIT 1",
-        [draft.time, len(cut.body), cut.body, digest_of(cut.client)],
-    ).fetchone()
+    row = database.execute(NUMBER_OF, [draft.time, len(cut.body), cut.body, digest_of(cut.client)]).fetchone()
     if row is None:
         raise StoreError("the audit log lost an entry that was just appended: pinfold audit verify tells more")
     return int(row[0])

@@ -12,7 +12,7 @@ from tests.unit.adapters.sqlite.ledgers import append
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite import audit_search
-from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_log import NUMBER_OF, SqliteAuditLog
 from pinfold.adapters.sqlite.audit_search import planned
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.ledger import open_ledger
@@ -147,3 +147,9 @@ async def test_a_span_of_long_ago_is_found_whole_whatever_order_times_came_in(
         expected = [seq for seq, time in times.items() if (not since or since <= time) and (not until or time < until)]
         found = [recorded.seq for recorded in await log.search(query)]
         assert found == (expected[::-1] if newest_first else expected), query
+
+
+async def test_an_entry_s_number_is_not_sought_among_all_that_its_client_asked_for(ledger: Database) -> None:
+    explained = f"EXPLAIN QUERY PLAN {NUMBER_OF}"
+    steps = await ledger.read(lambda database: database.execute(explained, ["", 0, b"", b""]).fetchall())
+    assert [step for *_, step in steps if " audit " in step] == ["SEARCH audit USING INDEX audit_time (time=?)"]
