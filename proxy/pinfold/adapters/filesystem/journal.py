@@ -36,12 +36,14 @@ class Journal:
         hidden = self.path.with_suffix(".new")
         with store_errors(self.path):
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._file = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC
+            self._file = os.open(hidden, flags, 0o600)
             try:
                 # Locked before it can be found: what nobody holds is taken to be left behind.
                 fcntl.flock(self._file, fcntl.LOCK_EX)
                 hidden.rename(self.path)
-                sync_folder(folder)
+                for changed in (folder, folder.parent):
+                    sync_folder(changed)
             except OSError:
                 self.close()
                 raise
@@ -52,7 +54,6 @@ class Journal:
         with store_errors(self.path):
             if os.write(self._file, data) < len(data):
                 raise OSError(errno.ENOSPC, "no space for all of it", str(self.path))
-            os.fdatasync(self._file)
         self.size += len(data)
 
     def close(self) -> None:
