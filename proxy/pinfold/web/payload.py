@@ -3,9 +3,12 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, ClassVar, Final, Protocol, cast
 
 import aiofastnet
+
+MOST_LENT: Final = 128
+"""Files in memory that a process holds at once: each takes a descriptor, of which connections need most."""
 
 
 class Payload(Protocol):
@@ -29,14 +32,19 @@ class Pieces:
 class Lent:
     """Bytes in a file of the kernel's own memory, which it sends without a copy; closed once nobody sends from it.
 
-    Raises OSError where there can be no such file.
+    Raises OSError where there can be no such file, or are enough of them.
     """
+
+    _held: ClassVar = 0
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         if not hasattr(os, "memfd_create"):
             raise OSError("this system has no files in memory")
+        if Lent._held >= MOST_LENT:
+            raise OSError("enough answers lie in files in memory")
         self._length = sum(map(len, pieces))
         self._descriptor = os.memfd_create("answer")
+        Lent._held += 1
         if os.writev(self._descriptor, pieces) != self._length:
             raise OSError("a file in memory has no room for an answer")
 
@@ -44,6 +52,7 @@ class Lent:
         """Close the file."""
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
+            Lent._held -= 1
 
     def fileno(self) -> int:
         """Return the file's descriptor."""

@@ -7,6 +7,7 @@ from typing import Any
 import aiofastnet
 import pytest
 
+from pinfold.web import payload as payload_module
 from pinfold.web.payload import Lent, Payload, Pieces
 
 HEAD, BODY = b"head" * 80, os.urandom(300_000)
@@ -73,3 +74,12 @@ def test_what_has_no_room_is_not_lent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "writev", lambda *_: 10)
     with pytest.raises(OSError, match="no room"):
         Lent((HEAD, BODY))
+
+
+def test_descriptors_are_left_for_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload_module, "MOST_LENT", Lent._held + 2)
+    lent = [Lent((HEAD, BODY)) for _ in range(2)]
+    with pytest.raises(OSError, match="enough answers"):
+        Lent((HEAD, BODY))
+    lent.pop()
+    assert Lent((HEAD, BODY)).fileno() > 0
