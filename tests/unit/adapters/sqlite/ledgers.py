@@ -12,6 +12,7 @@ from tests.fakes.evidence import evidence_of
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_append import append_entry
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_reader import LogReader
 from pinfold.adapters.sqlite.audit_tree import rotate_key
 from pinfold.adapters.sqlite.audit_verify import verify_store
@@ -64,6 +65,26 @@ def log_entries(root: Path, *groups: int) -> None:
         for group in groups:
             await append(ledger, *(entry(number + n) for n in range(1, group + 1)), evidence=EVIDENCE)
             number += group
+        await ledger.close()
+
+    asyncio.run(work())
+
+
+def journals(root: Path) -> list[Path]:
+    return sorted((root / "journal").glob("*"))
+
+
+def abandon(root: Path, *wanted: Entry, evidence: Evidence | None = None) -> None:
+    """Append entries and go, as a process does that is killed before the ledger has them."""
+
+    async def work() -> None:
+        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
+        log = SqliteAuditLog(ledger)
+        for one in wanted:
+            await log.append(one, evidence)
+        recorder = log._recorder
+        assert recorder._journal is not None
+        recorder._journal.close()
         await ledger.close()
 
     asyncio.run(work())

@@ -10,9 +10,18 @@ from threading import Event
 import pytest
 from msgspec.structs import replace as replace_in
 from tests.fakes.evidence import a_file, evidence_of
-from tests.unit.adapters.sqlite.ledgers import NOON, append, entry, intruding, keys_of, ledger_of, log_entries, verified
+from tests.unit.adapters.sqlite.ledgers import (
+    NOON,
+    abandon,
+    append,
+    entry,
+    intruding,
+    journals,
+    keys_of,
+    ledger_of,
+    verified,
+)
 
-from pinfold.adapters.filesystem.journal import Journal
 from pinfold.adapters.sqlite import audit_recorder
 from pinfold.adapters.sqlite import database as database_module
 from pinfold.adapters.sqlite import ledger as ledger_module
@@ -23,7 +32,6 @@ from pinfold.adapters.sqlite.look_back import SqliteLookBackStore
 from pinfold.audit.findings import Verification
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import StoreError
-from pinfold.domain.evidence import Evidence
 from pinfold.domain.project import File
 from pinfold.ports.audit_log import AuditQuery
 
@@ -42,28 +50,8 @@ async def log(ledger: Database) -> AsyncIterator[SqliteAuditLog]:
     await log.close()
 
 
-def journals(root: Path) -> list[Path]:
-    return sorted((root / "journal").glob("*"))
-
-
 async def entries(log: SqliteAuditLog) -> list[Entry]:
     return [recorded.entry for recorded in await log.search(AuditQuery(limit=10_000, newest_first=False))]
-
-
-def abandon(root: Path, *wanted: Entry, evidence: Evidence | None = None) -> None:
-    """Append entries and go, as a process does that is killed before the ledger has them."""
-
-    async def work() -> None:
-        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
-        log = SqliteAuditLog(ledger)
-        for one in wanted:
-            await log.append(one, evidence)
-        recorder = log._recorder
-        assert recorder._journal is not None
-        recorder._journal.close()
-        await ledger.close()
-
-    asyncio.run(work())
 
 
 async def go_on(log: SqliteAuditLog) -> None:
@@ -316,65 +304,6 @@ async def test_whatever_evidence_tells_is_kept(log: SqliteAuditLog, file: File) 
     assert await log.evidence([evidence.digest()]) == {evidence.digest(): evidence}
 
 
-# What a process leaves behind
-
-
-def test_what_a_dead_process_recorded_is_taken_up_once(tmp_path: Path) -> None:
-    abandon(tmp_path, entry(1), entry(2))
-    assert verified(tmp_path) == Verification(1, 0, 0)
-    assert len(journals(tmp_path)) == 1
-    log_entries(tmp_path, 1)
-    assert verified(tmp_path) == Verification(1, 3, 3)
-    log_entries(tmp_path, 1)
-    assert verified(tmp_path) == Verification(1, 4, 4)
-    assert journals(tmp_path) == []
-
-
-def test_a_journal_that_comes_back_is_not_taken_up_again(tmp_path: Path) -> None:
-    abandon(tmp_path, entry(1), entry(2))
-    (journal,) = journals(tmp_path)
-    content = journal.read_bytes()
-    for _ in range(3):
-        log_entries(tmp_path)
-    assert journals(tmp_path) == []
-    journal.write_bytes(content)
-    log_entries(tmp_path, 1)
-    assert verified(tmp_path) == Verification(1, 3, 3)
-
-
-def test_a_journal_that_lost_with_the_power_what_was_taken_up_is_done_with(tmp_path: Path) -> None:
-    abandon(tmp_path, entry(1), entry(2))
-    (journal,) = journals(tmp_path)
-    # The ledger is durable, and what it was taken up from was not yet.
-    log_entries(tmp_path)
-    journal.write_bytes(b"")
-    log_entries(tmp_path, 1)
-    assert verified(tmp_path) == Verification(1, 3, 3)
-    assert journals(tmp_path) == []
-
-
-def test_a_ledger_from_a_backup_takes_up_what_journals_still_hold(tmp_path: Path) -> None:
-    log_entries(tmp_path, 1)
-    backup = ledger_of(tmp_path).read_bytes()
-    abandon(tmp_path, entry(2), entry(3))
-    log_entries(tmp_path)
-    assert verified(tmp_path) == Verification(1, 3, 3)
-    ledger_of(tmp_path).write_bytes(backup)
-    log_entries(tmp_path)
-    assert verified(tmp_path) == Verification(1, 3, 3)
-
-
-def test_what_was_not_written_whole_is_set_aside(tmp_path: Path) -> None:
-    abandon(tmp_path, entry(1), entry(2))
-    (journal,) = journals(tmp_path)
-    with journal.open("ab") as file:
-        file.truncate(journal.stat().st_size - 1)
-    for _ in range(2):
-        log_entries(tmp_path)
-    assert verified(tmp_path) == Verification(1, 1, 1)
-    assert [path.suffix for path in journals(tmp_path)] == [".torn"]
-
-
 async def test_evidence_that_was_pruned_meanwhile_is_found_where_it_was_recorded_first(
     log: SqliteAuditLog, tmp_path: Path
 ) -> None:
@@ -386,18 +315,6 @@ async def test_evidence_that_was_pruned_meanwhile_is_found_where_it_was_recorded
         with intruding(tmp_path) as intruder:
             intruder.execute("UPDATE audit SET evidence = NULL")
             intruder.execute("DELETE FROM evidence")
-
-
-def test_records_of_another_version_stop_the_ledger_with_advice(tmp_path: Path) -> None:
-    abandon(tmp_path, entry(1))
-    other = Journal(tmp_path / "journal")
-    other.append([b"of another version"])
-    other.close()
-    with pytest.raises(StoreError, match="start the version that wrote them once"):
-        log_entries(tmp_path)
-    other.path.unlink()
-    log_entries(tmp_path)
-    assert verified(tmp_path) == Verification(1, 1, 1)
 
 
 async def test_what_was_only_just_served_is_looked_back_at(

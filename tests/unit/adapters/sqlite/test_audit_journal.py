@@ -1,0 +1,78 @@
+"""What a process leaves behind in its journal."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.adapters.sqlite.ledgers import abandon, entry, journals, ledger_of, log_entries, verified
+
+from pinfold.adapters.filesystem.journal import Journal
+from pinfold.audit.findings import Verification
+from pinfold.domain.errors import StoreError
+
+
+def test_what_a_dead_process_recorded_is_taken_up_once(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    assert verified(tmp_path) == Verification(1, 0, 0)
+    assert len(journals(tmp_path)) == 1
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 4, 4)
+    assert journals(tmp_path) == []
+
+
+def test_a_journal_that_comes_back_is_not_taken_up_again(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    content = journal.read_bytes()
+    for _ in range(3):
+        log_entries(tmp_path)
+    assert journals(tmp_path) == []
+    journal.write_bytes(content)
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+def test_a_journal_that_lost_with_the_power_what_was_taken_up_is_done_with(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    # The ledger is durable, and what it was taken up from was not yet.
+    log_entries(tmp_path)
+    journal.write_bytes(b"")
+    log_entries(tmp_path, 1)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    assert journals(tmp_path) == []
+
+
+def test_a_ledger_from_a_backup_takes_up_what_journals_still_hold(tmp_path: Path) -> None:
+    log_entries(tmp_path, 1)
+    backup = ledger_of(tmp_path).read_bytes()
+    abandon(tmp_path, entry(2), entry(3))
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+    ledger_of(tmp_path).write_bytes(backup)
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 3, 3)
+
+
+def test_what_was_not_written_whole_is_set_aside(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1), entry(2))
+    (journal,) = journals(tmp_path)
+    with journal.open("ab") as file:
+        file.truncate(journal.stat().st_size - 1)
+    for _ in range(2):
+        log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 1, 1)
+    assert [path.suffix for path in journals(tmp_path)] == [".torn"]
+
+
+def test_records_of_another_version_stop_the_ledger_with_advice(tmp_path: Path) -> None:
+    abandon(tmp_path, entry(1))
+    other = Journal(tmp_path / "journal")
+    other.append([b"of another version"])
+    other.close()
+    with pytest.raises(StoreError, match="start the version that wrote them once"):
+        log_entries(tmp_path)
+    other.path.unlink()
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 1, 1)
