@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from pinfold.adapters.sqlite.audit_append import Draft
@@ -52,11 +53,16 @@ class Recorder:
         """How many of them the ledger has, as far as this process knows."""
         self._must_wait = False
         """The ledger has to take up what there is before anything more is recorded."""
+        self._failed: tuple[float, Exception] | None = None
+        """When the ledger took nothing up, on the monotonic clock, and why."""
         self._is_closed = False
 
     async def record(self, draft: Draft, evidence: Evidence | None) -> None:
         """Return once an entry is durable; raises StoreError where it cannot be, or the ledger would not take it."""
         if self._must_wait:
+            if self._failed is not None and monotonic() < self._failed[0] + RETRY:
+                # To try costs up to seconds, and as much as all that waits.
+                raise StoreError(f"the audit log took nothing up a moment ago: {self._failed[1]}")
             await self._hand_over()
         if self._is_closed:
             raise StoreError(f"{self._ledger.path} takes no more entries: Pinfold is stopping")
@@ -146,11 +152,11 @@ class Recorder:
         recorded = self._recorded
         try:
             await hand_over(self._ledger, self._durable)
-        except Exception:
-            self._must_wait = True
+        except Exception as error:
+            self._must_wait, self._failed = True, (monotonic(), error)
             raise
         self._taken_up = max(self._taken_up, recorded)
-        self._must_wait = False
+        self._must_wait, self._failed = False, None
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

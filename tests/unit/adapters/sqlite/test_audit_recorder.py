@@ -170,6 +170,7 @@ async def test_a_ledger_that_takes_up_nothing_has_nothing_more_recorded(
 ) -> None:
     monkeypatch.setattr(database_module, "LOCK_SECONDS", 0.2)
     monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     other = sqlite3.connect(ledger_of(tmp_path), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(10):
@@ -188,6 +189,7 @@ async def test_whatever_keeps_the_ledger_from_taking_up_has_nothing_more_recorde
     log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
 
     def fail(*_: object) -> None:
         raise ValueError("out of order")
@@ -207,6 +209,7 @@ async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
     log: SqliteAuditLog, ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     await append(ledger, entry(1))
     with intruding(tmp_path) as intruder:
         intruder.execute("DELETE FROM audit")
@@ -229,6 +232,7 @@ async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
     ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object]
 ) -> None:
     monkeypatch.setattr(audit_recorder, "DELAY", 0.01)
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     log = SqliteAuditLog(ledger)
     async with asyncio.timeout(10):
         await log.append(entry(1))
@@ -239,6 +243,29 @@ async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
     with pytest.raises(StoreError, match="lost entries that were durable"):
         await log.close()
     assert verified(tmp_path).ok
+
+
+async def test_a_ledger_that_failed_a_moment_ago_is_not_asked_again_for_each_entry(
+    log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "RETRY", 60)
+    attempts = []
+
+    def fail(*_: object) -> None:
+        attempts.append(None)
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "take_up", fail)
+        async with asyncio.timeout(10):
+            for _ in range(5):
+                with pytest.raises(StoreError, match="the disk is full"):
+                    await go_on(log)
+    assert len(attempts) == 1
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
+    await log.append(entry(3))
+    assert (await entries(log))[-1] == entry(3)
 
 
 async def test_what_waits_for_the_ledger_is_limited(
