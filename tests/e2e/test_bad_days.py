@@ -127,10 +127,36 @@ def test_every_worker_refuses_within_a_second_of_a_quarantine(upstream, tmp_path
 
 def test_no_audit_entry_no_bytes(server, upstream):
     file = upstream.add_file("six", "1.0")
+    # Where the folder of the journals should be, no entry becomes durable.
+    in_the_way = server.data / "journal"
+    in_the_way.write_bytes(b"")
+    assert refusal(url(server, file))[0] == 503
+    in_the_way.unlink()
     assert fetch(url(server, file)) == file.content
-    # Whoever holds the write lock for long keeps every entry from becoming durable.
+
+
+def test_a_ledger_that_takes_no_entries_soon_ends_all_serving_and_loses_none(server, upstream):
+    file = upstream.add_file("six", "1.0")
+    served = 0
+
+    def serve_until_refused():
+        nonlocal served
+        while time.monotonic() < deadline:
+            try:
+                assert fetch(url(server, file)) == file.content
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+            served += 1
+            time.sleep(0.1)
+        raise AssertionError("it went on serving")
+
+    deadline = time.monotonic() + 60
     with contextlib.closing(sqlite3.connect(server.data / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert refusal(url(server, file))[0] == 503
+        assert serve_until_refused() == 503
         other.execute("ROLLBACK")
+    assert served
+    time.sleep(1.5)
     assert fetch(url(server, file)) == file.content
+    assert len(server.audited("--action", "file.served", "--limit", "1000")) == served + 1
