@@ -19,8 +19,12 @@ WAITING = 200
 NEEDS = 20
 """Of one wheel; few have more, and whoever writes thousands into a wheel does not mean well."""
 
-# What holds in every environment: with a marker, or where an address is given, the page may never be asked for.
-_NEEDED = re.compile(rb"^Requires-Dist:[ \t]*([A-Za-z0-9._-]+)[^;@\r\n]*\r?$", re.MULTILINE | re.IGNORECASE)
+LOOKED_THROUGH = 64 * 1024
+"""Bytes of metadata; before its description, few have more."""
+
+# What holds in every environment: with a marker, or where an address is given, the page may never be asked for. Nothing
+# is given back that was matched: strangers write these lines, of any length.
+_NEEDED = re.compile(rb"^Requires-Dist:[ \t]*+([A-Za-z0-9._-]++)[^;@\r\n]*+\r?$", re.MULTILINE | re.IGNORECASE)
 _BODY = re.compile(rb"\r?\n\r?\n")
 
 
@@ -53,7 +57,7 @@ class PagesAhead:
 def needed(metadata: bytes) -> list[str]:
     """Return the projects, normalised, that a wheel needs wherever it is installed; of its METADATA the first NEEDS."""
     names: dict[str, None] = {}
-    for found in _NEEDED.finditer(_BODY.split(metadata, 1)[0]):
+    for found in _NEEDED.finditer(_BODY.split(metadata[:LOOKED_THROUGH], 1)[0]):
         try:
             names[normalise(found[1].decode())] = None
         except InvalidName:

@@ -55,6 +55,16 @@ def test_each_is_told_once_and_nothing_of_the_description() -> None:
     assert needed(b"\xff\xfe") == []
 
 
+@pytest.mark.parametrize("line", ["a" * 10_000_000, " " * 10_000_000, "-\nRequires-Dist: " * 500_000])
+def test_lines_of_any_length_hold_up_nobody(line: str) -> None:
+    """With an expression that gives back what it matched, the first would take days."""
+    assert needed(metadata(f"{line};", "six")) == []
+
+
+def test_a_name_of_many_letters_takes_no_longer_than_it_is() -> None:
+    assert module._NEEDED.search(b"Requires-Dist: " + b"a" * 1_000_000 + b";\n") is None
+
+
 def test_a_wheel_that_needs_thousands_is_not_believed() -> None:
     assert len(needed(metadata(*(f"p{number}" for number in range(10_000))))) == NEEDS
 
