@@ -50,6 +50,13 @@ async def log(ledger: Database) -> AsyncIterator[SqliteAuditLog]:
     await log.close()
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have entries wait for no others, and a ledger that failed asked again at once."""
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
+
+
 async def entries(log: SqliteAuditLog) -> list[Entry]:
     return [recorded.entry for recorded in await log.search(AuditQuery(limit=10_000, newest_first=False))]
 
@@ -165,12 +172,11 @@ async def test_entries_that_are_the_same_to_the_microsecond_have_a_number(log: S
 # What fails
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_ledger_that_takes_up_nothing_has_nothing_more_recorded(
     log: SqliteAuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "LOCK_SECONDS", 0.2)
-    monkeypatch.setattr(audit_recorder, "DELAY", 0)
-    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     other = sqlite3.connect(ledger_of(tmp_path), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(10):
@@ -185,12 +191,10 @@ async def test_a_ledger_that_takes_up_nothing_has_nothing_more_recorded(
     assert verified(tmp_path).ok
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_whatever_keeps_the_ledger_from_taking_up_has_nothing_more_recorded(
     log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_recorder, "DELAY", 0)
-    monkeypatch.setattr(audit_recorder, "RETRY", 0)
-
     def fail(*_: object) -> None:
         raise ValueError("out of order")
 
@@ -205,11 +209,10 @@ async def test_whatever_keeps_the_ledger_from_taking_up_has_nothing_more_recorde
     assert (found[0], found[-1]) == (entry(1), entry(3))
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
-    log: SqliteAuditLog, ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: SqliteAuditLog, ledger: Database, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(audit_recorder, "DELAY", 0)
-    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     await append(ledger, entry(1))
     with intruding(tmp_path) as intruder:
         intruder.execute("DELETE FROM audit")
@@ -225,14 +228,13 @@ async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
     assert (found[0], found[-1]) == (entry(2), entry(3))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "harm", [Path.unlink, lambda path: path.write_bytes(b"nonsense"), lambda path: path.write_bytes(b"")]
 )
 async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
-    ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object]
+    ledger: Database, tmp_path: Path, harm: Callable[[Path], object]
 ) -> None:
-    monkeypatch.setattr(audit_recorder, "DELAY", 0.01)
-    monkeypatch.setattr(audit_recorder, "RETRY", 0)
     log = SqliteAuditLog(ledger)
     async with asyncio.timeout(10):
         await log.append(entry(1))
