@@ -210,7 +210,9 @@ def _data(invocation: Invocation) -> DataDirectory:
 
 def _own_key(invocation: Invocation) -> Verifier:
     """Return the key whose private half is in the data directory: that of the ledger alone would be the intruder's."""
-    with _reading(invocation) as reader:
+    from pinfold.adapters.sqlite.audit_reader import LogReader
+
+    with LogReader.open(_data(invocation).ledger) as reader:
         stated = Verifier.parse(reader.state().present_key)
     return SigningKeys(_data(invocation).keys).load(stated).verifier
 

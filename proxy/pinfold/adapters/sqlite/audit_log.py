@@ -49,7 +49,7 @@ class SqliteAuditLog:
         return await self.append_draft(Draft.of(entry, with_evidence=evidence is not None), evidence)
 
     async def append_draft(self, draft: Draft, evidence: Evidence | None) -> "_Appended":
-        """Append an entry that is on its way already, and return once it is durable."""
+        """Append an entry that is on its way already, and return once it is durable; raises StoreError."""
         await self._recorder.record(draft, evidence)
         return _Appended(self, draft, evidence)
 
