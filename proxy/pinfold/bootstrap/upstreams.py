@@ -49,7 +49,7 @@ def load_indexes(
 
 def _source(settings: Settings, upstream: HttpUpstream) -> Source:
     chosen = settings.upstreams[upstream.name]
-    return Source(upstream, chosen.freshness, chosen.private)
+    return Source(upstream, chosen.freshness, chosen.private, chosen.fetch_ahead)
 
 
 def _options(settings: Settings, name: str) -> UpstreamOptions:

@@ -119,6 +119,8 @@ class UpstreamSettings(Table):
     """The only hosts besides its own that its files may be fetched from; none named means any public host."""
     freshness: Duration = timedelta(minutes=10)
     """How long a page counts as fresh, unless the upstream allows less."""
+    fetch_ahead: bool = True
+    """Whether it is asked for wheels and pages that clients will most likely want next, before they do."""
     connect_timeout: PositiveDuration = timedelta(seconds=5)
     idle_timeout: PositiveDuration = timedelta(seconds=10)
     """How long it may keep silent, before an answer and in the middle of one."""

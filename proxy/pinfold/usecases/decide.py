@@ -120,7 +120,8 @@ class Gate:
 
         judged = await asyncio.to_thread(work) if len(found.listing.project.files) > IN_THREAD_ABOVE else work()
         self._memory.put((index.name, name), judged, 1 + len(judged.files))
-        self._ahead.consider(judged)
+        if found.source.fetch_ahead:
+            self._ahead.consider(judged)
         return judged
 
     async def judge_file(
@@ -157,9 +158,10 @@ class Gate:
 
         What an organisation's own projects need is told to nobody before a client asks for it.
         """
-        if project.awaits_inspection(judged):
+        source = project.found.source
+        if source.fetch_ahead and project.awaits_inspection(judged):
             self._ahead.expect(project, judged.file)
-            if not project.found.source.private:
+            if not source.private and project.index.fetches_ahead:
                 self._pages_ahead.expect(project.index, metadata)
 
     async def judge_upload(

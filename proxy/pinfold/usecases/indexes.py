@@ -27,6 +27,8 @@ class Source:
     """How long a page counts as fresh unless the upstream allows less."""
     private: bool = False
     """The upstream belongs to this organisation: it may provide private names."""
+    fetch_ahead: bool = True
+    """The upstream may be asked for wheels and pages that nobody wants yet."""
     first_hand: bool = False
     """The files were uploaded here: what is known of them is all that there is to know, and never stale."""
 
@@ -49,6 +51,11 @@ class Index:
     refusals: Refusals = Refusals.EXPLAIN
     pins: str | None = None
     """The pin set that the index is limited to."""
+
+    @property
+    def fetches_ahead(self) -> bool:
+        """Whether a project may be looked for that nobody wants yet, wherever that may be found."""
+        return all(source.fetch_ahead for source in self.sources)
 
     def reserves(self, project: str) -> bool:
         """Tell whether a project's name belongs to this organisation."""

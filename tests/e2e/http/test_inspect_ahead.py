@@ -139,3 +139,32 @@ class TestOwnProjects:
         assert await read_metadata(pinfold, file) == 200
         await inspected(pinfold)
         assert upstream.requests_for("/simple/gear/") == []
+
+
+class TestTrafficSaved:
+    @pytest.fixture
+    def overrides(self, overrides):
+        return overrides | {"upstreams.pypi.fetch_ahead": False}
+
+    async def test_nothing_is_fetched_that_nobody_asked_for(self, pinfold, upstream, release):
+        first, second = release("1.0", needs=["gear"]), release("1.1", needs=["gear"])
+        assert (await pinfold.get(address(first))).status == 200
+        assert await read_metadata(pinfold, second) == 200
+        await asyncio.sleep(0.1)
+        assert (upstream.requests_for(second), upstream.requests_for("/simple/gear/")) == ([], [])
+        assert (await pinfold.get(address(second))).body == second.content
+
+
+class TestAnotherUpstreamSaved:
+    @pytest.fixture
+    def overrides(self, overrides):
+        return overrides | {
+            "upstreams.other": {"url": "https://other.example/simple/", "fetch_ahead": False},
+            "indexes.main.upstreams": ["pypi", "other"],
+        }
+
+    async def test_no_page_is_looked_for_where_nothing_is_fetched_ahead(self, pinfold, upstream, release):
+        file = release("1.0", needs=["gear"])
+        assert await read_metadata(pinfold, file) == 200
+        await inspected(pinfold)
+        assert (len(upstream.requests_for(file)), upstream.requests_for("/simple/gear/")) == (1, [])
