@@ -45,10 +45,10 @@ class Contestant(ABC):
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int:
-        """The process at the root of the server's tree."""
+    def pids(self) -> tuple[int, ...]:
+        """The processes that all others of the server descend from."""
         assert self._process is not None
-        return self._process.pid
+        return (self._process.pid,)
 
     @abstractmethod
     def start(self) -> None:
@@ -194,12 +194,14 @@ class Pinfold(Contestant):
 
     name = "pinfold"
     flags = ("--workers", str(WORKERS))
+    settings = ""
+    """Of the server, beside what all of them have."""
 
     def start(self) -> None:
         """Start it as a user does."""
         config = (
-            f'[server]\naccess_log = false\n[upstreams.pypi]\nurl = "{self.upstream}/simple/"\nfreshness = "1d"\n'
-            f'file_hosts = ["127.0.0.1"]\n'
+            f"[server]\naccess_log = false\n{self.settings}\n"
+            f'[upstreams.pypi]\nurl = "{self.upstream}/simple/"\nfreshness = "1d"\nfile_hosts = ["127.0.0.1"]\n[indexes.main]\nanonymous = true\n'
         )
         self._server = self.make(config)
         self._server.start()
@@ -214,9 +216,63 @@ class Pinfold(Contestant):
         """The supervising process."""
         return self._server.pid
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The supervising process alone: all others are its own."""
+        return (self.pid,)
+
+    @property
+    def origin(self) -> str:
+        """The scheme and authority that it is at."""
+        return self._server.url
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of files."""
+        return self._server.data / "blobs"
+
     def stop(self) -> None:
         """Stop it as an init system does."""
         self._server.stop()
+
+
+class PinfoldBehindNginx(Nginx):
+    """nginx in front, by the configuration that is shipped, which sends the files that Pinfold lets through."""
+
+    name = "pinfold behind nginx"
+
+    def __init__(self, folder: Path, upstream: str) -> None:
+        super().__init__(folder, upstream)
+        self._behind = _Behind(self.folder, upstream)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of both."""
+        return (*super().pids, *self._behind.pids)
+
+    def start(self) -> None:
+        """Start Pinfold, and nginx in front of it."""
+        self._behind.start()
+        origin, blobs = self._behind.origin, self._behind.blobs
+        self.http = f"upstream pinfold {{ server {urlsplit(origin).netloc}; keepalive 64; }}"
+        shipped = (ROOT / "deploy" / "nginx" / "pinfold-files.conf").read_text()
+        self.locations = f"""
+            location / {{
+                proxy_pass http://pinfold; proxy_http_version 1.1; proxy_buffering off;
+                proxy_set_header Connection ""; proxy_set_header X-Forwarded-For $remote_addr;
+            }}
+            {shipped.replace("/var/lib/pinfold/blobs/", f"{blobs}/")}
+        """
+        super().start()
+
+    def stop(self) -> None:
+        """Stop nginx first."""
+        super().stop()
+        self._behind.stop()
+
+
+class _Behind(Pinfold):
+    settings = 'trusted_proxies = ["127.0.0.1"]\nfront_files = "/_pinfold_blobs/"'
 
 
 class Devpi(Contestant):

@@ -42,16 +42,16 @@ class Measured:
         return asdict(self)
 
 
-def run_wrk(url: str, headers: Mapping[str, str], pid: int, *, connections: int, seconds: int) -> Measured:
-    """Ask for one URL over and over for a while."""
+def run_wrk(url: str, headers: Mapping[str, str], *pids: int, connections: int, seconds: int) -> Measured:
+    """Ask for one URL over and over for a while, of the server whose processes descend from some."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_REPORT)
         script.flush()
         flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script.name]
-        before = cpu_seconds(pid)
+        before = cpu_seconds(*pids)
         done = subprocess.run([*command, *flags, url], capture_output=True, text=True, check=True)
-        spent = cpu_seconds(pid) - before
+        spent = cpu_seconds(*pids) - before
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
     if found is None:
         raise SystemExit(f"wrk says nothing of {url}:\n{done.stdout}\n{done.stderr}")
@@ -66,22 +66,22 @@ def run_wrk(url: str, headers: Mapping[str, str], pid: int, *, connections: int,
     )
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process and its descendants have used, user and system."""
-    return sum(_ticks(each) for each in process_tree(pid)) / _TICK
+def cpu_seconds(*pids: int) -> float:
+    """Return the CPU time that processes and their descendants have used, user and system."""
+    return sum(_ticks(each) for pid in pids for each in process_tree(pid)) / _TICK
 
 
-def settle(pid: int) -> None:
+def settle(*pids: int) -> None:
     """Wait until a server does nothing any more that it was started, or asked, for; but not for ever."""
     before, until = -1.0, time.monotonic() + SETTLED_WITHIN
-    while (now := cpu_seconds(pid)) - before > 0.02 and time.monotonic() < until:
+    while (now := cpu_seconds(*pids)) - before > 0.02 and time.monotonic() < until:
         before = now
         time.sleep(0.3)
 
 
-def peak_memory(pid: int) -> float:
-    """Return the largest resident size that any process of a tree has had, in MiB."""
-    return max((_peak(each) for each in process_tree(pid)), default=0.0)
+def peak_memory(*pids: int) -> float:
+    """Return the largest resident size that any process or descendant has had, in MiB."""
+    return max((_peak(each) for pid in pids for each in process_tree(pid)), default=0.0)
 
 
 def process_tree(pid: int) -> Iterator[int]:

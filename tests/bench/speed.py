@@ -33,6 +33,7 @@ from tests.bench.contestants import (
     NginxCache,
     NginxStatic,
     Pinfold,
+    PinfoldBehindNginx,
     Upstream,
     get,
     what_is_missing,
@@ -103,7 +104,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pinfold-bench-")))
         contestants = _start(stack, folder, peers, quick=options.quick)
         results = _measure(contestants, wanted, rounds=options.rounds, seconds=seconds)
-        memory = {contestant.name: round(peak_memory(contestant.pid)) for contestant in contestants}
+        memory = {contestant.name: round(peak_memory(*contestant.pids)) for contestant in contestants}
     report = {
         "command": f"make bench{'-quick' if options.quick else ''}{_arguments()}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -137,8 +138,9 @@ def _start(stack: ExitStack, folder: Path, peers: list[type[Contestant]], *, qui
             static.take(urlsplit(wheel).path + ".metadata", get(wheel + ".metadata", "*/*", "identity"), None)
     _bring_up(stack, static)
     if not quick:
+        front = PinfoldBehindNginx(folder, upstream.origin)
         cache = NginxCache(folder, f"http://127.0.0.1:{static.port}")
-        others.insert(0, cache)
+        others = [front, cache, *others]
     for other in others:
         _bring_up(stack, other)
     return [static, pinfold, *others]
@@ -165,10 +167,12 @@ def _measure(
                 address = addresses.get((cell, contestant.name))
                 if address is None:
                     continue
-                measured = run_wrk(address, cell.headers, contestant.pid, connections=cell.connections, seconds=seconds)
+                measured = run_wrk(
+                    address, cell.headers, *contestant.pids, connections=cell.connections, seconds=seconds
+                )
                 results[cell].setdefault(contestant.name, []).append(measured)
                 # Some go on with what was asked of them long after nobody waits for it: at the next one's cost.
-                settle(contestant.pid)
+                settle(*contestant.pids)
                 print(
                     f"{number + 1}/{rounds} {_label(cell):34} {contestant.name:26} {measured.rate:10.0f}/s",
                     file=sys.stderr,
