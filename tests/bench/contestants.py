@@ -199,9 +199,17 @@ class Pinfold(Contestant):
 
     def start(self) -> None:
         """Start it as a user does."""
-        config = (
-            f"[server]\naccess_log = false\n{self.settings}\n"
-            f'[upstreams.pypi]\nurl = "{self.upstream}/simple/"\nfreshness = "1d"\nfile_hosts = ["127.0.0.1"]\n[indexes.main]\nanonymous = true\n'
+        config = "\n".join(
+            [
+                *("[server]", "access_log = false", self.settings),
+                *(
+                    "[upstreams.pypi]",
+                    f'url = "{self.upstream}/simple/"',
+                    'freshness = "1d"',
+                    'file_hosts = ["127.0.0.1"]',
+                ),
+                *("[indexes.main]", "anonymous = true"),
+            ]
         )
         self._server = self.make(config)
         self._server.start()
