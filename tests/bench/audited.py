@@ -15,8 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench.contestants import Pinfold, Upstream, what_is_missing
+from tests.bench.contestants import Pinfold, Upstream
 from tests.bench.load import Measured, run_wrk
+from tests.bench.peers import what_is_missing
 from tests.bench.wares import Ware, write_upstream
 from tests.e2e.server import PinfoldServer
 

@@ -26,9 +26,10 @@ from urllib.parse import urljoin, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench.contestants import ACCEPT, NginxStatic, get, what_is_missing
+from tests.bench.contestants import ACCEPT, NginxStatic, get
 from tests.bench.distance import at_a_distance
 from tests.bench.load import cpu_seconds, settle
+from tests.bench.peers import what_is_missing
 from tests.bench.projects import Made, asked_for, make_projects, write_index
 from tests.e2e.clients import CLIENTS
 from tests.e2e.server import PinfoldServer, environment

@@ -28,7 +28,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.bench.contestants import (
     ACCEPT,
     AGENT,
-    PEER_CLASSES,
     Contestant,
     NginxCache,
     NginxStatic,
@@ -36,9 +35,9 @@ from tests.bench.contestants import (
     PinfoldBehindNginx,
     Upstream,
     get,
-    what_is_missing,
 )
 from tests.bench.load import Measured, peak_memory, run_wrk, settle
+from tests.bench.peers import PEER_CLASSES, what_is_missing
 from tests.bench.wares import PAGES, WHEELS, Ware, write_upstream
 
 README = Path(__file__).parents[2] / "README.md"
