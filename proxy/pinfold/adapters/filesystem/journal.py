@@ -1,7 +1,8 @@
 """Journals: files that one process each appends records to, durably, for whoever takes them up later.
 
-A process that dies leaves its journal unlocked. What it had not finished writing was not acknowledged to anybody, and
-is told by a checksum.
+A journal is made as long as it is to be, of zeros, and then written over: a file that grows has its length written as
+well, each time. A process that dies leaves its journal unlocked. What it had not finished writing was not acknowledged
+to anybody, and is told by a checksum, as are the zeros behind it.
 """
 
 import errno
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[0-9a-f]{32}")
 _HEAD = struct.Struct("<II")
 """What goes before a record: its length, and the CRC-32 of both."""
+PREPARED = 1 << 20
+"""Bytes of a journal when it begins; one that is written beyond them grows."""
 
 
 class Journal:
@@ -36,24 +39,30 @@ class Journal:
         hidden = self.path.with_suffix(".new")
         with store_errors(self.path):
             folder.mkdir(mode=0o700, exist_ok=True)
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_DSYNC | os.O_CLOEXEC
             self._file = os.open(hidden, flags, 0o600)
             try:
+                _write(self._file, bytes(PREPARED), 0)
                 # Locked before it can be found: what nobody holds is taken to be left behind.
                 fcntl.flock(self._file, fcntl.LOCK_EX)
                 hidden.rename(self.path)
                 for changed in (folder, folder.parent):
                     sync_folder(changed)
             except OSError:
+                hidden.unlink(missing_ok=True)
                 self.close()
                 raise
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no more without growing."""
+        return self.size >= PREPARED
 
     def append(self, records: Iterable[bytes]) -> None:
         """Append records, and return once they are durable; blocking."""
         data = b"".join(_HEAD.pack(len(record), _checksum(record)) + record for record in records)
         with store_errors(self.path):
-            if os.write(self._file, data) < len(data):
-                raise OSError(errno.ENOSPC, "no space for all of it", str(self.path))
+            _write(self._file, data, self.size)
         self.size += len(data)
 
     def close(self) -> None:
@@ -66,40 +75,39 @@ class Journal:
 
 
 class Found:
-    """A journal in a folder, as far as it is written; only for reading. Every method raises StoreError."""
+    """A journal in a folder; only for reading. Every method raises StoreError."""
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
         self._file = file
         # In this order: what nobody holds does not grow any more.
         self.is_left_behind = _is_free(file)
-        self.size = os.fstat(file).st_size
+        self._length = os.fstat(file).st_size
 
     def records(self, begin: int = 0) -> Iterator[tuple[bytes, int]]:
         """Yield records from a place on, each with the place after it; what is not written whole ends them."""
-        with store_errors(self.path):
-            # The loss of power may take from here what the ledger had taken up just before it was durable here.
-            data = memoryview(os.pread(self._file, max(0, self.size - begin), begin))
-        at = 0
-        while at + _HEAD.size <= len(data):
-            length, checksum = _HEAD.unpack_from(data, at)
-            record = data[at + _HEAD.size : at + _HEAD.size + length]
-            if len(record) < length or _checksum(record) != checksum:
-                return
-            at += _HEAD.size + length
-            yield bytes(record), begin + at
+        with store_errors(self.path), open(self._file, "rb", closefd=False) as file:
+            file.seek(begin)
+            while len(head := file.read(_HEAD.size)) == _HEAD.size:
+                length, checksum = _HEAD.unpack(head)
+                begin += _HEAD.size + length
+                # What is not whole may claim any length.
+                if begin > self._length or _checksum(record := file.read(length)) != checksum:
+                    return
+                yield record, begin
 
     def remove(self, end: int) -> None:
         """Remove what was left behind and is taken up, up to a place; what follows it stays, under another name."""
-        if self.size <= end:
-            with store_errors(self.path):
-                self.path.unlink()
-            return
-        log.warning(
-            "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, self.size - end
-        )
         with store_errors(self.path):
+            # The loss of power may take from here what the ledger had taken up just before it was durable here.
+            rest = os.pread(self._file, max(0, self._length - end), end).rstrip(b"\0")
+            if not rest:
+                self.path.unlink()
+                return
             self.path.rename(self.path.with_suffix(".torn"))
+        log.warning(
+            "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, len(rest)
+        )
 
 
 def found(folder: Path) -> Iterator[Found]:
@@ -142,6 +150,11 @@ def _is_free(file: int) -> bool:
     return True
 
 
-def _checksum(record: bytes | memoryview) -> int:
+def _write(file: int, data: bytes, place: int) -> None:
+    if os.pwrite(file, data, place) < len(data):
+        raise OSError(errno.ENOSPC, "no space for all of it")
+
+
+def _checksum(record: bytes) -> int:
     """Return a checksum of a record and its length: zeros, which the loss of power may leave, are no record."""
     return crc32(record, crc32(len(record).to_bytes(4, "little")))

@@ -55,6 +55,11 @@ class EntryJournal:
         """Bytes that are written."""
         return self._journal.size
 
+    @property
+    def is_full(self) -> bool:
+        """Whether another journal should follow it."""
+        return self._journal.is_full
+
     def append(self, entries: Sequence[tuple[Draft, Evidence | None]]) -> None:
         """Append entries, and return once they are durable; blocking. After a StoreError it takes no more."""
         self._journal.append(self._record(draft, evidence) for draft, evidence in entries)
@@ -95,7 +100,7 @@ async def hand_over(ledger: Database, durable: tuple[Path, int] | None = None) -
 
 def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     """Tell whether journals hold what is not in the audit log yet; raises StoreError."""
-    return any(journal.size > _taken_up(database, journal.path) for journal in found(folder))
+    return any(any(journal.records(_taken_up(database, journal.path))) for journal in found(folder))
 
 
 def take_up(database: sqlite_utils.Database, folder: Path) -> None:

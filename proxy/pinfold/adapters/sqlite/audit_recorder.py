@@ -21,7 +21,7 @@ DELAY = 0.1
 RETRY = 1.0
 """Seconds until a ledger that took nothing up is asked again."""
 LARGEST = 4 << 20
-"""Bytes of a journal, after which another one is begun; and bytes that may wait for the ledger."""
+"""Bytes that may wait for the ledger."""
 
 
 class _Waiting(NamedTuple):
@@ -109,7 +109,7 @@ class Recorder:
 
     def _write(self, taken: list[_Waiting]) -> int:
         journal = self._journal
-        if journal is not None and journal.size >= LARGEST:
+        if journal is not None and journal.is_full:
             journal.close()
             journal = None
         # Where this fails, what follows goes to another journal: nobody knows how this one ends.

@@ -14,7 +14,18 @@ from pinfold.adapters.filesystem import journal as journal_module
 from pinfold.adapters.filesystem.journal import Found, Journal, found
 from pinfold.domain.errors import StoreError
 
-RECORDS = st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=5), min_size=1, max_size=5)
+GROUP = st.lists(st.binary(max_size=50) | st.binary(min_size=500, max_size=2000), min_size=1, max_size=5)
+GROUPS = st.lists(GROUP, min_size=1, max_size=5)
+SECTOR = 512
+PREPARED = 64 * 1024
+
+
+@pytest.fixture(autouse=True, scope="module")
+def prepared() -> Iterator[None]:
+    """Have journals prepared for less, which is sooner done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_module, "PREPARED", PREPARED)
+        yield
 
 
 @pytest.fixture
@@ -43,34 +54,58 @@ def written(folder: Path, *groups: list[bytes]) -> Path:
     return journal.path
 
 
-@given(groups=RECORDS)
+@given(groups=GROUPS)
 def test_records_come_back_in_order_from_any_record_on(groups: list[list[bytes]]) -> None:
     with TemporaryDirectory() as folder:
         path = written(Path(folder), *groups)
         records = [record for group in groups for record in group]
         with only(Path(folder)) as journal:
             places = [0, *(place for _, place in journal.records())]
-            assert places[-1] == journal.size == path.stat().st_size
+            assert path.read_bytes()[places[-1] :] == bytes(PREPARED - places[-1])
             for number, place in enumerate(places):
                 assert [record for record, _ in journal.records(place)] == records[number:]
 
 
-@given(groups=RECORDS, data=st.data())
+@given(groups=GROUPS, data=st.data())
 def test_what_is_cut_off_or_changed_ends_the_records_before_it(groups: list[list[bytes]], data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         path = written(Path(folder), *groups)
-        content = bytearray(path.read_bytes())
-        records = read(Path(folder))
-        cut = data.draw(st.integers(0, len(content)))
-        path.write_bytes(content[:cut])
-        assert read(Path(folder)) == records[: len(read(Path(folder)))]
-        if content:
-            place = data.draw(st.integers(0, len(content) - 1))
-            content[place] ^= data.draw(st.integers(1, 255))
-            path.write_bytes(content)
-            whole = read(Path(folder))
-            assert whole == records[: len(whole)]
-            assert len(whole) < len(records)
+        with only(Path(folder)) as journal:
+            records, places = zip(*journal.records(), strict=True)
+        content = bytearray(path.read_bytes()[: places[-1]])
+        place = data.draw(st.integers(0, len(content) - 1))
+        unharmed = list(records[: sum(end <= place for end in places)])
+        path.write_bytes(content[:place])
+        assert read(Path(folder)) == unharmed
+        content[place] ^= data.draw(st.integers(1, 255))
+        path.write_bytes(content.ljust(PREPARED, b"\0"))
+        assert read(Path(folder)) == unharmed
+
+
+@given(groups=GROUPS, last=GROUP, data=st.data())
+def test_whatever_sectors_of_a_write_reach_the_disk_what_was_durable_before_stays(
+    groups: list[list[bytes]], last: list[bytes], data: st.DataObject
+) -> None:
+    with TemporaryDirectory() as folder:
+        journal = Journal(Path(folder))
+        for group in groups:
+            journal.append(group)
+        before, begin = journal.path.read_bytes(), journal.size
+        journal.append(last)
+        end = journal.size
+        journal.close()
+        after = journal.path.read_bytes()
+        sectors = range(begin // SECTOR, end // SECTOR + 1)
+        written = data.draw(st.sets(st.sampled_from(sectors)))
+        content = bytearray(before)
+        for sector in written:
+            part = slice(sector * SECTOR, (sector + 1) * SECTOR)
+            content[part] = after[part]
+        journal.path.write_bytes(content)
+        durable = [record for group in groups for record in group]
+        found = read(Path(folder))
+        assert found[: len(durable)] == durable
+        assert found == [*durable, *last][: len(found)]
 
 
 def test_a_journal_is_left_behind_once_its_process_closed_it(tmp_path: Path) -> None:
@@ -81,19 +116,34 @@ def test_a_journal_is_left_behind_once_its_process_closed_it(tmp_path: Path) -> 
     journal.close()
     with only(tmp_path) as seen:
         assert seen.is_left_behind
-        seen.remove(seen.size)
+        seen.remove(journal.size)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_whole_is_set_aside_when_the_rest_is_removed(tmp_path: Path) -> None:
+def test_what_is_not_whole_is_set_aside_when_the_rest_is_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = written(tmp_path, [b"one"])
-    with path.open("ab") as file:
-        file.write(b"half a rec")
     with only(tmp_path) as seen:
         ((_, end),) = seen.records()
+    with path.open("r+b") as file:
+        file.seek(end + 4000)
+        file.write(b"half a rec")
+    with only(tmp_path) as seen:
         seen.remove(end)
     assert [path.suffix for path in tmp_path.iterdir()] == [".torn"]
     assert read(tmp_path) == []
+    assert "ends with 4010 bytes that were not written whole" in caplog.text
+
+
+def test_a_head_that_claims_more_than_there_is_ends_the_records(tmp_path: Path) -> None:
+    path = written(tmp_path, [b"one"])
+    with only(tmp_path) as seen:
+        ((_, end),) = seen.records()
+    with path.open("r+b") as file:
+        file.seek(end)
+        file.write(b"\xff" * 8)
+    assert read(tmp_path) == [b"one"]
 
 
 def test_only_its_owner_reads_a_journal(journal: Journal) -> None:
@@ -118,33 +168,63 @@ def test_a_folder_that_is_not_there_has_no_journals(tmp_path: Path) -> None:
 
 
 def test_a_disk_without_space_is_an_error_with_advice(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "write", lambda _, data: len(data) - 1)
+    monkeypatch.setattr(os, "pwrite", lambda _, data, place: len(data) - 1)
     with pytest.raises(StoreError, match="the disk is full"):
         journal.append([b"one"])
 
 
-def test_zeros_at_the_end_are_no_records(tmp_path: Path) -> None:
+def test_to_write_a_journal_leaves_its_length_alone(journal: Journal) -> None:
+    length = journal.path.stat().st_size
+    journal.append([b"one", bytes(1000)])
+    assert journal.path.stat().st_size == length == PREPARED
+
+
+def test_a_journal_takes_more_than_was_prepared(tmp_path: Path) -> None:
+    records = [b"one", bytes(PREPARED - 100), b"two" * 100, b"three"]
+    journal = Journal(tmp_path)
+    for record in records:
+        assert not journal.is_full or record == b"three"
+        journal.append([record])
+    assert journal.is_full
+    journal.close()
+    assert read(tmp_path) == records
+
+
+def test_a_journal_that_grew_as_it_was_written_is_read_and_removed(tmp_path: Path) -> None:
+    # As Pinfold wrote them before they were prepared.
     path = written(tmp_path, [b"", b"one"])
-    with path.open("ab") as file:
-        file.write(bytes(4096))
+    with only(tmp_path) as seen:
+        *_, (_, end) = seen.records()
+    os.truncate(path, end)
     assert read(tmp_path) == [b"", b"one"]
+    with only(tmp_path) as seen:
+        seen.remove(end)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_journal_that_lost_what_was_taken_up_is_done_with(tmp_path: Path) -> None:
-    written(tmp_path, [b"one"])
+    path = written(tmp_path, [b"one"])
+    os.truncate(path, 5)
     with only(tmp_path) as seen:
-        assert list(seen.records(seen.size + 100)) == []
-        seen.remove(seen.size + 100)
+        assert list(seen.records(100)) == []
+        seen.remove(100)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_takes_no_content_does_not_fill_with_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "write", lambda _, data: 0)
+    pwrite = os.pwrite
     for _ in range(3):
         journal = Journal(tmp_path)
-        with pytest.raises(StoreError, match="the disk is full"):
-            journal.append([b"one"])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", lambda _, data, place: 0)
+            with pytest.raises(StoreError, match="the disk is full"):
+                journal.append([b"one"])
         journal.close()
+    # Where there is room for a part of what is to be prepared.
+    monkeypatch.setattr(os, "pwrite", lambda file, data, place: pwrite(file, data[: PREPARED // 2], place))
+    for _ in range(3):
+        with pytest.raises(StoreError, match="the disk is full"):
+            Journal(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -287,7 +287,7 @@ async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
     monkeypatch.setattr(audit_recorder, "DELAY", 60)
     await log.append(entry(1), evidence := evidence_of())
     with monkeypatch.context() as patch:
-        patch.setattr("os.write", lambda file, data: len(data) // 2)
+        patch.setattr("os.pwrite", lambda file, data, place: len(data) // 2)
         with pytest.raises(StoreError, match="the disk is full"):
             await log.append(entry(2), evidence)
     await log.append(entry(3), evidence)
@@ -315,7 +315,7 @@ async def test_a_log_whose_journal_failed_is_closed_with_all_it_took(
     monkeypatch.setattr(audit_recorder, "DELAY", 60)
     await log.append(entry(1))
     with monkeypatch.context() as patch:
-        patch.setattr("os.write", lambda file, data: 0)
+        patch.setattr("os.pwrite", lambda file, data, place: 0)
         with pytest.raises(StoreError, match="the disk is full"):
             await log.append(entry(2))
     await log.close()
