@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from unittest.mock import Mock
@@ -32,6 +33,15 @@ async def test_the_same_request_gets_the_same_bytes_without_being_handled(server
     assert answers[0].startswith(b"HTTP/1.1 200 OK\r\n")
     assert answers[1] == answers[2] == answers[0]
     assert server.handled == [f"GET {path}"]
+
+
+async def test_nothing_is_kept_of_what_came_but_a_copy(server: Server) -> None:
+    request = get()
+    connection, held = server.connect(), sys.getrefcount(request)
+    await connection.send(request)
+    assert sys.getrefcount(request) == held
+    await connection.send(request)
+    assert server.handled == ["GET /page"]
 
 
 async def test_every_request_is_counted(server: Server) -> None:
