@@ -57,7 +57,7 @@ async def fetch(server: str, path: str, check: str | None) -> Arrival:
     with socket.socket() as connection:
         connection.setblocking(False)
         await loop.sock_connect(connection, (host, int(port)))
-        request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {JSON_TYPE}\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {JSON_TYPE}\r\nConnection: close\r\n\r\n"
         await loop.sock_sendall(connection, request.encode())
         head = b""
         while b"\r\n\r\n" not in head:

@@ -40,7 +40,7 @@ class InProcess:
         return f"http://127.0.0.1:{self.port}"
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        lines = [f"{method} {path} HTTP/1.1", "Host: packages.example", "Connection: close"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return await self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 

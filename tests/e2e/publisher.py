@@ -36,6 +36,6 @@ class Publisher:
             "User-Agent": "twine/6.2",
             **headers,
         }
-        lines = [f"POST {path} HTTP/1.1", "Host: packages.example", "Connection: close"]
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return await self.pinfold.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)

@@ -58,7 +58,7 @@ def test_a_client_that_reads_a_byte_a_second_holds_up_nobody(server, upstream):
     file = upstream.add_file("big", "1.0", content=noise(8 * MIB))
     with contextlib.closing(socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.sendall(f"GET /files/big/{file.sha256}/{file.filename} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        slow.sendall(f"GET /files/big/{file.sha256}/{file.filename} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         for _ in range(2):
             slow.recv(1)
             assert fetch(url(server, file)) == file.content

@@ -177,6 +177,7 @@ class Installation:
             tokens=Tokens(self.tokens, self.clock, self.indexes),
             open_indexes=self.settings.open_indexes,
             count_requests=self.telemetry.requests,
+            stays_local=self.settings.server.stays_local,
             base_url=self.settings.server.base_url,
             trusted_proxies=frozenset(self.settings.server.trusted_proxies),
             front_files=FrontFiles(location, self.data.blobs)

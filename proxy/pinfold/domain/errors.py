@@ -86,6 +86,10 @@ class TooManyAttempts(PinfoldError):
         super().__init__(message)
 
 
+class Misdirected(PinfoldError):
+    """A request was meant for another server, or came by a way that this one was not told of."""
+
+
 class NotFound(PinfoldError):
     """The project, file or record that was asked for does not exist."""
 

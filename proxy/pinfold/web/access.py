@@ -13,9 +13,9 @@ from pinfold.domain.errors import AccessDenied, InvalidName
 from pinfold.domain.names import normalise, possible_projects
 from pinfold.web.actor import PRINCIPAL, actor_of
 from pinfold.web.services import SERVICES
+from pinfold.web.staying_local import FORWARDED
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _projects(request: web.Request) -> list[str]:
 def _is_local(request: web.Request) -> bool:
     """Tell whether a request comes from this machine, and not only through a front on it that nobody told of."""
     address = actor_of(request, request.app[SERVICES].trusted_proxies).address
-    if address == request.remote and any(header in request.headers for header in _FORWARDED):
+    if address == request.remote and any(header in request.headers for header in FORWARDED):
         return False
     try:
         return ipaddress.ip_address(address or "").is_loopback

@@ -10,6 +10,7 @@ from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, PUBLISH, READ, Nee
 from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
 from pinfold.web.services import SERVICES, Services
+from pinfold.web.staying_local import stay_local
 
 
 class Route(NamedTuple):
@@ -58,7 +59,7 @@ PREFIXES: Final = ("", "/{index:[a-z0-9][a-z0-9-]*}")
 def build_app(services: Services) -> web.Application:
     """Return the web application over a set of services."""
     # The order matters: what an error was turned into is what is counted and logged.
-    app = web.Application(middlewares=[observe, explain_errors, admit])
+    app = web.Application(middlewares=[observe, explain_errors, stay_local, admit])
     app.on_response_prepare.append(keep_private)
     app[SERVICES], app[NEEDS] = services, {}
     for route in ROUTES:

@@ -12,6 +12,7 @@ from pinfold.domain.errors import (
     FileMismatch,
     InvalidName,
     InvalidUpload,
+    Misdirected,
     NotFound,
     PinfoldError,
     StoreError,
@@ -40,6 +41,7 @@ _STATUSES: Final = (
     (UploadTooSlow, 408),
     (InvalidUpload, 400),
     (AlreadyPublished, 400),
+    (Misdirected, 421),
     (UpstreamError, 502),
 )
 """Of errors that need no more words than their own; the first kind that fits counts."""

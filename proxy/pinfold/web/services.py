@@ -40,6 +40,8 @@ class Services:
     """Those that anybody may read."""
     count_requests: Callable[[str, str, int], Callable[[float], None]]
     """Returns what counts a request of a route, method and status, given the seconds that it took."""
+    stays_local: bool = False
+    """Only this machine can ask, by all that the settings say."""
     base_url: str = ""
     """The outside address, where something stands in front; else each request's own counts."""
     trusted_proxies: frozenset[str] = field(default_factory=frozenset)

@@ -127,7 +127,7 @@ async def test_a_client_that_hangs_up_leaves_the_file_to_the_others(pinfold, ups
     upstream.befall(file, Fault(drip=(size // 8, 0.05)))
     other = asyncio.create_task(pinfold.get(address(file)))
     reader, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
-    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await reader.read(1000)
     writer.transport.abort()
     assert (await other).body == file.content
@@ -138,7 +138,7 @@ async def test_a_client_that_hangs_up_is_in_the_audit_log_and_no_fault_of_the_se
     file = upstream.add_file("popular", "1.0", content=noise(4 * LARGE))
     assert (await pinfold.get(address(file))).body == file.content
     reader, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
-    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await reader.read(1000)
     writer.transport.abort()
     async with asyncio.timeout(20):
@@ -157,7 +157,7 @@ async def test_a_client_that_goes_before_its_answer_begins_is_not_told_of_as_ser
         upstream.befall(file, Fault(drip=(MIB // 4, 0.2)))
     before = (await actions(pinfold)).count("file.served")
     _, writer = await asyncio.open_connection("127.0.0.1", pinfold.port)
-    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {address(file)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     writer.close()
     async with asyncio.timeout(20):
         while (await actions(pinfold)).count("file.served") == before:

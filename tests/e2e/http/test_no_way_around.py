@@ -17,7 +17,12 @@ SECRET = b"bytes-that-must-not-leave-the-pinfold"
 
 @pytest.fixture
 def overrides(overrides):
-    return overrides | {"indexes.second.policy": "baseline"}
+    fronted = {
+        "server.trusted_proxies": ["127.0.0.1"],
+        "indexes.main.anonymous": True,
+        "indexes.second.anonymous": True,
+    }
+    return overrides | fronted | {"indexes.second.policy": "baseline"}
 
 
 @pytest.fixture

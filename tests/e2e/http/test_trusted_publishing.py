@@ -42,7 +42,7 @@ def overrides(overrides, issuer):
 
 async def post(pinfold, path, body, **headers):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"POST {path} HTTP/1.1", "Host: packages.example", "Connection: close", f"Content-Length: {len(body)}"]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     answer = await pinfold.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
     return answer.status, json.loads(answer.body), answer.headers
@@ -141,7 +141,7 @@ async def test_a_payload_that_is_none_is_told_so(pinfold, body):
 
 async def test_a_payload_that_does_not_come_is_not_waited_for(pinfold, monkeypatch):
     monkeypatch.setattr(oidc, "PATIENCE", 0.1)
-    request = f"POST {MINT} HTTP/1.1\r\nHost: packages.example\r\nContent-Length: 900\r\n\r\n{{"
+    request = f"POST {MINT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n{{"
     answer = await pinfold.send(request.encode())
     assert answer.status == 422
     assert "not here after 0.1 s" in json.loads(answer.body)["errors"][0]["description"]

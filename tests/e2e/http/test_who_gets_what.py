@@ -248,7 +248,7 @@ async def test_metrics_are_read_on_this_machine_without_a_token(world, forwarded
 
 
 async def test_a_front_that_nobody_told_of_does_not_make_the_world_local(tmp_path):
-    async with in_process(tmp_path / "data", {}) as pinfold:
+    async with in_process(tmp_path / "data", {"server.base_url": "https://packages.example"}) as pinfold:
         assert (await pinfold.get("/metrics")).status == 200
         for header in ({"X_Forwarded_For": "127.0.0.1"}, {"forwarded": "for=127.0.0.1"}, {"via": "1.1 front"}):
             assert (await pinfold.get("/metrics", **header)).status == 401

@@ -72,24 +72,32 @@ async def test_the_same_release_in_other_words_is_the_same(pinfold, release):
 async def test_pages_name_provenance_by_absolute_addresses_that_clients_take(pinfold, release):
     attested, bare = release("1.0"), release("2.0", None)
     answer = await pinfold.get("/simple/widget/", Accept=JSON, Accept_Encoding="identity")
-    page = ProjectPage.from_json_data(json.loads(answer.body), "http://packages.example/simple/widget/")
+    page = ProjectPage.from_json_data(json.loads(answer.body), "http://localhost/simple/widget/")
     assert [package.provenance_url for package in page.packages] == [
-        f"http://packages.example{integrity(attested)}",
+        f"http://localhost{integrity(attested)}",
         None,
     ]
     assert Project.model_validate_json(answer.body).files[1].provenance is None
     html = await pinfold.get("/age/simple/widget/", Accept="text/html", Accept_Encoding="identity")
     assert re.findall(rb'data-provenance="([^"]*)"', html.body) == [
-        f"http://packages.example/age{integrity(attested)}".encode()
+        f"http://localhost/age{integrity(attested)}".encode()
     ]
     assert (await entries(pinfold))[bare.filename]["provenance"] is None
 
 
-async def test_an_address_belongs_to_the_host_that_was_asked(pinfold, release):
+@pytest.fixture
+async def behind_a_front(overrides, tmp_path):
+    """A server that may be reached by any name."""
+    overrides |= {"server.trusted_proxies": ["192.0.2.1"], "indexes.main.anonymous": True}
+    async with in_process(tmp_path / "data", overrides) as pinfold:
+        yield pinfold
+
+
+async def test_an_address_belongs_to_the_host_that_was_asked(behind_a_front, release):
     release("1.0")
     urls = set()
     for host in ("a.example", "b.example:8080", "a.example"):
-        answer = await pinfold.send(page_request(host))
+        answer = await behind_a_front.send(page_request(host))
         (entry,) = json.loads(answer.body)["files"]
         assert entry["provenance"].startswith(f"http://{host}/integrity/")
         urls.add(entry["provenance"])
@@ -99,9 +107,9 @@ async def test_an_address_belongs_to_the_host_that_was_asked(pinfold, release):
 @pytest.mark.parametrize(
     "host", ['a"><script>', "a b", "user@evil.example", "evil.example/path", "a%0d", "", "x" * 300, "é"]
 )
-async def test_a_host_that_is_none_gets_no_address(host, pinfold, release):
+async def test_a_host_that_is_none_gets_no_address(host, behind_a_front, release):
     release("1.0")
-    answer = await pinfold.send(page_request(host))
+    answer = await behind_a_front.send(page_request(host))
     assert answer.status in {200, 400}
     if answer.status == 200:
         (entry,) = json.loads(answer.body)["files"]

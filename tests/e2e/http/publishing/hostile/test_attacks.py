@@ -20,7 +20,7 @@ END = f"--{BOUNDARY}--\r\n".encode()
 
 def head_of(publisher: Publisher, length: int) -> bytes:
     return (
-        f"POST /legacy/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {publisher.token}\r\n"
+        f"POST /legacy/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {publisher.token}\r\n"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
