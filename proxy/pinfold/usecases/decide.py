@@ -31,8 +31,8 @@ from pinfold.usecases.pages_ahead import PagesAhead
 from pinfold.usecases.provenances import FileKey, Provenances
 from pinfold.usecases.single_flight import OneAtATime
 
-FILES_IN_MEMORY = 32_000
-"""Some 1.1 KB each, listed and judged; room for six of the longest pages, beside the pages themselves."""
+FILES_IN_MEMORY = 24_000
+"""Some 1.1 KB each, listed and judged; room for four of the longest pages, beside the pages themselves."""
 IN_THREAD_ABOVE = 200
 """Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
 INSPECTION = frozenset({Need.INSPECTION})

@@ -31,8 +31,8 @@ FIRST_LOOK = timedelta(seconds=30)
 """How long a process waits for another one that asks for the same project for the first time."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
-FILES_IN_MEMORY = 32_000
-"""Some 1.1 KB each, listed and judged; room for six of the longest pages, beside the pages themselves."""
+FILES_IN_MEMORY = 24_000
+"""Some 1.1 KB each, listed and judged; room for four of the longest pages, beside the pages themselves."""
 
 
 @dataclass(frozen=True, slots=True)

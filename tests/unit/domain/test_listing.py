@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +135,17 @@ def test_memory_is_faithful_to_history(history: list[Project]) -> None:
         else:
             assert (one.listed_until, one.vanished_at) == (at(last[name]), at(last[name] + 1))
             assert one.last_entry in history[last[name]].files
+
+
+@given(pages)
+def test_what_was_written_and_read_twice_is_kept_once(history: list[Project]) -> None:
+    listing = seen(*history)
+    condensed = msgspec.json.decode(msgspec.json.encode(listing), type=Listing).condensed()
+    assert condensed == listing
+    assert list(condensed.sightings) == list(listing.sightings)
+    by_name = {filename: (filename, one) for filename, one in condensed.sightings.items()}
+    for file in (*condensed.project.files, *condensed.vanished_files()):
+        filename, one = by_name[file.filename]
+        if one.sha256 == file.sha256:
+            assert filename is file.filename
+            assert one.sha256 is file.sha256

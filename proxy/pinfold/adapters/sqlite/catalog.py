@@ -81,7 +81,7 @@ class SqliteCatalog:
         body, etag, last_modified, fetched_at, fresh_until = row
         try:
             listing = replace(_decoder.decode(zstd.decompress(body)), fetched_at=datetime.fromisoformat(fetched_at))
-            return Stored(listing, Validators(etag, last_modified), datetime.fromisoformat(fresh_until))
+            return Stored(listing.condensed(), Validators(etag, last_modified), datetime.fromisoformat(fresh_until))
         except (zstd.ZstdError, msgspec.DecodeError, ValueError) as error:
             # Beginning the listing anew would forget which bytes were seen first under each name.
             raise StoreError(

@@ -33,6 +33,8 @@ _BEGIN_CHANGE, _UNDO_CHANGE, _END_CHANGE = (
     f"{verb} pinfold_change" for verb in ("SAVEPOINT", "ROLLBACK TO", "RELEASE")
 )
 """Of one name for all, so that SQLite has to read each of them once."""
+_READER_CACHE = "cache_size=-512"
+"""KiB of the file's pages that a reader keeps, a quarter of SQLite's own choice: the system keeps them all the same."""
 _GROUP_SECONDS = 0.05
 """How long a group of changes may keep other processes waiting for the lock, but for its last change."""
 
@@ -76,7 +78,7 @@ class Database:
                 self._main.execute(_POLL)
                 _migrate(self._main, path, schema)
                 for _ in range(READERS):
-                    self._idle.put(self._connect("query_only=ON"))
+                    self._idle.put(self._connect("query_only=ON", _READER_CACHE))
         except StoreError:
             self._close_connections()
             raise
