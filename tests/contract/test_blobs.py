@@ -79,7 +79,6 @@ async def test_what_is_settled_is_found_at_once_and_stays(blobs: Blobs) -> None:
         path = await writer.settle(SHA256)
         assert await blobs.find(SHA256) == path
         assert path.read_bytes() == CONTENT
-        assert await writer.commit(SHA256) == path
     async with blobs.writer() as writer:
         await writer.write(CONTENT + b"!")
         beside = await writer.settle(hashlib.sha256(CONTENT + b"!").hexdigest())
@@ -182,6 +181,29 @@ async def test_an_arrival_ends_with_its_claim_and_leaves_room_for_another(blobs:
         await again.write(CONTENT)
         await again.commit(SHA256)
     assert await blobs.find(SHA256) is not None
+
+
+async def test_what_was_brought_in_meanwhile_is_not_begun_again(blobs: Blobs) -> None:
+    await keep(blobs, CONTENT)
+    async with blobs.claim(SHA256) as again:
+        assert again is None
+    async with blobs.arrival(SHA256) as arrival:
+        assert arrival is None
+    path = await blobs.find(SHA256)
+    assert path is not None
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_bytes_at_hand_are_kept_in_one_go(blobs: Blobs, tmp_path: Path, durable: bool) -> None:
+    await blobs.keep(CONTENT, SHA256, durable=durable)
+    path = await blobs.find(SHA256)
+    assert path is not None
+    assert path.read_bytes() == CONTENT
+    await blobs.keep(CONTENT, SHA256, durable=durable)
+    with pytest.raises(FileMismatch, match=EMPTY):
+        await blobs.keep(CONTENT, EMPTY, durable=durable)
+    assert files_below(tmp_path) == [path]
 
 
 async def test_many_blobs_may_come_at_once(blobs: Blobs) -> None:

@@ -33,6 +33,12 @@ class FakeBlobs:
         self.may_fail()
         return hashes & self._kept.keys()
 
+    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+        self.may_fail()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise FileMismatch(f"expected a file with sha256 {sha256}")
+        self.put(content)
+
     @asynccontextmanager
     async def writer(self) -> AsyncIterator["FakeBlobWriter"]:
         self.may_fail()
@@ -44,7 +50,7 @@ class FakeBlobs:
 
     @asynccontextmanager
     async def claim(self, sha256: str) -> AsyncIterator["FakeBlobWriter | None"]:
-        if sha256 in self._claimed:
+        if sha256 in self._claimed or sha256 in self._kept:
             yield None
             return
         async with self.writer() as writer:

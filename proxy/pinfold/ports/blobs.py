@@ -10,7 +10,7 @@ class BlobWriter(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where the bytes are until the writer's context is left, for readers that open them once and follow."""
+        """Where the bytes are; a reader that opened them follows them wherever that is."""
         ...
 
     async def write(self, chunk: bytes) -> None:
@@ -18,14 +18,14 @@ class BlobWriter(Protocol):
         ...
 
     async def settle(self, sha256: str) -> Path:
-        """Let the blob be found by its hash, atomically; raises FileMismatch where the bytes have another one.
+        """End the blob and let it be found by its hash, atomically; raises FileMismatch where it has another one.
 
-        Until it is committed as well, the loss of power may damage it, as `verify` would tell.
+        Until it is durable as well, soon after, the loss of power may damage it, as `verify` would tell.
         """
         ...
 
     async def commit(self, sha256: str) -> Path:
-        """Make the blob durable under its hash, atomically; raises FileMismatch where the bytes have another hash."""
+        """End the blob and let it be found by its hash, atomically and durably; raises what `settle` raises."""
         ...
 
 
@@ -34,7 +34,7 @@ class Arrival(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where the bytes are until the arrival has ended, for readers that open them once and follow."""
+        """Where the bytes are until the arrival has ended; a reader that opened them follows them to the end."""
         ...
 
     async def size(self) -> int | None:
@@ -53,12 +53,19 @@ class Blobs(Protocol):
         """Return which of the hashes are kept."""
         ...
 
+    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+        """Keep bytes as a blob; raises FileMismatch where they have another hash.
+
+        What need not be durable, the loss of power may damage, as `verify` would tell.
+        """
+        ...
+
     def writer(self) -> AbstractAsyncContextManager[BlobWriter]:
         """Begin a blob; leaving the context before it is found by its hash throws its bytes away."""
         ...
 
     def claim(self, sha256: str) -> AbstractAsyncContextManager[BlobWriter | None]:
-        """Begin a blob by its hash as `writer` does, or return None where it has been begun and not ended yet."""
+        """Begin a blob by its hash as `writer` does, or return None where others have begun it, or brought it in."""
         ...
 
     def arrival(self, sha256: str) -> AbstractAsyncContextManager[Arrival | None]:

@@ -67,10 +67,7 @@ class FileFetcher:
         """Return where a file's verified bytes are, once all of them are here."""
         content = await self.fetch(upstream, file)
         await content.whole()
-        path = await self._blobs.find(file.sha256)
-        if path is None:
-            raise UpstreamError(f"{file.filename} vanished from the blob store as soon as it was stored")
-        return path
+        return content.path
 
     async def close(self) -> None:
         """End the fills under way; their bytes are thrown away."""
@@ -142,9 +139,8 @@ class FileFetcher:
                     )
                 await writer.write(chunk)
                 fill.advance(len(chunk))
+        # Nobody has to wait until it is durable: what the loss of power damages is told by its hash, and fetched again.
         fill.finish(await writer.settle(file.sha256))
-        # Nobody has to wait for this: what the loss of power damages is found out by its hash, and fetched again.
-        await writer.commit(file.sha256)
 
     async def _follow(self, fill: Fill, file: File) -> None:
         """Fill from what another process is bringing in, if it does; where nothing of it came, nothing is done."""

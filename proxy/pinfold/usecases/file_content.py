@@ -76,9 +76,7 @@ class Fill:
         """Open what has arrived, for reading while more arrives; blocking. Wait for `started` before."""
         deadline = time.monotonic() + STANDING_STILL
         while True:
-            path = self._path
-            if path is None:
-                raise ValueError("a fill that has not started has no file")
+            path = self.path
             try:
                 return path.open("rb")
             except FileNotFoundError:
@@ -118,6 +116,13 @@ class Fill:
     def is_whole(self) -> bool:
         """Whether all of the file is here and has its promised hash."""
         return self._finished
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are: for good once the file is whole. Wait for `started` before."""
+        if self._path is None:
+            raise ValueError("a fill that has not started has no file")
+        return self._path
 
     def begin(self, path: Path, length: int | None) -> None:
         """Say where the bytes are gathered and how many will come."""

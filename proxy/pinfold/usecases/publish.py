@@ -259,9 +259,7 @@ class Publish:
 
     async def _keep_metadata(self, metadata: CoreMetadata) -> str:
         digest = hashlib.sha256(metadata.content).hexdigest()
-        async with self._blobs.writer() as writer:
-            await writer.write(metadata.content)
-            await writer.commit(digest)
+        await self._blobs.keep(metadata.content, digest, durable=True)
         return digest
 
 

@@ -129,9 +129,7 @@ class WheelMetadata:
         """Keep what was found out, for later and for other processes; it can always be found out again."""
         try:
             if content is not None and digest is not None:
-                async with self._blobs.writer() as writer:
-                    await writer.write(content)
-                    await writer.settle(digest)
+                await self._blobs.keep(content, digest, durable=False)
             await self._catalog.remember_metadata(project, file.sha256, digest)
         except StoreError as error:
             log.warning("the metadata of %s is not kept: %s", file.filename, error)

@@ -194,11 +194,9 @@ class Hesitant(FakeBlobs):
         super().__init__(folder)
         self.may_go_on = asyncio.Event()
 
-    @asynccontextmanager
-    async def writer(self):
+    async def keep(self, content, sha256, *, durable):
         await self.may_go_on.wait()
-        async with super().writer() as writer:
-            yield writer
+        await super().keep(content, sha256, durable=durable)
 
 
 async def test_nobody_waits_for_metadata_to_be_kept(tmp_path):

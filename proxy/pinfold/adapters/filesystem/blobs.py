@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 import stat
@@ -11,14 +12,19 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from pinfold.adapters.filesystem.durable import sync_files
 from pinfold.adapters.filesystem.errors import store_errors
 from pinfold.adapters.filesystem.incoming_file import FollowedFile, IncomingFile, sweep
 from pinfold.domain.errors import FileMismatch, NotFound, StoreError
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _THREADS = 8
+_SYNC_SECONDS = 2.0
+"""After so many, what was settled is made durable, all of it together."""
 
 
 class FileBlobs:
@@ -32,6 +38,8 @@ class FileBlobs:
         self._incoming = incoming
         # Not the event loop's own threads: slow name resolution there must not hold up files.
         self._threads = ThreadPoolExecutor(_THREADS, "blobs")
+        self._unsynced: set[Path] = set()
+        self._sync_due: asyncio.TimerHandle | None = None
 
     async def find(self, sha256: str) -> Path | None:
         """Return where a blob's bytes are, or None where they are not kept."""
@@ -43,23 +51,28 @@ class FileBlobs:
             self._threads, self._folder, lambda: {sha256 for sha256 in hashes if self._find(sha256)}
         )
 
+    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+        """Keep bytes as a blob; raises FileMismatch where they have another hash."""
+        await _in_thread(self._threads, self._incoming, lambda: self._keep(content, _checked(sha256), durable=durable))
+
     @asynccontextmanager
     async def writer(self) -> AsyncIterator["FileBlobWriter"]:
         """Begin a blob; leaving the context before it is found by its hash throws its bytes away."""
         file = IncomingFile(self._incoming)
         try:
             await _in_thread(self._threads, self._incoming, file.open)
-            yield FileBlobWriter(file, self._place, self._threads)
+            yield FileBlobWriter(self, file, self._threads)
         finally:
             await self._discard(file)
 
     @asynccontextmanager
     async def claim(self, sha256: str) -> AsyncIterator["FileBlobWriter | None"]:
-        """Begin a blob by its hash as `writer` does, or return None where it has been begun and not ended yet."""
+        """Begin a blob by its hash as `writer` does, or return None where others have begun it, or brought it in."""
         file = IncomingFile(self._incoming, _checked(sha256))
         try:
-            ours = await _in_thread(self._threads, self._incoming, file.open)
-            yield FileBlobWriter(file, self._place, self._threads) if ours else None
+            # Looked for once more, now that nobody else can bring it.
+            ours = await _in_thread(self._threads, self._incoming, lambda: file.open() and not self._find(sha256))
+            yield FileBlobWriter(self, file, self._threads) if ours else None
         finally:
             await self._discard(file)
 
@@ -90,19 +103,43 @@ class FileBlobs:
 
     async def close(self) -> None:
         """Finish what was begun, and refuse what comes later."""
+        if self._sync_due is not None:
+            self._sync_due.cancel()
+            self._sync()
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def _discard(self, file: IncomingFile) -> None:
-        # Shielded: what is cancelled while it waits for a thread would never run.
-        await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
-
-    def _place(self, sha256: str) -> Path:
+    def place(self, sha256: str) -> Path:
+        """Return where the blob of a hash is, if it is kept."""
         return self._folder / sha256[:2] / sha256[2:4] / sha256
+
+    def sync_soon(self, path: Path) -> None:
+        """Have a blob made durable in a while, with all others that come until then."""
+        self._unsynced.add(path)
+        if self._sync_due is None:
+            self._sync_due = asyncio.get_running_loop().call_later(_SYNC_SECONDS, self._sync)
+
+    def _sync(self) -> None:
+        paths, self._unsynced, self._sync_due = self._unsynced, set(), None
+        self._threads.submit(_sync, paths, self._folder.parent)
+
+    def _keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+        file = IncomingFile(self._incoming)
+        try:
+            file.open()
+            file.write(content)
+            (file.commit if durable else file.settle)(sha256, self.place(sha256))
+        finally:
+            file.discard()
+
+    async def _discard(self, file: IncomingFile) -> None:
+        if not file.has_ended:
+            # Shielded: what is cancelled while it waits for a thread would never run.
+            await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
 
     def _find(self, sha256: str) -> Path | None:
         if not _SHA256.fullmatch(sha256):
             return None
-        path = self._place(sha256)
+        path = self.place(sha256)
         try:
             return path if stat.S_ISREG(path.lstat().st_mode) else None
         except FileNotFoundError:
@@ -125,14 +162,14 @@ class FileBlobs:
 class FileBlobWriter:
     """A blob on its way into a folder."""
 
-    def __init__(self, file: IncomingFile, place: Callable[[str], Path], threads: ThreadPoolExecutor) -> None:
+    def __init__(self, blobs: FileBlobs, file: IncomingFile, threads: ThreadPoolExecutor) -> None:
+        self._blobs = blobs
         self._file = file
-        self._place = place
         self._threads = threads
 
     @property
     def path(self) -> Path:
-        """Where the bytes are until the writer's context is left, for readers that open them once and follow."""
+        """Where the bytes are; a reader that opened them follows them wherever that is."""
         return self._file.path
 
     async def write(self, chunk: bytes) -> None:
@@ -140,17 +177,18 @@ class FileBlobWriter:
         await _in_thread(self._threads, self.path, lambda: self._file.write(chunk))
 
     async def settle(self, sha256: str) -> Path:
-        """Let the blob be found by its hash, atomically; raises FileMismatch where the bytes have another one.
+        """End the blob and let it be found by its hash, atomically; raises FileMismatch where it has another one.
 
-        Until it is committed as well, the loss of power may damage it, as `verify` would tell.
+        Until it is durable as well, soon after, the loss of power may damage it, as `verify` would tell.
         """
-        target = self._place(sha256)
+        target = self._blobs.place(sha256)
         await _in_thread(self._threads, self.path, lambda: self._file.settle(sha256, target))
+        self._blobs.sync_soon(target)
         return target
 
     async def commit(self, sha256: str) -> Path:
-        """Make the blob durable under its hash, atomically; raises FileMismatch where the bytes have another hash."""
-        target = self._place(sha256)
+        """End the blob and let it be found by its hash, atomically and durably; raises what `settle` raises."""
+        target = self._blobs.place(sha256)
         await _in_thread(self._threads, self.path, lambda: self._file.commit(sha256, target))
         return target
 
@@ -164,7 +202,7 @@ class FileArrival:
 
     @property
     def path(self) -> Path:
-        """Where the bytes are until the arrival has ended, for readers that open them once and follow."""
+        """Where the bytes are until the arrival has ended; a reader that opened them follows them to the end."""
         return self._file.path
 
     async def size(self) -> int | None:
@@ -176,6 +214,13 @@ def _checked(sha256: str) -> str:
     if not _SHA256.fullmatch(sha256):
         raise FileMismatch(f"{sha256!r} is no sha256, and no file has it")
     return sha256
+
+
+def _sync(paths: set[Path], below: Path) -> None:
+    try:
+        sync_files(paths, below)
+    except OSError as error:
+        log.warning("what was fetched is kept, but the loss of power may damage it: %s", error)
 
 
 async def _in_thread(threads: ThreadPoolExecutor, path: Path, work: Callable[[], T]) -> T:

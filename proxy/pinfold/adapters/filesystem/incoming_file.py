@@ -23,13 +23,11 @@ class IncomingFile:
 
     def __init__(self, folder: Path, name: str | None = None) -> None:
         self.path = folder if name is None else folder / name
+        """Where the bytes are: under a temporary name, and then under their hash."""
         self._folder = folder
         self._name = name
         self._descriptor = -1
-        self._discarded = False
-        self._is_settled = False
-        self._unsynced: list[Path] = []
-        """Folders with entries that the loss of power may take."""
+        self._ended = False
         self._hash = hashlib.sha256()
         self._lock = Lock()
 
@@ -39,7 +37,7 @@ class IncomingFile:
         Returns False where somebody writes a file of this name.
         """
         with self._lock:
-            while self._descriptor < 0 and not self._discarded:
+            while self._descriptor < 0 and not self._ended:
                 if not self._create() and self._name is not None:
                     return False
         return True
@@ -54,48 +52,49 @@ class IncomingFile:
                 rest = rest[os.write(self._descriptor, rest) :]
 
     def settle(self, sha256: str, target: Path) -> None:
-        """Give the bytes a second name; raises FileMismatch where they have another hash.
-
-        The temporary name stays until `discard`, for readers that are about to open it.
-        """
+        """Give the bytes their name for good; raises FileMismatch where they have another hash."""
         with self._lock:
             self._check(sha256)
-            self._give_name(target)
+            _make_folder(target.parent)
+            self._rename(target)
 
     def commit(self, sha256: str, target: Path) -> None:
-        """Give the bytes a durable second name, if they have none yet; raises what `settle` raises."""
+        """Give the bytes their name for good, durably; raises what `settle` raises."""
         with self._lock:
             self._check(sha256)
             os.fsync(self._descriptor)
-            if not self._is_settled:
-                self._give_name(target)
-            for folder in self._unsynced:
+            unsynced = [*_make_folder(target.parent), target.parent]
+            self._rename(target)
+            for folder in unsynced:
                 sync_folder(folder)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has its name for good, or was discarded."""
+        return self._ended
+
     def discard(self) -> None:
-        """Close the file and remove its temporary name."""
+        """Remove the file, unless it has its name for good."""
         with self._lock:
-            self._discarded = True
+            self._ended = True
             if self._descriptor >= 0:
                 self.path.unlink(missing_ok=True)
-                self._second_name().unlink(missing_ok=True)
-                os.close(self._descriptor)
-                self._descriptor = -1
+                self._close()
 
     def _check(self, sha256: str) -> None:
         if (found := self._hash.hexdigest()) != sha256:
             raise FileMismatch(f"expected a file with sha256 {sha256}, received one with {found}")
         os.fchmod(self._descriptor, 0o444)
 
-    def _give_name(self, target: Path) -> None:
-        self._unsynced = [*_make_folder(target.parent), target.parent]
-        # By a link and a rename, whatever is there is replaced at once by these bytes, which were just verified.
-        link = self._second_name()
-        # A process that died between the two left the link behind.
-        link.unlink(missing_ok=True)
-        link.hardlink_to(self.path)
-        link.rename(target)
-        self._is_settled = True
+    def _rename(self, target: Path) -> None:
+        # Whatever is there is replaced at once by these bytes, which were just verified.
+        self.path.rename(target)
+        self.path, self._ended = target, True
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def _create(self) -> bool:
         """Try to create and lock the file; return False where somebody else has it locked."""
@@ -110,18 +109,15 @@ class IncomingFile:
             # Without a name of its own, it was met by a sweep, which removes it.
             os.close(descriptor)
             return False
-        found = os.fstat(descriptor)
-        if found.st_nlink and not found.st_size:
+        is_there = _is_at(name, descriptor)
+        if is_there and not os.fstat(descriptor).st_size:
             self._descriptor, self.path = descriptor, Path(name)
             return True
-        # What a process that died left is not written to: it may be a second name of a blob.
-        if found.st_nlink:
-            Path(name).unlink(missing_ok=True)
+        # What a process that died left is not written to, and what has its name for good by now neither.
+        if is_there:
+            Path(name).unlink()
         os.close(descriptor)
         return True
-
-    def _second_name(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.link")
 
 
 class FollowedFile:
@@ -163,6 +159,13 @@ def sweep(folder: Path) -> None:
                 path.unlink()
             finally:
                 os.close(descriptor)
+
+
+def _is_at(name: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(name), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -217,19 +217,82 @@ async def test_a_claim_survives_a_sweep_and_takes_over_from_the_dead(blobs: File
 async def test_a_claim_never_writes_into_the_blob_whose_second_name_the_dead_left(
     blobs: FileBlobs, data: DataDirectory
 ) -> None:
-    (data.incoming / SHA256).hardlink_to(path := await keep(blobs, CONTENT))
-    async with blobs.claim(SHA256) as writer:
+    another = hashlib.sha256(b"another").hexdigest()
+    (data.incoming / another).hardlink_to(path := await keep(blobs, CONTENT))
+    async with blobs.claim(another) as writer:
         assert writer is not None
         await writer.write(b"something else")
     assert path.read_bytes() == CONTENT
 
 
-async def test_a_link_that_the_dead_left_is_in_nobodys_way(blobs: FileBlobs, data: DataDirectory) -> None:
-    (data.incoming / f"{SHA256}.link").write_bytes(b"something else")
-    async with blobs.claim(SHA256) as writer:
-        assert writer is not None
+@pytest.mark.parametrize("content", [CONTENT, b""], ids=["some", "empty"])
+async def test_a_claim_that_met_bytes_on_their_way_to_their_name_does_not_touch_them(
+    blobs: FileBlobs, data: DataDirectory, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    sha256 = hashlib.sha256(content).hexdigest()
+    arrives, target = data.incoming / sha256, data.blobs / "sha256" / sha256[:2] / sha256[2:4] / sha256
+    arrives.write_bytes(content)
+    target.parent.mkdir(parents=True)
+    real_flock = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        real_flock(descriptor, operation)
+        if arrives.exists() and not target.exists():
+            arrives.rename(target)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    async with blobs.claim(sha256) as writer:
+        assert writer is None
+    assert target.read_bytes() == content
+    assert left_over(data) == []
+
+
+async def test_what_was_settled_is_made_durable_together_and_each_folder_once(
+    blobs: FileBlobs, data: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real_fsync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    paths = []
+    for content in (CONTENT, b"another", b"removed"):
+        async with blobs.writer() as writer:
+            await writer.write(content)
+            paths.append(await writer.settle(hashlib.sha256(content).hexdigest()))
+    paths.pop().unlink()
+    assert synced == []
+    await blobs.close()
+    assert {*paths, *paths[0].parents[:4], *paths[1].parents[:4]} <= set(synced)
+    assert data.blobs in synced
+    assert len(synced) == len(set(synced))
+
+
+async def test_what_was_settled_is_made_durable_soon(blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = threading.Event()
+    monkeypatch.setattr("pinfold.adapters.filesystem.blobs._SYNC_SECONDS", 0.001)
+    monkeypatch.setattr(os, "fsync", lambda _: synced.set())
+    async with blobs.writer() as writer:
         await writer.write(CONTENT)
-        assert (await writer.commit(SHA256)).read_bytes() == CONTENT
+        await writer.settle(SHA256)
+    assert await asyncio.to_thread(synced.wait, 5)
+
+
+async def test_a_disk_that_fails_to_make_blobs_durable_is_told_of(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    async with blobs.writer() as writer:
+        await writer.write(CONTENT)
+        await writer.settle(SHA256)
+    await blobs.close()
+    assert "Input/output error" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["", "..", "../ledger.db", "A" * 64])
