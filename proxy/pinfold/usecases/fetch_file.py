@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from pathlib import Path
-from time import monotonic
 
 from pinfold.domain.errors import FileMismatch, NotFound, PinfoldError, UpstreamError
 from pinfold.domain.project import File
@@ -21,8 +20,6 @@ MAX_FILE_SIZE = 16 * 1024**3
 """An upstream that does not state a size may not fill the disk for ever."""
 OPEN_AT_ONCE = 128
 """Files that are kept open between requests."""
-TRUSTED_SECONDS = 0.5
-"""How long a file that was found counts as there."""
 LOOK_EVERY = 0.02
 """Seconds between two looks at what another process brings in."""
 
@@ -36,8 +33,8 @@ class FileFetcher:
         self._fills: dict[str, tuple[Fill, asyncio.Task[None]]] = {}
         self._intact: Lru[str, int] = Lru(BLOBS_REMEMBERED)
         """The lengths of blobs that this process found to have their hash."""
-        self._open: Lru[str, tuple[Stored, float]] = Lru(OPEN_AT_ONCE)
-        """Blobs that were found just now, and until when they need not be looked for again."""
+        self._open: Lru[str, Stored] = Lru(OPEN_AT_ONCE)
+        """Blobs that were found, and need not be looked for again while nobody touches them."""
         self._checks: SingleFlight[str, bool] = SingleFlight()
 
     async def fetch(self, upstream: Upstream, file: File) -> Stored | Fill:
@@ -78,28 +75,32 @@ class FileFetcher:
         await self._checks.close()
 
     async def _find_intact(self, sha256: str) -> Stored | None:
-        """Find a blob, and check its hash when this process first meets it: disks and backups do damage files."""
-        found, until = self._open.get(sha256) or (None, 0.0)
-        if found is not None and monotonic() < until:
-            return found
+        """Return a blob that has its hash, checked when this process first meets it and once somebody touched it."""
+        found = self._open.get(sha256)
+        while found is None or not found.is_untouched:
+            if found is not None:
+                self._intact.drop(sha256)
+            found = await self._open_intact(sha256)
+            if found is None:
+                return None
+        return found
+
+    async def _open_intact(self, sha256: str) -> Stored | None:
+        """Open a blob whose hash is checked, or is checked now: disks and backups do damage files."""
         path = await self._blobs.find(sha256)
         if path is None:
             return None
-        length = self._intact.get(sha256)
-        if length is not None:
-            found = Stored(path, length)
-            self._open.put(sha256, (found, monotonic() + TRUSTED_SECONDS), 1)
-            return found
         try:
-            intact = await self._checks.run(sha256, lambda: self._blobs.verify(sha256))
-        except NotFound:
+            found = await asyncio.to_thread(Stored, path)
+            is_known = self._intact.get(sha256) == found.length
+            if not is_known and not await self._checks.run(sha256, lambda: self._blobs.verify(sha256)):
+                log.error("the stored bytes of sha256 %s are damaged; fetching them again", sha256)
+                return None
+        except (FileNotFoundError, NotFound):
             return None
-        if not intact:
-            log.error("the stored bytes of sha256 %s are damaged; fetching them again", sha256)
-            return None
-        length = await asyncio.to_thread(_size, path)
-        self._intact.put(sha256, length, weight=1)
-        return Stored(path, length)
+        self._intact.put(sha256, found.length, weight=1)
+        self._open.put(sha256, found, weight=1)
+        return found
 
     async def _run(self, fill: Fill, upstream: Upstream, file: File) -> None:
         try:

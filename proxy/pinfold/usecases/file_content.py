@@ -20,23 +20,28 @@ STANDING_STILL = 5.0
 
 
 class Stored:
-    """A verified file in the blob store."""
+    """A verified file in the blob store, held open."""
 
-    def __init__(self, path: Path, length: int) -> None:
+    def __init__(self, path: Path) -> None:
+        """Open the file; blocking. Raises OSError where that fails."""
         self.path = path
-        self.length = length
-        self._descriptor: int | None = None
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+        self._as_opened = os.fstat(self._descriptor)
+        self.length = self._as_opened.st_size
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has written to the file, renamed or removed it since it was opened; tells without a wait."""
+        return _touched(os.fstat(self._descriptor)) == _touched(self._as_opened)
 
     def open(self) -> BinaryIO:
-        """Open the file for reading; blocking."""
-        file = FileIO(self.path)
-        self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
-        return file
+        """Open the file once more, without a wait; all who read it share one position, and have to name their own."""
+        return FileIO(os.dup(self._descriptor))
 
-    def open_again(self) -> BinaryIO | None:
-        """Return the file opened once more, at once; None where it was not opened before."""
-        return FileIO(os.dup(self._descriptor)) if self._descriptor is not None else None
+    def open_at_once(self) -> BinaryIO:
+        """Do the same: this never takes a wait."""
+        return self.open()
 
     @property
     def is_whole(self) -> bool:
@@ -89,7 +94,7 @@ class Fill:
                         raise
                     time.sleep(0.01)
 
-    def open_again(self) -> None:
+    def open_at_once(self) -> None:
         """Return nothing: where the bytes are may change at any time."""
 
     async def started(self) -> None:
@@ -187,9 +192,9 @@ class Unvouched:
         """Open what has arrived, for reading while more arrives; blocking."""
         return self._fill.open()
 
-    def open_again(self) -> BinaryIO | None:
-        """Return the file opened once more, at once, where it can be."""
-        return self._fill.open_again()
+    def open_at_once(self) -> BinaryIO | None:
+        """Open what is here for reading, where that takes no wait."""
+        return self._fill.open_at_once()
 
     async def started(self) -> None:
         """Wait until something may be shown; raise what went wrong."""
@@ -225,6 +230,11 @@ class Unvouched:
         for vouching in done:
             vouching.result()
         return bool(done)
+
+
+def _touched(file: os.stat_result) -> tuple[int, int, int]:
+    # The inode's own time tells of what is written, and of names that are given and taken.
+    return file.st_ctime_ns, file.st_size, file.st_nlink
 
 
 Content = Stored | Fill | Unvouched

@@ -135,7 +135,7 @@ class Transfer:
 
 
 async def _open(content: Content) -> BinaryIO:
-    file = content.open_again()
+    file = content.open_at_once()
     return file if file is not None else await asyncio.to_thread(content.open)
 
 

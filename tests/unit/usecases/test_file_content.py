@@ -98,26 +98,49 @@ async def test_what_comes_in_quick_succession_is_announced_together_and_none_of_
     assert len(shown) < pieces / 2
 
 
-async def test_a_stored_file_is_opened_again_without_looking_for_it(tmp_path):
+async def test_a_stored_file_stays_open_until_nobody_needs_it(tmp_path):
     path = tmp_path / "wheel"
     path.write_bytes(b"x" * 10)
-    stored = Stored(path, 10)
-    assert stored.open_again() is None
-    with stored.open() as first:
-        path.unlink()
-        with stored.open_again() as again:
-            assert first.read() == b"x" * 10
-            assert os.pread(again.fileno(), 20, 0) == b"x" * 10
+    stored = Stored(path)
+    path.unlink()
+    with stored.open() as first, stored.open_at_once() as again:
+        assert first.read() == b"x" * 10
+        assert os.pread(again.fileno(), 20, 0) == b"x" * 10
     descriptor = stored._descriptor
     del stored
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
 
 
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.rename(path.with_name("wheel.damaged")),
+        lambda path: path.with_name("another").rename(path),
+        lambda path: path.write_bytes(b"y" * 10),
+        lambda path: os.truncate(path, 20),
+    ],
+    ids=["removed", "renamed", "replaced", "overwritten", "longer"],
+)
+async def test_a_stored_file_that_somebody_touched_is_told_from_one_that_is_as_it_was(tmp_path, touch):
+    path = tmp_path / "wheel"
+    path.write_bytes(b"x" * 10)
+    path.with_name("another").write_bytes(b"x" * 10)
+    stored = Stored(path)
+    with stored.open() as file:
+        file.read()
+    assert stored.is_untouched
+    # File systems tell times of their own clock, which may stand still for some milliseconds.
+    await asyncio.sleep(0.02)
+    touch(path)
+    assert not stored.is_untouched
+
+
 async def test_a_stored_file_is_shown_whole_at_once(tmp_path):
     path = tmp_path / "blob"
     path.write_bytes(b"content")
-    stored = Stored(path, 7)
+    stored = Stored(path)
     assert await read(stored, b"content") == b"content"
     assert await stored.whole() == 7
 
@@ -170,7 +193,7 @@ async def test_bytes_of_the_last_block_leave_one_by_one_where_vouching_takes_lon
     monkeypatch.setattr("pinfold.usecases.file_content.STANDING_STILL", 0.001)
     path, vouched = tmp_path / "whole", asyncio.Event()
     path.write_bytes(bytes(2 * HELD_BACK))
-    unvouched = Unvouched(Stored(path, 2 * HELD_BACK), vouched.wait)
+    unvouched = Unvouched(Stored(path), vouched.wait)
     shown = [await unvouched.shown(HELD_BACK + count) for count in range(5)]
     assert shown == [HELD_BACK + count + 1 for count in range(5)]
     most = 2 * HELD_BACK - HELD_BACK // 2 - 1
@@ -188,7 +211,7 @@ async def test_a_reader_that_goes_leaves_nobody_vouching_for_it(tmp_path):
         finally:
             ended.set()
 
-    reader = asyncio.create_task(Unvouched(Stored(path, 10), vouch).shown(0))
+    reader = asyncio.create_task(Unvouched(Stored(path), vouch).shown(0))
     await asyncio.sleep(0.01)
     reader.cancel()
     await asyncio.wait_for(ended.wait(), 1)

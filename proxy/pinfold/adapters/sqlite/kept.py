@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 TRUSTED_SECONDS = 0.25
 """How long what was read counts as current: the longest that another process's change goes unseen."""
+AHEAD_SECONDS = TRUSTED_SECONDS / 2
+"""How long before its end a look is taken ahead, so that whoever asks again and again never waits for one."""
 
 
 class Kept(Generic[T]):
@@ -24,11 +26,13 @@ class Kept(Generic[T]):
 
     async def current(self) -> T:
         """Return the state; many who ask at once cost one look."""
-        if monotonic() < self._trusted_until:
+        left = self._trusted_until - monotonic()
+        if left > AHEAD_SECONDS:
             return self._state
         if self._check is None or self._check.done():
             self._check = asyncio.create_task(self._renew())
-        return await asyncio.shield(self._check)
+            self._check.add_done_callback(_leave_to_the_next)
+        return self._state if left > 0 else await asyncio.shield(self._check)
 
     async def renewed(self) -> T:
         """Return the state as a look finds it that begins after this call: one at a time, whoever asks for it."""
@@ -55,3 +59,9 @@ class Kept(Generic[T]):
         if self._check is asyncio.current_task():
             self._state, self._trusted_until = state, began + TRUSTED_SECONDS
         return state
+
+
+def _leave_to_the_next(look: asyncio.Task[T]) -> None:
+    """Keep asyncio from reporting what went wrong with a look that nobody waited for: whoever asks next looks again."""
+    if not look.cancelled():
+        look.exception()

@@ -1,6 +1,8 @@
 import asyncio
 
-from pinfold.adapters.sqlite.kept import TRUSTED_SECONDS, Kept
+import pytest
+
+from pinfold.adapters.sqlite.kept import AHEAD_SECONDS, TRUSTED_SECONDS, Kept
 from pinfold.domain.errors import StoreError
 
 
@@ -94,3 +96,59 @@ async def test_a_renewed_look_that_fails_is_followed_by_another():
     assert [type(result) for result in results] == [StoreError] * 3
     looks.failure = None
     assert await kept.renewed() == looks.count
+
+
+async def test_who_asks_again_and_again_never_waits_for_a_look():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    assert await kept.current() == 1
+    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    looks.gate = asyncio.Event()
+    assert [await asyncio.wait_for(kept.current(), 0.01) for _ in range(3)] == [1] * 3
+    looks.gate.set()
+    await asyncio.sleep(0.01)
+    assert (await kept.current(), looks.count) == (2, 2)
+
+
+async def test_what_was_looked_at_ahead_is_trusted_from_when_that_look_began():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    await kept.current()
+    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    looks.gate = asyncio.Event()
+    await kept.current()
+    await asyncio.sleep(TRUSTED_SECONDS)
+    waiting = asyncio.create_task(kept.current())
+    await asyncio.sleep(0.01)
+    assert not waiting.done(), "nothing is trusted any more"
+    looks.gate.set()
+    assert await waiting == 2
+    assert await kept.current() == 3
+
+
+async def test_a_look_ahead_that_fails_is_nobodys_and_the_state_is_given_no_longer_than_before():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    await kept.current()
+    looks.failure = StoreError("gone")
+    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    assert await kept.current() == 1
+    await asyncio.sleep(AHEAD_SECONDS)
+    with pytest.raises(StoreError):
+        await kept.current()
+
+
+async def test_a_look_ahead_that_began_before_a_change_does_not_outlive_it():
+    looks = Looks()
+    kept = Kept(looks, 0)
+    await kept.current()
+    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    looks.gate = asyncio.Event()
+    assert await kept.current() == 1
+    await asyncio.sleep(0)
+    kept.distrust()
+    after = asyncio.create_task(kept.current())
+    await asyncio.sleep(0.01)
+    looks.gate.set()
+    assert await after == 3
+    assert await kept.current() == 3

@@ -1,0 +1,137 @@
+"""Bytes that are here are looked for once, and anew as soon as somebody touched them."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from pinfold.adapters.filesystem.blobs import FileBlobs
+from pinfold.domain.names import FileKind
+from pinfold.domain.project import File
+from pinfold.ports.upstream import Download
+from pinfold.usecases.fetch_file import FileFetcher
+
+CONTENT = b"the bytes of a wheel"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+FILE = File("widget-1.0-py3-none-any.whl", "https://files.example/x", SHA256, FileKind.WHEEL, "1.0", size=len(CONTENT))
+
+
+class Upstream:
+    name = "pypi"
+
+    def __init__(self):
+        self.downloads = 0
+
+    @asynccontextmanager
+    async def download(self, file):
+        self.downloads += 1
+
+        async def chunks():
+            yield CONTENT
+
+        yield Download(len(CONTENT), chunks())
+
+
+class Counting(FileBlobs):
+    """Tells how often a blob was looked for, and read to be checked."""
+
+    found = verified = 0
+
+    async def find(self, sha256):
+        self.found += 1
+        return await super().find(sha256)
+
+    async def verify(self, sha256):
+        self.verified += 1
+        return await super().verify(sha256)
+
+
+class Silent:
+    def looked_up(self, cache, *, hit):
+        pass
+
+
+class Setting:
+    """A fetcher with a file that was brought in and asked for, so that it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "incoming").mkdir()
+        self.blobs, self.upstream = Counting(folder / "blobs", folder / "incoming"), Upstream()
+        self.fetcher = FileFetcher(self.blobs, Silent())
+
+    async def begin(self) -> None:
+        self.path = await self.fetcher.fetch_whole(self.upstream, FILE)
+        while await self.fetcher.stored(SHA256) is None:
+            # It is being made durable.
+            await asyncio.sleep(0.001)
+        # File systems tell times of their own clock, which may stand still for some milliseconds.
+        await asyncio.sleep(0.02)
+        self.blobs.found = self.blobs.verified = 0
+
+    async def bytes(self) -> bytes:
+        content = await self.fetcher.fetch(self.upstream, FILE)
+        length = await content.whole()
+        with content.open() as file:
+            return os.pread(file.fileno(), length + 1, 0)
+
+
+@pytest.fixture
+async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
+    setting = Setting(tmp_path)
+    await setting.begin()
+    yield setting
+    await setting.fetcher.close()
+    await setting.blobs.close()
+
+
+async def test_what_nobody_touched_is_not_looked_for_again(setting: Setting) -> None:
+    first = await setting.fetcher.fetch(setting.upstream, FILE)
+    assert await setting.fetcher.fetch(setting.upstream, FILE) is first
+    assert await setting.fetcher.stored(SHA256) is first
+    assert (setting.blobs.found, setting.blobs.verified, setting.upstream.downloads) == (0, 0, 1)
+
+
+async def test_what_was_removed_is_fetched_again_at_once(setting: Setting) -> None:
+    setting.path.unlink()
+    assert await setting.fetcher.stored(SHA256) is None
+    assert await setting.bytes() == CONTENT
+    assert setting.upstream.downloads == 2
+
+
+async def test_what_another_process_set_aside_as_damaged_is_fetched_again_at_once(setting: Setting) -> None:
+    setting.path.rename(setting.path.with_name(f"{SHA256}.damaged"))
+    assert await setting.bytes() == CONTENT
+    assert setting.upstream.downloads == 2
+
+
+async def test_what_was_written_over_is_found_to_be_damaged(setting: Setting) -> None:
+    setting.path.chmod(0o600)
+    setting.path.write_bytes(CONTENT.swapcase())
+    assert await setting.bytes() == CONTENT
+    assert setting.upstream.downloads == 2
+
+
+async def test_what_was_touched_and_is_as_it_was_is_checked_once(setting: Setting) -> None:
+    setting.path.chmod(0o400)
+    for _ in range(3):
+        assert await setting.bytes() == CONTENT
+    assert (setting.blobs.verified, setting.upstream.downloads) == (1, 1)
+
+
+async def test_what_is_touched_while_it_is_checked_is_checked_again(setting: Setting) -> None:
+    setting.path.chmod(0o600)
+    verify = setting.blobs.verify
+
+    async def touched_meanwhile(sha256: str) -> bool:
+        is_intact = await verify(sha256)
+        setting.blobs.verify = verify  # type: ignore[method-assign]
+        setting.path.write_bytes(CONTENT.swapcase())
+        return is_intact
+
+    setting.blobs.verify = touched_meanwhile  # type: ignore[method-assign]
+    assert await setting.bytes() == CONTENT
+    assert setting.upstream.downloads == 2
