@@ -24,6 +24,11 @@ class Lru(Generic[K, V]):
         self._entries.move_to_end(key)
         return entry[0]
 
+    def peek(self, key: K) -> V | None:
+        """Return an entry, and do not count it as used, or None."""
+        entry = self._entries.get(key)
+        return entry[0] if entry is not None else None
+
     def oldest(self) -> tuple[K, V] | None:
         """Return the least recently used entry with its key, and do not count it as used; None where there is none."""
         for key, (value, _) in self._entries.items():

@@ -9,6 +9,7 @@ from pinfold.web import files, health, integrity, landing, oidc, simple, upload
 from pinfold.web.access import ANYBODY, LIST, METRICS, NEEDS, PUBLISH, READ, Need, admit, keep_private
 from pinfold.web.access_log import observe
 from pinfold.web.errors import explain_errors
+from pinfold.web.request_memory import wait_no_longer
 from pinfold.web.services import SERVICES, Services
 from pinfold.web.staying_local import stay_local
 
@@ -60,7 +61,7 @@ def build_app(services: Services) -> web.Application:
     """Return the web application over a set of services."""
     # The order matters: what an error was turned into is what is counted and logged.
     app = web.Application(middlewares=[observe, explain_errors, stay_local, admit])
-    app.on_response_prepare.append(keep_private)
+    app.on_response_prepare.extend((keep_private, wait_no_longer))
     app[SERVICES], app[NEEDS] = services, {}
     for route in ROUTES:
         _add(app, route)

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from pinfold.web.acceptor import Acceptor
 from pinfold.web.app import build_app
-from pinfold.web.request_memory import RememberingHandler, RequestMemory
+from pinfold.web.remembering_handler import RememberingHandler
+from pinfold.web.request_memory import RequestMemory
 from pinfold.web.services import Services
 from pinfold.web.workers import Sockets
 

@@ -23,6 +23,14 @@ def test_the_oldest_entry_is_told_without_being_used():
     assert memory.oldest() == ("b", "B")
 
 
+def test_an_entry_that_is_peeked_at_is_not_used():
+    memory = Lru(2)
+    for key in "ab":
+        memory.put(key, key.upper(), 1)
+    assert (memory.peek("a"), memory.peek("c")) == ("A", None)
+    assert memory.oldest() == ("a", "A")
+
+
 def test_what_exceeds_the_budget_is_not_kept_and_throws_nothing_out():
     memory = Lru(3)
     memory.put("a", "A", 1)

@@ -11,10 +11,13 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
+import pytest
 from aiohttp import web
 
 from pinfold.domain.errors import PinfoldError
-from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED, STANDS_UNTIL, RememberingHandler, RequestMemory
+from pinfold.web import remembering_handler, request_memory
+from pinfold.web.remembering_handler import RememberingHandler
+from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED, STANDS_UNTIL, RequestMemory, wait_no_longer
 
 MIB = 1024 * 1024
 SILENT = logging.Logger("silent", logging.CRITICAL)
@@ -30,6 +33,13 @@ class FakeTime:
 
     def monotonic(self) -> float:
         return self.now - START
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, clock: FakeTime) -> FakeTime:
+    """Have the memory and its handler go by a clock."""
+    for module in (request_memory, remembering_handler):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 class Wire(asyncio.Transport):
@@ -118,6 +128,12 @@ class Server:
         transport.write(b"body")
 
 
+async def settle(turns: int = 40) -> None:
+    """Let the loop do what is to be done."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
 @dataclass
 class Connection:
     handler: web.RequestHandler
@@ -129,8 +145,7 @@ class Connection:
         for segment in segments:
             if not self.wire.closing:
                 self.handler.data_received(segment)
-            for _ in range(settling):
-                await asyncio.sleep(0)
+            await settle(settling)
         return bytes(self.wire.sent[before:])
 
     async def end(self) -> None:
@@ -157,6 +172,8 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
             response = web.StreamResponse()
             response.content_length = 4
             await response.prepare(request)
+            if request.query_string == "slowly":
+                await ours.gate.wait()
             await response.write(b"body")
             return response
         if request.path == "/file":
@@ -179,6 +196,7 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
         return web.Response(body=f"{ours.word} {request.method} {request.headers!r} {content!r}".encode() + b"x" * size)
 
     app = web.Application(middlewares=[observe])
+    app.on_response_prepare.append(wait_no_longer)
     app.router.add_route("*", "/{anything:.*}", page)
     runner = web.AppRunner(app, shutdown_timeout=0.01)
     await runner.setup()

@@ -3,18 +3,15 @@ import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving
+from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving, set_clock, settle
 
 from pinfold.domain.errors import StoreError
-from pinfold.web import request_memory
 from pinfold.web.request_memory import HOLDS, RequestMemory
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    clock = FakeTime(START + 0.1)
-    monkeypatch.setattr(request_memory, "time", clock)
-    return clock
+    return set_clock(monkeypatch, FakeTime(START + 0.1))
 
 
 @pytest.fixture
@@ -50,8 +47,7 @@ async def test_what_waited_behind_another_request_is_not_repeated_once_it_stands
     await connection.send(get("/slow"), get("/file"))
     clock.now += HOLDS + 0.01
     server.gate.set()
-    for _ in range(40):
-        await asyncio.sleep(0)
+    await settle()
     assert server.handled == ["GET /file", "GET /slow", "GET /file"]
     assert server.repeated == 0
 

@@ -7,17 +7,16 @@ from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
-from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving
+from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving, set_clock, settle
 
 from pinfold.web import request_memory
+from pinfold.web.remembering_handler import LONGEST_REQUEST
 from pinfold.web.request_memory import AHEAD, HOLDS, RequestMemory
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    clock = FakeTime()
-    monkeypatch.setattr(request_memory, "time", clock)
-    return clock
+    return set_clock(monkeypatch, FakeTime())
 
 
 @pytest.fixture
@@ -111,8 +110,7 @@ async def test_one_request_renews_an_answer_before_its_end_while_the_others_are_
     renewing, *others = [await connection.send(get(), settling=0) for connection in connections]
     assert renewing == b""
     assert all(b"first" in answer for answer in others)
-    for _ in range(40):
-        await asyncio.sleep(0)
+    await settle()
     assert b"second" in connections[0].wire.sent
     clock.now = START + HOLDS + 0.01
     assert all([b"second" in await connection.send(get()) for connection in connections[1:]])
@@ -129,9 +127,7 @@ async def test_who_asked_earlier_and_is_answered_later_does_not_shorten_what_sta
     server.gate.set()
     await later.send(get("/slow"))
     held_up.set()
-    await earlier.send()
-    for _ in range(40):
-        await asyncio.sleep(0)
+    await settle()
     assert earlier.wire.sent == later.wire.sent != b""
     clock.now += 0.06
     await later.send(get("/slow"))
@@ -163,7 +159,7 @@ async def test_a_clock_that_is_set_back_makes_nothing_stand_longer(
 
     connection, later = server.connect(), SetBack(START + HOLDS + 0.01)
     await connection.send(get())
-    monkeypatch.setattr(request_memory, "time", later)
+    set_clock(monkeypatch, later)
     await connection.send(get())
     assert len(server.handled) == 2
 
@@ -179,7 +175,7 @@ async def test_a_clock_that_is_set_back_makes_nothing_stand_longer(
         get("/page", "Connection: close"),
         get(version="1.0"),
         get("/page", "Upgrade: websocket", "Connection: Upgrade"),
-        get("/page", f"X-Padding: {'x' * request_memory.LONGEST_REQUEST}"),
+        get("/page", f"X-Padding: {'x' * LONGEST_REQUEST}"),
         get("/page", "Expect: 100-continue"),
         get("/streamed"),
         get("/missing"),
@@ -214,13 +210,85 @@ async def test_no_answer_overtakes_an_earlier_one(server: Server) -> None:
     await server.connect().send(get())
     connection = server.connect()
     assert await connection.send(get("/slow"), get()) == b""
+    server.word = "second"
     server.gate.set()
-    answers = await connection.send()
-    for _ in range(40):
-        await asyncio.sleep(0)
+    await settle()
     answers = bytes(connection.wire.sent)
-    assert answers.index(b"first GET") < answers.rindex(b"first GET")
-    assert server.handled == ["GET /page", "GET /slow", "GET /page"]
+    assert 0 < answers.index(b"second GET") < answers.index(b"first GET")
+    assert server.handled == ["GET /page", "GET /slow"]
+
+
+async def test_a_request_that_comes_before_aiohttp_waits_for_it_is_answered_at_once(server: Server) -> None:
+    page = await server.connect().send(get())
+    connection = server.connect()
+    connection.handler.data_received(get("/other"))
+    while not connection.wire.sent:
+        await asyncio.sleep(0)
+    before = len(connection.wire.sent)
+    connection.handler.data_received(get())
+    assert connection.wire.sent[before:] == page
+
+
+async def test_nothing_is_answered_behind_the_last_answer_of_a_connection(server: Server) -> None:
+    await server.connect().send(get())
+    connection = server.connect()
+    connection.handler.data_received(get("/other", "Connection: close"))
+    while not connection.wire.sent:
+        await asyncio.sleep(0)
+    before = len(connection.wire.sent)
+    connection.handler.data_received(get())
+    await settle()
+    assert connection.wire.closing
+    assert len(connection.wire.sent) == before
+
+
+async def test_what_many_ask_for_at_once_is_worked_out_once(server: Server) -> None:
+    connections = [server.connect() for _ in range(5)]
+    for connection in connections:
+        await connection.send(get("/slow"), settling=3)
+    server.gate.set()
+    await settle()
+    assert len({bytes(connection.wire.sent) for connection in connections}) == 1
+    assert server.handled == ["GET /slow"]
+    assert len(server.observed) == server.server.requests_count == 5
+
+
+async def test_who_waited_for_an_answer_that_does_not_stand_waits_for_no_other(server: Server) -> None:
+    server.stands_for = timedelta()
+    connections = [server.connect() for _ in range(5)]
+    for connection in connections:
+        await connection.send(get("/slow"), settling=3)
+    assert len(server.handled) == 1
+    held_up, server.gate = server.gate, asyncio.Event()
+    held_up.set()
+    await settle()
+    assert len(server.handled) == 5
+
+
+async def test_nobody_waits_for_an_answer_that_takes_longer_than_one_is_remembered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_memory, "HOLDS", 0.001)
+    await server.connect().send(get("/slow"))
+    await server.connect().send(get("/slow"))
+    await asyncio.sleep(0.01)
+    assert len(server.handled) == 2
+
+
+async def test_nobody_waits_for_the_end_of_an_answer_that_began(server: Server) -> None:
+    for _ in range(2):
+        await server.connect().send(get("/streamed?slowly"))
+    assert len(server.handled) == 2
+
+
+async def test_who_waits_goes_on_when_the_request_before_is_cancelled(server: Server) -> None:
+    first, second = server.connect(), server.connect()
+    await first.send(get("/slow"))
+    task = next(task for task in asyncio.all_tasks() if "_handle_request" in repr(task.get_coro()))
+    await second.send(get("/slow"))
+    task.cancel()
+    await settle()
+    assert len(server.handled) == 2
 
 
 async def test_a_request_right_behind_another_does_not_end_remembering(server: Server) -> None:
@@ -234,12 +302,15 @@ async def test_a_request_right_behind_another_does_not_end_remembering(server: S
     assert server.handled.count("GET /third") == 1
 
 
-async def test_a_connection_that_does_not_take_more_is_left_to_aiohttp(server: Server) -> None:
+async def test_a_client_that_does_not_read_is_sent_no_more_than_aiohttp_would(server: Server) -> None:
     connection = server.connect()
-    await connection.send(get())
+    page = await connection.send(get())
     connection.handler.pause_writing()
-    await connection.send(get())
-    assert len(server.handled) == 2
+    assert await connection.send(get(), get()) == page
+    connection.handler.resume_writing()
+    await settle()
+    assert connection.wire.sent == page * 3
+    assert len(server.handled) == 1
 
 
 async def test_a_server_that_stops_answers_nothing_more(server: Server) -> None:

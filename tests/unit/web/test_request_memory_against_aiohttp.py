@@ -1,23 +1,21 @@
 """Whatever arrives, and however it is cut, is answered with the bytes that aiohttp alone answers."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.web.connections import MIB, FakeTime, Server, get, serving
+from tests.unit.web.connections import MIB, FakeTime, Server, get, serving, set_clock
 
-from pinfold.web import request_memory
 from pinfold.web.request_memory import HOLDS, RequestMemory
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    clock = FakeTime()
-    monkeypatch.setattr(request_memory, "time", clock)
-    return clock
+    return set_clock(monkeypatch, FakeTime())
 
 
 REQUESTS: Sequence[bytes] = (
@@ -54,6 +52,7 @@ REQUESTS: Sequence[bytes] = (
 )
 programs = st.lists(st.tuples(st.sampled_from(REQUESTS), st.integers(0, 12)), min_size=1, max_size=8)
 cuts = st.lists(st.integers(0, 400), max_size=3)
+conversations = st.tuples(programs, cuts)
 
 
 def segments(program: Sequence[tuple[bytes, int]], cuts: Sequence[int]) -> list[tuple[bytes, int]]:
@@ -76,33 +75,38 @@ def undated(answers: bytes) -> bytes:
     return re.sub(rb"Date: [^\r]+", b"Date: then", answers)
 
 
-async def _talk(server: Server, arriving: Sequence[tuple[bytes, int]]) -> tuple[bytes, bool]:
-    connection = server.connect()
-    for segment, settling in arriving:
-        await connection.send(segment, settling=settling)
-    await connection.send(b"\r\n", settling=150)
-    said, closed = bytes(connection.wire.sent), connection.wire.closing
-    await connection.end()
-    return undated(said), closed
+async def _talk(server: Server, *conversations: Sequence[tuple[bytes, int]]) -> list[tuple[bytes, bool]]:
+    """Return what each of several clients is told that come at once, and whether its connection is closed."""
+    connections = [server.connect() for _ in conversations]
+    for turn in itertools.zip_longest(*conversations):
+        for connection, arriving in zip(connections, turn, strict=True):
+            if arriving is not None:
+                await connection.send(arriving[0], settling=arriving[1])
+    told = []
+    for connection in connections:
+        await connection.send(b"\r\n", settling=150)
+        told.append((undated(bytes(connection.wire.sent)), connection.wire.closing))
+        await connection.end()
+    return told
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(programs, cuts)
+@given(conversations=st.lists(conversations, min_size=1, max_size=3), is_warm=st.booleans())
 def test_nothing_is_answered_otherwise_than_by_aiohttp(
-    clock: FakeTime, program: Sequence[tuple[bytes, int]], cuts: Sequence[int]
+    clock: FakeTime, conversations: Sequence[tuple[Sequence[tuple[bytes, int]], Sequence[int]]], *, is_warm: bool
 ) -> None:
     async def compare() -> None:
-        arriving = segments(program, cuts)
+        arriving = [segments(program, cuts) for program, cuts in conversations]
         async with serving(None) as plain, serving(RequestMemory(MIB)) as remembering:
-            expected = await _talk(plain, arriving)
-            for _ in range(2):
+            expected = await _talk(plain, *arriving)
+            for _ in range(2 if is_warm else 0):
                 # What is renewed is sent in another way than what was asked for once.
                 clock.now += HOLDS - 0.01
-                for request in dict.fromkeys(each for each, _ in program):
+                for request in dict.fromkeys(each for program, _ in conversations for each, _ in program):
                     await _talk(remembering, [(request, 40)])
             remembering.handled.clear()
             remembering.observed.clear()
-            assert await _talk(remembering, arriving) == expected
+            assert await _talk(remembering, *arriving) == expected
             assert len(remembering.handled) <= len(plain.handled)
             assert len(remembering.observed) == len(plain.observed)
             assert remembering.broken_off == []
