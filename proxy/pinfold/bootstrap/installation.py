@@ -34,7 +34,7 @@ from pinfold.bootstrap.stores import open_stores
 from pinfold.bootstrap.trust import connect_trust_repository, make_verifier
 from pinfold.bootstrap.trusted_publishing import open_trusted_publishing
 from pinfold.bootstrap.upstreams import load_indexes, open_upstreams
-from pinfold.domain.errors import InspectionFailed, InvalidSettings, TrustRootError
+from pinfold.domain.errors import InspectionFailed, InvalidSettings, StoreError, TrustRootError
 from pinfold.domain.evidence import Need
 from pinfold.domain.suggestion import suggestion
 from pinfold.settings import Settings
@@ -104,6 +104,7 @@ class Installation:
     gate: Gate
     pages: ProjectPage
     names: ProjectNames
+    known_names: KnownNames
     files: FileDownload
     published: SqlitePublishedStore
     publish: Publish
@@ -130,6 +131,10 @@ class Installation:
 
     async def warm_up(self) -> None:
         """Load and start what takes long, where a policy will need it, so that no request has to wait for it."""
+        try:
+            await self.known_names.catch_up()
+        except StoreError as error:
+            log.error("no name can be compared with those in use: %s", error)
         if any(Need.INSPECTION in index.policy.needs for index in self.indexes.values()):
             try:
                 await self.inspector.warm_up()
@@ -251,6 +256,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             gate=gate,
             pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry),
             names=names,
+            known_names=known_names,
             files=FileDownload(gate, fetcher, metadata, stores.audit_log, clock, telemetry),
             published=stores.published,
             publish=Publish(

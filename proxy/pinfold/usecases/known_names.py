@@ -33,7 +33,7 @@ class KnownNames:
 
         Raises StoreError.
         """
-        await self._catch_up()
+        await self.catch_up()
         used = self._used[index]
         if project in self._everyday or project in used:
             return ()
@@ -44,7 +44,8 @@ class KnownNames:
         ]
         return tuple(sorted(found, key=lambda one: (not one.everyday, one.name))[:TOLD])
 
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
+        """Take in the names that came into use since: thousands after a start. Raises StoreError."""
         uses = await self._in_use.uses()
         if len(uses) - self._taken_in > MANY:
             async with self._building:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from tests.e2e.clients import Pip, Uv
@@ -13,6 +14,7 @@ from tests.fakes.upstream import running_upstream
 
 from pinfold.domain.audit_entry import Actor
 from pinfold.domain.target import parse_target
+from pinfold.usecases import known_names
 from pinfold.usecases.waive import Waive
 
 MONTH_AGO = datetime.now(UTC) - timedelta(days=30)
@@ -100,3 +102,16 @@ def test_people_are_told_which_name_they_may_have_meant(installer, tmp_path):
             outcome = installer(tmp_path / "client").install(server.simple(), "python3-dateutil==2.9.0")
     assert outcome.status != 0
     assert "it is another form of python-dateutil, which is in everyday use" in " ".join(outcome.output.split())
+
+
+async def test_names_in_use_are_taken_in_before_anybody_asks(tmp_path, overrides, upstream, monkeypatch):
+    ours = upstream.add_file("widget-tools", "1.0")
+    upstream.add_file("widget-tool", "1.0", upload_time=MONTH_AGO)
+    async with in_process(tmp_path / "data", overrides) as pinfold:
+        assert (await pinfold.get(address(ours))).status == 200
+    monkeypatch.setattr(known_names, "MANY", 0)
+    async with in_process(tmp_path / "data", overrides) as pinfold:
+        await pinfold.installation.warm_up()
+        monkeypatch.setattr(known_names, "NameIndex", Mock(side_effect=AssertionError("laid out again")))
+        (told,) = await yanked(pinfold, "widget-tool")
+        assert "it is one letter away from widget-tools" in told

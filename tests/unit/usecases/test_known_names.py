@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from unittest.mock import Mock
+
+import pytest
 
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.domain.look_alikes import Likeness, Slip
 from pinfold.ports.names_in_use import Use
+from pinfold.usecases import known_names
 from pinfold.usecases.known_names import MANY, TOLD, KnownNames
 
 
@@ -60,6 +64,15 @@ async def test_many_names_that_are_in_use_already_are_taken_in_once_by_all_who_a
     assert [len(likenesses) for likenesses in asked] == [1] * 15
     in_use.known.append("acme-cores")
     assert await names.likenesses("main", "acme-cores") == ()
+
+
+async def test_what_was_taken_in_ahead_is_not_taken_in_by_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = KnownNames(
+        ["requests"], FakeNames(*(f"package-number-{number}" for number in range(2 * MANY)), "acme-core")
+    )
+    await names.catch_up()
+    monkeypatch.setattr(known_names, "NameIndex", Mock(side_effect=AssertionError("laid out again")))
+    assert await names.likenesses("main", "acme-cores") == (Likeness("acme-core", Slip.LETTERS, everyday=False),)
 
 
 async def test_only_a_few_likenesses_are_told() -> None:
