@@ -115,7 +115,7 @@ def append_entries_until_full(root: Path, report: Connection) -> None:
 
     async def append() -> None:
         ledger = await ledger_of(DataDirectory.open(root))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
         log, acknowledged = SqliteAuditLog(ledger), 0
         try:
             while acknowledged < 10_000:

@@ -58,12 +58,11 @@ class Journal:
         """Whether it takes no more without growing."""
         return self.size >= PREPARED
 
-    def append(self, records: Iterable[bytes]) -> None:
-        """Append records, and return once they are durable; blocking."""
-        data = b"".join(_HEAD.pack(len(record), _checksum(record)) + record for record in records)
+    def append(self, records: bytes) -> None:
+        """Append records that are `framed`, and return once they are durable; blocking."""
         with store_errors(self.path):
-            _write(self._file, data, self.size)
-        self.size += len(data)
+            _write(self._file, records, self.size)
+        self.size += len(records)
 
     def close(self) -> None:
         """Leave the journal behind, unless nothing was ever acknowledged to be in it."""
@@ -108,6 +107,11 @@ class Found:
         log.warning(
             "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, len(rest)
         )
+
+
+def framed(records: Iterable[bytes]) -> bytes:
+    """Return records as a journal holds them."""
+    return b"".join(_HEAD.pack(len(record), _checksum(record)) + record for record in records)
 
 
 def found(folder: Path) -> Iterator[Found]:

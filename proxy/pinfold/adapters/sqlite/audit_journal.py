@@ -6,7 +6,7 @@ far a journal is taken up is written in the transaction that does so.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import sqlite_utils
 
-from pinfold.adapters.filesystem.journal import Found, Journal, found
+from pinfold.adapters.filesystem.journal import Found, Journal, found, framed
 from pinfold.adapters.sqlite.audit_append import Draft, append_all
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.errors import StoreError
@@ -60,9 +60,16 @@ class EntryJournal:
         """Whether another journal should follow it."""
         return self._journal.is_full
 
-    def append(self, entries: Sequence[tuple[Draft, Evidence | None]]) -> None:
-        """Append entries, and return once they are durable; blocking. After a StoreError it takes no more."""
-        self._journal.append(self._record(draft, evidence) for draft, evidence in entries)
+    def encode(self, entries: Iterable[tuple[Draft, Evidence | None]]) -> bytes:
+        """Return what is to be appended next, of some entries."""
+        return framed(self._record(draft, evidence) for draft, evidence in entries)
+
+    def append(self, encoded: bytes) -> None:
+        """Append what `encode` returned, and return once it is durable; blocking.
+
+        After a StoreError, here or there, it takes no more.
+        """
+        self._journal.append(encoded)
 
     def close(self) -> None:
         """Leave the journal to whoever takes up what it holds."""

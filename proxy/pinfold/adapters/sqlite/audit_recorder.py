@@ -2,15 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_journal import EntryJournal, hand_over
+from pinfold.adapters.sqlite.audit_journal import hand_over
 from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.entry_writer import EntryWriter
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 
@@ -24,14 +21,8 @@ LARGEST = 4 << 20
 """Bytes that may wait for the ledger."""
 
 
-class _Waiting(NamedTuple):
-    draft: Draft
-    evidence: Evidence | None
-    durable: asyncio.Future[None]
-
-
 class Recorder:
-    """One process's way into the audit log: entries that come while others are written share the wait for the disk.
+    """One process's way into the audit log.
 
     While the ledger takes nothing up, because it fails or its end was tampered with, nothing more is recorded either,
     nor after a journal lost what was in it.
@@ -39,18 +30,10 @@ class Recorder:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._journal: EntryJournal | None = None
-        self._durable: tuple[Path, int] | None = None
-        """The journal that was written to last, and how far."""
-        self._disk = ThreadPoolExecutor(1, "journal")
-        self._waiting: list[_Waiting] = []
-        self._is_writing = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._journals = EntryWriter(ledger.path, self._see_to_it_that_it_is_taken_up)
         self._handing_over: asyncio.Task[None] | None = None
-        self._recorded = 0
-        """Bytes that went to journals."""
         self._taken_up = 0
-        """How many of them the ledger has, as far as this process knows."""
+        """How many of the bytes that were recorded the ledger has, as far as this process knows."""
         self._must_wait = False
         """The ledger has to take up what there is before anything more is recorded."""
         self._failed: tuple[float, Exception] | None = None
@@ -66,77 +49,31 @@ class Recorder:
             await self._hand_over()
         if self._is_closed:
             raise StoreError(f"{self._ledger.path} takes no more entries: Pinfold is stopping")
-        waiting = _Waiting(draft, evidence, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if not self._is_writing:
-            self._is_writing = True
-            # On its own: whoever hangs up first must not keep the others from their answers.
-            self._start(self._write_all())
-        await waiting.durable
+        await self._journals.write(draft, evidence)
 
     async def close(self) -> None:
         """Refuse what comes later, and have the ledger take up what came before; raises StoreError."""
         self._is_closed = True
         if self._handing_over is not None:
             self._handing_over.cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await asyncio.to_thread(self._disk.shutdown)
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        if self._recorded:
+            await asyncio.wait([self._handing_over])
+        await self._journals.close()
+        if self._journals.recorded:
             # The first change takes up what is left, and the second finds that there is nothing left.
             for _ in range(2):
-                await hand_over(self._ledger, self._durable)
-
-    async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            taken, self._waiting = self._waiting, []
-            try:
-                self._recorded += await loop.run_in_executor(self._disk, self._write, taken)
-            except Exception as error:  # noqa: BLE001 - it is for those who wait to hear
-                for waiting in taken:
-                    if not waiting.durable.done():
-                        waiting.durable.set_exception(error)
-            else:
-                for waiting in taken:
-                    if not waiting.durable.done():
-                        waiting.durable.set_result(None)
-                self._see_to_it_that_it_is_taken_up()
-        self._is_writing = False
-
-    def _write(self, taken: list[_Waiting]) -> int:
-        journal = self._journal
-        if journal is not None and journal.is_full:
-            journal.close()
-            journal = None
-        # Where this fails, what follows goes to another journal: nobody knows how this one ends.
-        self._journal = None
-        if journal is None:
-            journal = EntryJournal(self._ledger.path)
-        before = journal.size
-        try:
-            journal.append([(draft, evidence) for draft, evidence, _ in taken])
-        except BaseException:
-            journal.close()
-            raise
-        self._journal = journal
-        self._durable = journal.path, journal.size
-        return journal.size - before
+                await hand_over(self._ledger, self._journals.durable)
 
     def _see_to_it_that_it_is_taken_up(self) -> None:
-        if self._recorded - self._taken_up > LARGEST:
+        if self._journals.recorded - self._taken_up > LARGEST:
             self._must_wait = True
         if self._handing_over is None and not self._is_closed:
-            self._handing_over = self._start(self._hand_over_soon())
+            self._handing_over = asyncio.create_task(self._hand_over_soon())
 
     async def _hand_over_soon(self) -> None:
         delay = DELAY
         try:
             # Until nothing is left: what was recorded while the ledger took up the rest waits for nobody else.
-            while self._recorded > self._taken_up:
+            while self._journals.recorded > self._taken_up:
                 await asyncio.sleep(delay)
                 try:
                     await self._hand_over()
@@ -149,17 +86,11 @@ class Recorder:
             self._handing_over = None
 
     async def _hand_over(self) -> None:
-        recorded = self._recorded
+        recorded = self._journals.recorded
         try:
-            await hand_over(self._ledger, self._durable)
+            await hand_over(self._ledger, self._journals.durable)
         except Exception as error:
             self._must_wait, self._failed = True, (monotonic(), error)
             raise
         self._taken_up = max(self._taken_up, recorded)
         self._must_wait, self._failed = False, None
-
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinfold.adapters.filesystem import journal as journal_module
-from pinfold.adapters.filesystem.journal import Found, Journal, found
+from pinfold.adapters.filesystem.journal import Found, Journal, found, framed
 from pinfold.domain.errors import StoreError
 
 GROUP = st.lists(st.binary(max_size=50) | st.binary(min_size=500, max_size=2000), min_size=1, max_size=5)
@@ -49,7 +49,7 @@ def only(folder: Path) -> Iterator[Found]:
 def written(folder: Path, *groups: list[bytes]) -> Path:
     journal = Journal(folder)
     for group in groups:
-        journal.append(group)
+        journal.append(framed(group))
     journal.close()
     return journal.path
 
@@ -89,9 +89,9 @@ def test_whatever_sectors_of_a_write_reach_the_disk_what_was_durable_before_stay
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
         for group in groups:
-            journal.append(group)
+            journal.append(framed(group))
         before, begin = journal.path.read_bytes(), journal.size
-        journal.append(last)
+        journal.append(framed(last))
         end = journal.size
         journal.close()
         after = journal.path.read_bytes()
@@ -110,7 +110,7 @@ def test_whatever_sectors_of_a_write_reach_the_disk_what_was_durable_before_stay
 
 def test_a_journal_is_left_behind_once_its_process_closed_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    journal.append([b"one"])
+    journal.append(framed([b"one"]))
     with only(tmp_path) as seen:
         assert not seen.is_left_behind
     journal.close()
@@ -170,12 +170,12 @@ def test_a_folder_that_is_not_there_has_no_journals(tmp_path: Path) -> None:
 def test_a_disk_without_space_is_an_error_with_advice(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "pwrite", lambda _, data, place: len(data) - 1)
     with pytest.raises(StoreError, match="the disk is full"):
-        journal.append([b"one"])
+        journal.append(framed([b"one"]))
 
 
 def test_to_write_a_journal_leaves_its_length_alone(journal: Journal) -> None:
     length = journal.path.stat().st_size
-    journal.append([b"one", bytes(1000)])
+    journal.append(framed([b"one", bytes(1000)]))
     assert journal.path.stat().st_size == length == PREPARED
 
 
@@ -184,7 +184,7 @@ def test_a_journal_takes_more_than_was_prepared(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for record in records:
         assert not journal.is_full or record == b"three"
-        journal.append([record])
+        journal.append(framed([record]))
     assert journal.is_full
     journal.close()
     assert read(tmp_path) == records
@@ -218,7 +218,7 @@ def test_a_disk_that_takes_no_content_does_not_fill_with_names(tmp_path: Path, m
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", lambda _, data, place: 0)
             with pytest.raises(StoreError, match="the disk is full"):
-                journal.append([b"one"])
+                journal.append(framed([b"one"]))
         journal.close()
     # Where there is room for a part of what is to be prepared.
     monkeypatch.setattr(os, "pwrite", lambda file, data, place: pwrite(file, data[: PREPARED // 2], place))

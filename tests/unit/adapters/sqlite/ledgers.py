@@ -82,9 +82,7 @@ def abandon(root: Path, *wanted: Entry, evidence: Evidence | None = None) -> Non
         log = SqliteAuditLog(ledger)
         for one in wanted:
             await log.append(one, evidence)
-        recorder = log._recorder
-        assert recorder._journal is not None
-        recorder._journal.close()
+        await log._recorder._journals.close()
         await ledger.close()
 
     asyncio.run(work())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.adapters.sqlite.ledgers import abandon, entry, journals, ledger_of, log_entries, verified
 
-from pinfold.adapters.filesystem.journal import PREPARED, Journal
+from pinfold.adapters.filesystem.journal import PREPARED, Journal, framed
 from pinfold.audit.findings import Verification
 from pinfold.domain.errors import StoreError
 
@@ -69,7 +69,7 @@ def test_what_was_not_written_whole_is_set_aside(tmp_path: Path) -> None:
 def test_records_of_another_version_stop_the_ledger_with_advice(tmp_path: Path) -> None:
     abandon(tmp_path, entry(1))
     other = Journal(tmp_path / "journal")
-    other.append([b"of another version"])
+    other.append(framed([b"of another version"]))
     other.close()
     with pytest.raises(StoreError, match="start the version that wrote them once"):
         log_entries(tmp_path)
