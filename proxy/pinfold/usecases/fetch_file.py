@@ -20,6 +20,9 @@ MAX_FILE_SIZE = 16 * 1024**3
 """An upstream that does not state a size may not fill the disk for ever."""
 OPEN_AT_ONCE = 128
 """Files that are kept open between requests."""
+LARGEST_NEXT = 8 << 20
+"""Bytes of a file that is checked for somebody who has not asked for it yet."""
+NEXT_WAITING = 200
 LOOK_EVERY = 0.02
 """Seconds between two looks at what another process brings in."""
 
@@ -36,6 +39,8 @@ class FileFetcher:
         self._open: Lru[str, Stored] = Lru(OPEN_AT_ONCE)
         """Blobs that were found, and need not be looked for again while nobody touches them."""
         self._checks: SingleFlight[str, bool] = SingleFlight()
+        self._next: SingleFlight[str, Stored | None] = SingleFlight()
+        """What is opened ahead."""
 
     async def fetch(self, upstream: Upstream, file: File) -> Stored | Fill:
         """Return a file's verified bytes, or the fill that is bringing them."""
@@ -60,6 +65,13 @@ class FileFetcher:
             self._telemetry.looked_up("file", hit=True)
         return found
 
+    def expect(self, file: File) -> None:
+        """Begin to open a file for somebody who is about to ask for it, where it is here; nothing is fetched."""
+        held = self._open.get(file.sha256)
+        is_open, is_small = held is not None and held.is_untouched, file.size is not None and file.size <= LARGEST_NEXT
+        if is_small and not is_open and len(self._next) < NEXT_WAITING:
+            self._next.start(file.sha256, lambda: self._find_intact(file.sha256))
+
     async def fetch_whole(self, upstream: Upstream, file: File) -> Path:
         """Return where a file's verified bytes are, once all of them are here."""
         content = await self.fetch(upstream, file)
@@ -72,6 +84,7 @@ class FileFetcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._next.close()
         await self._checks.close()
 
     async def _find_intact(self, sha256: str) -> Stored | None:

@@ -223,6 +223,7 @@ class FileDownload:
         source = granted.project.found.source
         content = await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
         self._gate.expect(granted.project, granted.judged, content)
+        self._fetcher.expect(granted.judged.file)
         return content
 
     def _count(self, index: Index, judged: JudgedFile) -> None:

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
-from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.fetch_file import LARGEST_NEXT, FileFetcher
 
 CONTENT = b"the bytes of a wheel"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -135,3 +136,36 @@ async def test_what_is_touched_while_it_is_checked_is_checked_again(setting: Set
     setting.blobs.verify = touched_meanwhile  # type: ignore[method-assign]
     assert await setting.bytes() == CONTENT
     assert setting.upstream.downloads == 2
+
+
+async def test_what_somebody_is_about_to_ask_for_is_opened_and_checked_ahead(setting: Setting) -> None:
+    anew = FileFetcher(setting.blobs, Silent())
+    for _ in range(3):
+        anew.expect(FILE)
+    while not setting.blobs.verified:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert await anew.stored(SHA256) is not None
+    anew.expect(FILE)
+    await asyncio.sleep(0.02)
+    assert (setting.blobs.found, setting.blobs.verified) == (1, 1)
+    await anew.close()
+
+
+@pytest.mark.parametrize("size", [None, LARGEST_NEXT + 1])
+async def test_a_large_file_is_not_read_before_somebody_asks_for_it(setting: Setting, size: int | None) -> None:
+    anew = FileFetcher(setting.blobs, Silent())
+    anew.expect(structs.replace(FILE, size=size))
+    await asyncio.sleep(0.02)
+    assert setting.blobs.found == 0
+    await anew.close()
+
+
+async def test_what_is_not_here_is_not_fetched_ahead(setting: Setting) -> None:
+    setting.path.unlink()
+    anew = FileFetcher(setting.blobs, Silent())
+    anew.expect(FILE)
+    while not setting.blobs.found:
+        await asyncio.sleep(0.001)
+    await anew.close()
+    assert (setting.blobs.verified, setting.upstream.downloads) == (0, 1)
