@@ -1,34 +1,39 @@
 """An audit log of any length, as busy years would leave it, written in minutes instead of days.
 
-Rows go around the port: in large transactions that are not synced, from a template of the canonical bytes, with
-triggers and indexes put back at the end. The tree is grown and signed by the code that does so in production, and the
-first rows are compared with what appending leaves.
+Rows go around the port: in large transactions that are not synced, with triggers and indexes put back at the end. What
+they refer to is stored, and the tree is grown and signed, by the code that does so in production, and the first rows
+are compared with what appending leaves.
 """
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 import sqlite_utils
+from tests.fakes.evidence import SNAPSHOT, a_file, evidence_of
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
-from pinfold.adapters.sqlite.audit_append import append_entry
-from pinfold.adapters.sqlite.audit_columns import QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import STORED, LoggedClient, LoggedFile, Stored, cut_out, numbers_of
+from pinfold.adapters.sqlite.audit_append import Draft, append_entry
+from pinfold.adapters.sqlite.audit_parts import clients, templates
 from pinfold.adapters.sqlite.audit_tree import AuditTree
-from pinfold.audit.canonical import canonical_part, placed, render, rfc3339, texts_of
+from pinfold.adapters.sqlite.evidence import keep
+from pinfold.audit.canonical import rfc3339
+from pinfold.domain.advisory import Advisories
 from pinfold.domain.audit_entry import Action, Actor, Entry
+from pinfold.domain.evidence import Evidence, Known, plain
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS = 3
 """Between two entries: ten million are a year."""
 PROJECTS, CLIENTS = 20_000, 500
 PORTION = 250_000
+FEED_CHANGES = 100_000
+"""Requests for which the evidence of a file stays the same."""
 RULES = (
     *("quarantined", "private-name", "hash-changed", "known-malware", "vanished", "upstream-status", "provenance"),
     *("provenance-downgrade", "contents", "minimum-age", "known-vulnerability"),
@@ -65,9 +70,14 @@ class Asked:
         return sha256(self.filename.encode()).hexdigest()
 
     @property
-    def evidence(self) -> str:
-        """The digest of its evidence, which some thousand requests share in time."""
-        return sha256(f"{self.filename}{self.number // 1000}".encode()).hexdigest()
+    def digest(self) -> str:
+        """The digest of the evidence."""
+        return _digest(self.filename, self.number // FEED_CHANGES)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence of the file, which is another one as feeds change."""
+        return _evidence(self.filename, self.number // FEED_CHANGES)
 
     @property
     def reference(self) -> str | None:
@@ -78,6 +88,17 @@ class Asked:
     def time(self) -> datetime:
         """When it was."""
         return BEGIN + timedelta(seconds=SECONDS * self.number)
+
+
+@lru_cache(PROJECTS)
+def _evidence(filename: str, time: int) -> Evidence:
+    file = a_file(filename=filename, sha256=sha256(filename.encode()).hexdigest())
+    return evidence_of(file, advisories=Known(Advisories((replace(SNAPSHOT, sha256=f"{time:064x}"),))))
+
+
+@lru_cache(PROJECTS)
+def _digest(filename: str, time: int) -> str:
+    return _evidence(filename, time).digest()
 
 
 def asked(first: int, count: int) -> Iterator[Asked]:
@@ -115,51 +136,10 @@ def entry(one: Asked) -> Entry:
         rule="minimum-age" if one.refused else None,
         verdicts=REFUSED if one.refused else VERDICTS,
         policy_digest="b" * 64,
-        evidence_digest=one.evidence,
+        evidence_digest=one.digest,
         reference=one.reference,
         details={"upstream": "pypi"},
     )
-
-
-class _Template:
-    """Makes what is stored of requests that differ in names, numbers and times alone."""
-
-    def __init__(self, database: sqlite_utils.Database, *, refused: bool) -> None:
-        marked = Asked(0, "@project@", "@version@", 0, refused, "@index@")
-        sample = replace(
-            entry(marked),
-            filename="@filename@",
-            sha256="@sha256@",
-            evidence_digest="@evidence@",
-            reference="@reference@" if refused else None,
-        )
-        cut = cut_out(render(sample), sample)
-        # The file is none of the log's: each request says which one it is.
-        others = [part for part in cut.parts if part != cut.file]
-        self._stored = cut.stored({cut.file: 0, **numbers_of(database, others)})
-        text = placed(cut.body, 1).decode().replace("%", "%%").replace('"seq":1,', '"seq":%(seq)d,')
-        text = text.replace(rfc3339(sample.time), "%(time)s")
-        for name in ("project", "version", "index", "filename", "sha256", "evidence", "reference"):
-            text = text.replace(f"@{name}@", f"%({name})s")
-        # The names are not all in front of the place where the verdicts were.
-        head, mark, tail = text.partition('"verdicts":')
-        self._head, self._tail = head + mark, tail
-
-    def stored(self, seq: int, one: Asked, client: int, file: int) -> Stored:
-        names = {
-            "seq": seq,
-            "time": rfc3339(one.time),
-            "project": one.project,
-            "version": one.version,
-            "index": one.index,
-            "filename": one.filename,
-            "sha256": one.sha256,
-            "evidence": one.evidence,
-            "reference": one.reference,
-        }
-        head = self._head % names
-        body = (head + self._tail % names).encode()
-        return self._stored._replace(body=body, client=client, file=file, verdicts_at=len(head))
 
 
 def fill(path: Path, keys: SigningKeys, first: int, count: int) -> None:
@@ -189,32 +169,12 @@ def fill(path: Path, keys: SigningKeys, first: int, count: int) -> None:
 
 def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
     (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()
-    templates = {refused: _Template(database, refused=refused) for refused in (False, True)}
-    told = [LoggedClient.of(actor(client), canonical_part(actor(client))) for client in range(CLIENTS)]
-    numbers = numbers_of(database, told)
-    clients = [numbers[one] for one in told]
-    files: dict[tuple[str, str], int] = {}
-
-    def file_of(one: Asked) -> int:
-        key = one.project, one.version
-        if key not in files:
-            file = LoggedFile(one.project, one.version, one.filename, one.sha256)
-            files[key] = numbers_of(database, [file])[file]
-        return files[key]
-
+    numbers = _Numbers(database)
     for one in requests[:50]:
-        _check(
-            database,
-            one,
-            partial(templates[one.refused].stored, one=one, client=clients[one.client], file=file_of(one)),
-        )
-    marks = ", ".join("?" * (len(Stored._fields) + 1 + len(QUOTED.split(", "))))
+        _check(database, one, numbers)
     database.conn.executemany(
-        f"INSERT INTO audit (seq, {STORED}, {QUOTED}) VALUES ({marks})",
-        (
-            (seq, *templates[one.refused].stored(seq, one, clients[one.client], file_of(one)), *_columns(one))
-            for seq, one in enumerate(requests, last + 1)
-        ),
+        "INSERT INTO audit VALUES (?, ?, ?, ?, ?)",
+        ((seq, *numbers.row(one)) for seq, one in enumerate(requests, last + 1)),
     )
     database.conn.executemany(
         'INSERT OR IGNORE INTO served_file (project, filename, sha256, "index", version) VALUES (?, ?, ?, ?, ?)',
@@ -222,26 +182,36 @@ def _insert(database: sqlite_utils.Database, requests: list[Asked]) -> None:
     )
 
 
-def _columns(one: Asked) -> tuple[str | None, ...]:
-    refused = one.refused
-    return (
-        rfc3339(one.time),
-        "file.refused" if refused else "file.served",
-        one.index,
-        "quarantine" if refused else "allow",
-        "minimum-age" if refused else None,
-        one.reference,
-        None,
-    )
+class _Numbers:
+    """The numbers of what requests refer to."""
+
+    def __init__(self, database: sqlite_utils.Database) -> None:
+        self._database = database
+        self._templates: dict[tuple[str, ...], int] = {}
+        self._clients: dict[int, int] = {}
+        self._evidence: dict[str, int] = {}
+
+    def row(self, one: Asked) -> tuple[str, int, int, int]:
+        """Return what is stored of a request, but its number."""
+        said = one.project, one.version, one.index, one.reference or ""
+        if said not in self._templates or one.client not in self._clients:
+            template, client = Draft.of(entry(one), with_evidence=True)[1:3]
+            found = templates(self._database, [template.digest], {template.digest: template}.__getitem__)
+            self._templates[said] = found[template.digest].number
+            known = clients(self._database, [client.digest], {client.digest: client}.__getitem__)
+            self._clients[one.client] = known[client.digest].number
+        if one.digest not in self._evidence:
+            self._evidence |= keep(self._database, [one.digest], lambda _: plain(one.evidence))
+        return rfc3339(one.time), self._templates[said], self._clients[one.client], self._evidence[one.digest]
 
 
-def _check(database: sqlite_utils.Database, one: Asked, stored: Callable[[int], Stored]) -> None:
+def _check(database: sqlite_utils.Database, one: Asked, numbers: _Numbers) -> None:
     """Compare a row with what appending leaves."""
+    expected = numbers.row(one)
     database.execute("SAVEPOINT trial")
-    seq = append_entry(database, entry(one))
-    row = database.execute(f"SELECT {STORED}, {QUOTED} FROM audit WHERE seq = ?", [seq]).fetchone()
+    seq = append_entry(database, entry(one), one.evidence)
+    row = database.execute("SELECT time, template, client, evidence FROM audit WHERE seq = ?", [seq]).fetchone()
     database.execute("ROLLBACK TO trial")
     database.execute("RELEASE trial")
-    made = (*stored(seq), *_columns(one))
-    if row != made or list(_columns(one)) != column_values(entry(one), texts_of(entry(one))):
-        raise AssertionError(f"the rows are not what appending leaves: {row} and {made}")
+    if row != expected:
+        raise AssertionError(f"the rows are not what appending leaves: {row} and {expected}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -42,14 +42,43 @@ _decoder = msgspec.json.Decoder(_Leaf)
 _actor_decoder = msgspec.json.Decoder(Actor)
 
 
-class Rendered(NamedTuple):
-    """An entry's canonical bytes up to its place in the log, and its actor and its verdicts as they are within them."""
+class Mark:
+    """Where in a template something is put that differs from entry to entry; JSON has no such bytes in it."""
 
-    head: bytes
+    ACTOR = b"\x01"
+    EVIDENCE_DIGEST = b"\x02"
+    TIME = b"\x03"
+    VERDICTS = b"\x04"
+
+
+_TIME = msgspec.Raw(b'"%b"' % Mark.TIME)
+
+
+class Rendered(NamedTuple):
+    """An entry's canonical bytes up to its place in the log: a template with marks, and what is put in their places."""
+
+    template: bytes
     actor: bytes
     verdicts: bytes
     texts: dict[str, str]
-    """What `texts_of` returns."""
+    """What `texts_of` returns: time and evidence digest among them."""
+
+    @property
+    def evidence_digest(self) -> bytes:
+        """The digest of the evidence as it is within the bytes; nothing where there is none."""
+        digest = self.texts.get("evidence_digest")
+        return b"" if digest is None else _encoder.encode(digest)
+
+    @property
+    def head(self) -> bytes:
+        """All of it."""
+        parts = (
+            (Mark.ACTOR, self.actor),
+            (Mark.EVIDENCE_DIGEST, self.evidence_digest),
+            (Mark.TIME, self.texts["time"].encode()),
+            (Mark.VERDICTS, self.verdicts),
+        )
+        return reduce(lambda made, part: made.replace(*part), parts, self.template)
 
 
 def render(entry: Entry) -> Rendered:
@@ -59,9 +88,11 @@ def render(entry: Entry) -> Rendered:
     no text from outside can provoke.
     """
     texts, actor, verdicts = texts_of(entry), _actor(entry.actor), _verdicts(entry.verdicts)
-    told: dict[str, Any] = {**texts, "actor": msgspec.Raw(actor)}
+    told: dict[str, Any] = {**texts, "actor": msgspec.Raw(Mark.ACTOR), "time": _TIME}
+    if entry.evidence_digest is not None:
+        told["evidence_digest"] = msgspec.Raw(Mark.EVIDENCE_DIGEST)
     if entry.verdicts:
-        told["verdicts"] = msgspec.Raw(verdicts)
+        told["verdicts"] = msgspec.Raw(Mark.VERDICTS)
     if entry.details:
         told["details"] = _plain(entry.details)
     return Rendered(_encoder.encode({"entry": told})[:-1], actor, verdicts, texts)

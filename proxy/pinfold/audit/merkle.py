@@ -110,6 +110,16 @@ class CompactRange:
         self._hashes.append(node)
         self._size += 1 << level
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add the hashes of leaves, as `append` does one by one."""
+        for leaf in leaves:
+            node, carry = leaf, self._size
+            while carry & 1:
+                node = node_hash(self._hashes.pop(), node)
+                carry >>= 1
+            self._hashes.append(node)
+            self._size += 1
+
     def root(self) -> bytes:
         """Return the tree's root hash."""
         return _fold(self._hashes) if self._hashes else EMPTY_ROOT

@@ -58,27 +58,26 @@ def grow(size: int, leaves: Iterable[bytes], tiles: TileSource) -> dict[TileKey,
     Raises StoreError where the last tiles do not fit the size. Whoever stores the result must make sure that nobody
     else appends in between: read the size, grow and write within one transaction.
     """
-    changed: dict[TileKey, bytearray] = {}
-    for leaf in leaves:
-        node, level, index = leaf, 0, size
-        while True:
-            key = level, index // WIDTH
-            if key not in changed:
-                changed[key] = _unfinished(*key, filled=index % WIDTH, tiles=tiles)
-            tile = changed[key]
-            tile += node
-            if len(tile) < _TILE_BYTES:
-                break
-            node, level, index = _complete_root(split_hashes(bytes(tile))), level + 1, index // WIDTH
-        size += 1
-    return {key: bytes(tile) for key, tile in changed.items()}
+    changed: dict[TileKey, bytes] = {}
+    level, nodes = 0, list(leaves)
+    while nodes:
+        index, filled = divmod(size, WIDTH)
+        nodes = _unfinished(level, index, filled, tiles) + nodes
+        full = []
+        for at in range(0, len(nodes), WIDTH):
+            tile = nodes[at : at + WIDTH]
+            changed[level, index + at // WIDTH] = b"".join(tile)
+            if len(tile) == WIDTH:
+                full.append(_complete_root(tile))
+        level, nodes, size = level + 1, full, index
+    return changed
 
 
-def _unfinished(level: int, index: int, *, filled: int, tiles: TileSource) -> bytearray:
-    tile = bytearray(tiles.tile(level, index)) if filled else bytearray()
+def _unfinished(level: int, index: int, filled: int, tiles: TileSource) -> list[bytes]:
+    tile = tiles.tile(level, index) if filled else b""
     if len(tile) != filled * HASH_SIZE:
         raise StoreError(f"the audit log's tile {level}/{index} is damaged: it has {len(tile)} bytes")
-    return tile
+    return split_hashes(tile)
 
 
 def _complete_root(hashes: list[bytes]) -> bytes:

@@ -66,6 +66,7 @@ def test_the_bytes_are_what_rfc_8785_asks_for(entry: Entry) -> None:
 def test_parts_are_spelled_as_they_are_within_the_entry(entry: Entry) -> None:
     rendered = render(entry)
     told = json.loads(placed(rendered.head, 1))["entry"]
+    assert placed(rendered.head, 1) == canonical_bytes(1, entry)
     assert b'"actor":' + rendered.actor in rendered.head
     assert rfc8785.dumps(told["actor"]) == rendered.actor
     assert rfc8785.dumps(told.get("verdicts", [])) == rendered.verdicts

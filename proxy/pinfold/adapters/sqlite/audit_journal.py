@@ -11,21 +11,27 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlite_utils
 
 from pinfold.adapters.filesystem.journal import Found, Journal, found, framed
-from pinfold.adapters.sqlite.audit_append import Draft, append_all
+from pinfold.adapters.sqlite.audit_append import Brief, Draft, Sources, append_all
+from pinfold.adapters.sqlite.audit_parts import LoggedClient, LoggedTemplate
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
-    draft: Draft
+    """An entry in brief, with what it refers to and no earlier record that was written with it does."""
+
+    entry: Brief
+    template: LoggedTemplate | None = None
+    client: LoggedClient | None = None
     evidence: bytes | None = None
-    """What the draft refers to, in the first record of a journal that does so: as JSON, whose digest it has."""
+    """As JSON, whose digest it has: in the first record of a journal that refers to it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,7 +44,7 @@ def folder_of(ledger: Path) -> Path:
 
 
 class EntryJournal:
-    """A journal of entries, with each piece of evidence once."""
+    """A journal of entries, with each piece of evidence once, and templates and clients once for what came at once."""
 
     def __init__(self, ledger: Path) -> None:
         """Begin a journal; blocking. Raises StoreError."""
@@ -62,7 +68,8 @@ class EntryJournal:
 
     def encode(self, entries: Iterable[tuple[Draft, Evidence | None]]) -> bytes:
         """Return what is to be appended next, of some entries."""
-        return framed(self._record(draft, evidence) for draft, evidence in entries)
+        told: set[bytes] = set()
+        return framed(self._record(draft, evidence, told) for draft, evidence in entries)
 
     def append(self, encoded: bytes) -> None:
         """Append what `encode` returned, and return once it is durable; blocking.
@@ -75,11 +82,15 @@ class EntryJournal:
         """Leave the journal to whoever takes up what it holds."""
         self._journal.close()
 
-    def _record(self, draft: Draft, evidence: Evidence | None) -> bytes:
-        if evidence is None or draft.evidence is None or draft.evidence in self._evidence:
-            return _encode(_Record(draft))
-        self._evidence.add(draft.evidence)
-        return _encode(_Record(draft, evidence.canonical()))
+    def _record(self, draft: Draft, evidence: Evidence | None, told: set[bytes]) -> bytes:
+        entry = draft.brief
+        template = None if entry.template in told else draft.template
+        client = None if entry.client in told else draft.client
+        told |= {entry.template, entry.client}
+        if evidence is None or entry.evidence is None or entry.evidence in self._evidence:
+            return _encode(_Record(entry, template, client))
+        self._evidence.add(entry.evidence)
+        return _encode(_Record(entry, template, client, evidence.canonical()))
 
 
 async def settle(ledger: Database) -> None:
@@ -110,21 +121,62 @@ def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     return any(any(journal.records(_taken_up(database, journal.path))) for journal in found(folder))
 
 
-def take_up(database: sqlite_utils.Database, folder: Path) -> None:
+def take_up(database: sqlite_utils.Database, folder: Path) -> list[bytes]:
     """Append what journals hold to the audit log, in the transaction that is open, and remove those that are done with.
 
-    Raises StoreError where a record cannot be read.
+    Returns the hashes of the entries in the log's tree. Raises StoreError where a record cannot be read.
     """
     records = [_take(database, journal) for journal in found(folder)]
     if not any(records):
-        return
-    evidence = {record.draft.evidence: record.evidence for record in chain(*records) if record.evidence is not None}
-    append_all(
-        database,
-        # Each journal is in order; among them, time is what there is to go by.
-        [record.draft for record in merge(*records, key=attrgetter("draft.time"))],
-        lambda digest: json.loads(evidence.get(digest) or _evidence(folder, digest)),
-    )
+        return []
+    content = _Content(folder, chain(*records))
+    # Each journal is in order; among them, time is what there is to go by.
+    entries = [record.entry for record in merge(*records, key=attrgetter("entry.time"))]
+    return append_all(database, entries, Sources(content.template, content.client, content.evidence)).leaves
+
+
+class _Content:
+    """What records refer to, by digest: as a rule they have it themselves, unless the ledger has it."""
+
+    def __init__(self, folder: Path, records: Iterable[_Record]) -> None:
+        self._folder = folder
+        self._found: dict[bytes | str, Any] = {}
+        self._note(records)
+
+    def template(self, digest: bytes) -> LoggedTemplate:
+        """Return a template."""
+        template: LoggedTemplate = self._get(digest)
+        return template
+
+    def client(self, digest: bytes) -> LoggedClient:
+        """Return a client."""
+        client: LoggedClient = self._get(digest)
+        return client
+
+    def evidence(self, digest: str) -> object:
+        """Return evidence as plain data."""
+        return json.loads(self._get(digest))
+
+    def _get(self, digest: bytes | str) -> Any:
+        if digest not in self._found:
+            # The ledger had it, and was pruned.
+            for journal in found(self._folder):
+                self._note(record for record, _ in _records(journal, 0))
+        try:
+            return self._found[digest]
+        except KeyError:
+            raise StoreError(
+                "no journal has all that its entries refer to, nor has the ledger: restore it from a backup"
+            ) from None
+
+    def _note(self, records: Iterable[_Record]) -> None:
+        for record in records:
+            if record.template is not None:
+                self._found[record.template.digest] = record.template
+            if record.client is not None:
+                self._found[record.client.digest] = record.client
+            if record.evidence is not None and record.entry.evidence is not None:
+                self._found[record.entry.evidence] = record.evidence
 
 
 def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
@@ -157,12 +209,3 @@ def _records(journal: Found, begin: int) -> Iterator[tuple[_Record, int]]:
                 f"{journal.path} holds audit entries that this Pinfold cannot read: {error}; start the version that "
                 "wrote them once"
             ) from error
-
-
-def _evidence(folder: Path, digest: str) -> bytes:
-    """Return evidence that an earlier record has, and the ledger not any more, since it was pruned."""
-    for journal in found(folder):
-        for record, _ in _records(journal, 0):
-            if record.draft.evidence == digest and record.evidence is not None:
-                return record.evidence
-    raise StoreError(f"no journal has the evidence {digest[:12]} of its entries: restore the ledger from a backup")

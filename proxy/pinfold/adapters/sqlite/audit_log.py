@@ -11,7 +11,6 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import Draft
 from pinfold.adapters.sqlite.audit_journal import settle
-from pinfold.adapters.sqlite.audit_parts import digest_of
 from pinfold.adapters.sqlite.audit_recorder import Recorder
 from pinfold.adapters.sqlite.audit_search import concerning, matching
 from pinfold.adapters.sqlite.audit_shared import versions
@@ -30,8 +29,10 @@ T = TypeVar("T")
 PORTION = 1_000
 """Entries that are read at once: few enough for a server to go through between two requests."""
 NUMBER_OF = (
-    "SELECT seq FROM audit INDEXED BY audit_time JOIN audit_client ON audit_client.id = client "
-    "WHERE time = ? AND substr(body, 1, ?) = ? AND digest = ? ORDER BY seq LIMIT 1"
+    "SELECT seq FROM audit INDEXED BY audit_time WHERE time = ? "
+    "AND template = (SELECT id FROM audit_template WHERE digest = ?) "
+    "AND client = (SELECT id FROM audit_client WHERE digest = ?) "
+    "AND evidence IS (SELECT id FROM evidence WHERE digest = ?) ORDER BY seq LIMIT 1"
 )
 """A client may have a million entries, and few are of one moment."""
 
@@ -126,8 +127,8 @@ class _Appended:
 
 
 def _number_of(database: sqlite_utils.Database, draft: Draft) -> int:
-    cut = draft.cut
-    row = database.execute(NUMBER_OF, [draft.time, len(cut.body), cut.body, digest_of(cut.client)]).fetchone()
+    digest = None if draft.evidence is None else bytes.fromhex(draft.evidence)
+    row = database.execute(NUMBER_OF, [draft.time, draft.template.digest, draft.client.digest, digest]).fetchone()
     if row is None:
         raise StoreError("the audit log lost an entry that was just appended: pinfold audit verify tells more")
     return int(row[0])

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_journal import is_anything_waiting
-from pinfold.adapters.sqlite.audit_parts import LoggedFile
 from pinfold.adapters.sqlite.audit_tree import Tiles
 from pinfold.adapters.sqlite.errors import store_errors
 from pinfold.audit.canonical import rfc3339
@@ -127,16 +126,18 @@ class LogReader:
             return (size or (0,))[0], int((found or (0,))[0])
 
     def parts(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield digest and text of what many entries share."""
+        """Yield digest and text of each client and set of verdicts."""
         yield from self._database.execute(
             "SELECT digest, text FROM audit_client UNION ALL SELECT digest, text FROM audit_verdicts"
         )
 
-    def files(self) -> Iterator[tuple[bytes, LoggedFile]]:
-        """Yield digest and what is said of each file that entries are about."""
-        sql = f"SELECT digest, {', '.join(LoggedFile._fields)} FROM audit_file ORDER BY id"  # noqa: S608 - our own names
-        for digest, *file in self._database.execute(sql):
-            yield digest, LoggedFile(*file)
+    def templates(self) -> Iterator[tuple[bytes, tuple[bytes, bytes | None]]]:
+        """Yield digest and text of each template, with that of its verdicts."""
+        rows = self._database.execute(
+            "SELECT template.digest, template.text, verdicts.text FROM audit_template AS template "
+            "LEFT JOIN audit_verdicts AS verdicts ON verdicts.id = template.verdicts ORDER BY template.id"
+        )
+        yield from ((digest, (text, verdicts)) for digest, text, verdicts in rows)
 
     def evidence(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Yield number, digest and parts of each piece of evidence, without parts that are gone or damaged."""

@@ -10,11 +10,11 @@ ledger = Migrations("ledger")
 
 
 @ledger()
-def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
-    """Create the audit log: what is stored of each entry, with copies of what is searched for.
+def audit_entries_and_templates(database: sqlite_utils.Database) -> None:
+    """Create the audit log: of each entry what differs from request to request, and once what recurs.
 
-    The view `audit_entry` has the whole canonical bytes. Clients and files are stored, and indexed, once each.
-    The index `audit_of_file` has a file's entries in their order, with all that a count of requests needs. What nearly
+    The view `audit_entry` has the whole canonical bytes, and copies of what is searched for. The index
+    `audit_of_template` has a template's entries in their order, with all that a count of requests needs. What nearly
     every entry has in common is not indexed: whoever looks for that finds it among the latest entries.
     """
     database.executescript(
@@ -22,27 +22,25 @@ def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
         CREATE TABLE audit (
             seq INTEGER PRIMARY KEY,
             time TEXT NOT NULL,
-            action TEXT NOT NULL,
-            "index" TEXT,
-            decision TEXT,
-            rule TEXT,
-            reference TEXT,
-            unchanged INTEGER,
-            evidence INTEGER,
-            file INTEGER,
-            client INTEGER,
-            client_at INTEGER,
-            verdicts INTEGER,
-            verdicts_at INTEGER,
-            body BLOB NOT NULL
+            template INTEGER NOT NULL,
+            client INTEGER NOT NULL,
+            evidence INTEGER
         ) STRICT;
-        CREATE TABLE audit_file (
+        CREATE TABLE audit_template (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             digest BLOB NOT NULL UNIQUE,
+            text BLOB NOT NULL,
+            verdicts INTEGER,
+            action TEXT NOT NULL,
+            "index" TEXT,
             project TEXT,
             version TEXT,
             filename TEXT,
-            sha256 TEXT
+            sha256 TEXT,
+            decision TEXT,
+            rule TEXT,
+            reference TEXT,
+            unchanged INTEGER
         ) STRICT;
         CREATE TABLE audit_client (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -68,41 +66,42 @@ def audit_entries_and_parts(database: sqlite_utils.Database) -> None:
         ) STRICT;
         CREATE VIEW audit_entry AS
             SELECT seq, time, action, actor, address, "index", project, version, filename, sha256, decision, rule,
-                reference, unchanged, file.id IS NOT NULL AS file,
-                iif(
-                    audit.evidence IS NULL, NULL,
-                    ifnull((SELECT digest FROM evidence WHERE evidence.id = audit.evidence), x'')
-                ) AS evidence,
+                reference, unchanged, iif(audit.evidence IS NULL, NULL, ifnull(evidence.digest, x'')) AS evidence,
                 CAST(
-                    substr(body, 1, ifnull(client_at, 0)) || ifnull(client.text, '') ||
-                    substr(body, ifnull(client_at, 0) + 1, ifnull(verdicts_at, length(body)) - ifnull(client_at, 0)) ||
-                    ifnull(verdicts.text, '') || substr(body, ifnull(verdicts_at, length(body)) + 1)
+                    replace(replace(replace(replace(
+                        ifnull(CAST(template.text AS TEXT), ''),
+                        char(4), ifnull(CAST(verdicts.text AS TEXT), '')),
+                        char(1), ifnull(CAST(client.text AS TEXT), '')),
+                        char(2), ifnull('"' || lower(hex(evidence.digest)) || '"', '')),
+                        char(3), time)
+                    || ',"seq":' || seq || ',"v":1}'
                 AS BLOB) AS body
             FROM audit
-                LEFT JOIN audit_file AS file ON file.id = audit.file
+                LEFT JOIN audit_template AS template ON template.id = audit.template
                 LEFT JOIN audit_client AS client ON client.id = audit.client
-                LEFT JOIN audit_verdicts AS verdicts ON verdicts.id = audit.verdicts;
+                LEFT JOIN audit_verdicts AS verdicts ON verdicts.id = template.verdicts
+                LEFT JOIN evidence ON evidence.id = audit.evidence;
         CREATE INDEX audit_time ON audit (time);
-        CREATE INDEX audit_action ON audit (action) WHERE action <> 'file.served';
-        CREATE INDEX audit_decision ON audit (decision) WHERE decision <> 'allow';
-        CREATE INDEX audit_rule ON audit (rule) WHERE rule IS NOT NULL;
-        CREATE INDEX audit_reference ON audit (reference) WHERE reference IS NOT NULL;
-        CREATE INDEX audit_index ON audit ("index") WHERE "index" IS NOT NULL;
-        CREATE INDEX audit_of_file ON audit (file, seq, client, action, "index", unchanged, time);
+        CREATE INDEX audit_of_template ON audit (template, seq, client, time);
         CREATE INDEX audit_of_client ON audit (client);
+        CREATE INDEX audit_template_action ON audit_template (action) WHERE action <> 'file.served';
+        CREATE INDEX audit_template_index ON audit_template ("index") WHERE "index" IS NOT NULL;
+        CREATE INDEX audit_template_project ON audit_template (project, version) WHERE project IS NOT NULL;
+        CREATE INDEX audit_template_version ON audit_template (version) WHERE version IS NOT NULL;
+        CREATE INDEX audit_template_filename ON audit_template (filename) WHERE filename IS NOT NULL;
+        CREATE INDEX audit_template_sha256 ON audit_template (sha256) WHERE sha256 IS NOT NULL;
+        CREATE INDEX audit_template_decision ON audit_template (decision) WHERE decision <> 'allow';
+        CREATE INDEX audit_template_rule ON audit_template (rule) WHERE rule IS NOT NULL;
+        CREATE INDEX audit_template_reference ON audit_template (reference) WHERE reference IS NOT NULL;
         CREATE INDEX audit_client_actor ON audit_client (actor);
         CREATE INDEX audit_client_address ON audit_client (address);
-        CREATE INDEX audit_file_project ON audit_file (project, version);
-        CREATE INDEX audit_file_version ON audit_file (version);
-        CREATE INDEX audit_file_filename ON audit_file (filename);
-        CREATE INDEX audit_file_sha256 ON audit_file (sha256);
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
         END;
         CREATE TRIGGER audit_client_is_not_changed BEFORE UPDATE ON audit_client BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
         END;
-        CREATE TRIGGER audit_file_is_not_changed BEFORE UPDATE ON audit_file BEGIN
+        CREATE TRIGGER audit_template_is_not_changed BEFORE UPDATE ON audit_template BEGIN
             SELECT raise(ABORT, 'the audit log only grows');
         END;
         """

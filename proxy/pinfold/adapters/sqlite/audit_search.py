@@ -1,16 +1,15 @@
 """How entries are found among millions: one index leads, the others say yes or no to what it finds.
 
-SQLite plans a statement without knowing how often a value occurs, so the indexes are asked first. The rows themselves,
-which are wide and lie scattered, are read as seldom as can be before an entry is known to match.
+SQLite plans a statement without knowing how often a value occurs, so the indexes are asked first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlite_utils
 
-from pinfold.adapters.sqlite.audit_shared import CLIENTS, FILES, listed, meant
+from pinfold.adapters.sqlite.audit_shared import OF_TEMPLATE, listed, meant
 from pinfold.audit.canonical import kept_text, rfc3339
 from pinfold.domain.target import Target
 from pinfold.ports.audit_log import AuditQuery
@@ -18,13 +17,15 @@ from pinfold.ports.audit_log import AuditQuery
 FEW = 200_000
 """Matches of one condition among which the others may be looked for one by one: a fraction of a second's work."""
 
-_COLUMNS = ("reference", "rule", "decision", "action", "index")
-"""The columns that have an index each, `audit_<column>`; the most telling first."""
+_TEMPLATE = ("reference", "sha256", "filename", "project", "version", "rule", "decision", "action", "index")
+"""What templates are asked for by, the most telling first; each has an index, `audit_template_<name>`."""
+_CLIENT = ("address", "actor")
+"""What clients are asked for by, in the same way."""
 _USUAL = {"decision": "allow", "action": "file.served"}
-"""What most entries have in common; their indexes leave it out."""
+"""What most entries have in common; the indexes leave it out."""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _WIDENING = 8
-"""How many times as many entries each look at those of some files or clients goes through as the one before."""
+"""How many times as many entries each look at those of some templates or clients goes through as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,36 +36,35 @@ class _Condition:
     values: tuple[str, ...]
     index: str | None
     """What answers it, where anything does."""
-    is_of_column: bool = False
-    """The index has the matches in their order, and is asked about an entry that another one found."""
-    is_of_shared: bool = False
-    """The index has the matches of each file or client in their order."""
-
-    @property
-    def in_order(self) -> bool:
-        """No more matches have to be read than are wanted, or not many more."""
-        return self.is_of_column or self.is_of_shared
+    check: str
+    """The same of an entry that was found otherwise."""
+    shared: str | None = None
+    """A select of the templates or clients that entries have to be of, where there is such an index of entries."""
 
     def count(self, database: sqlite_utils.Database) -> int:
         """Return how many entries match, counted up to FEW."""
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM audit AS a INDEXED BY {self.index} WHERE {self.sql} LIMIT {FEW})"  # noqa: S608 - values are bound
-        return int(database.execute(sql, self.values).fetchone()[0])
+        return self._count(database, f"SELECT 1 FROM audit AS a INDEXED BY {self.index} WHERE {self.sql}")  # noqa: S608 - values are bound
 
-    @property
-    def check(self) -> str:
-        """The condition on an entry that another index found."""
-        if not self.is_of_column:
-            return self.sql
-        sql = self.sql.replace("a.", "b.")
-        return f"EXISTS (SELECT 1 FROM audit AS b INDEXED BY {self.index} WHERE {sql} AND b.seq = a.seq)"  # noqa: S608 - values are bound
+    def count_shared(self, database: sqlite_utils.Database) -> int:
+        """Return how many templates or clients match, counted up to FEW."""
+        return self._count(database, self.shared) if self.shared else 0
+
+    def _count(self, database: sqlite_utils.Database, select: str) -> int:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({select}) LIMIT {FEW})"  # noqa: S608 - values are bound
+        return int(database.execute(sql, self.values).fetchone()[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a query is answered: by a statement that takes its values, the numbers it looks between, and how many."""
+    """How a query is answered: by statements that take its values, the numbers they look between, and how many."""
 
     sql: str
     values: tuple[str, ...]
+    scan: str
+    """The same without an index: what few entries are quickly looked through with."""
+    scan_values: tuple[str, ...]
+    seeks: int
+    """How often the index is looked into by each look: as often as there are templates or clients that match."""
     first: int
     last: int
     width: int
@@ -75,8 +75,10 @@ class Search:
     def run(self, database: sqlite_utils.Database) -> list[int]:
         """Return the numbers of the entries."""
         found: list[int] = []
-        for span in self.spans():
-            rows = database.execute(self.sql, [*self.values, *span, self.limit - len(found)])
+        for first, last in self.spans():
+            is_short = last - first < self.seeks
+            sql, values = (self.scan, self.scan_values) if is_short else (self.sql, self.values)
+            rows = database.execute(sql, [*values, first, last, self.limit - len(found)])
             found += [seq for (seq,) in rows]
             if len(found) == self.limit:
                 break
@@ -102,49 +104,67 @@ def matching(database: sqlite_utils.Database, query: AuditQuery) -> list[int]:
 
 def planned(database: sqlite_utils.Database, query: AuditQuery) -> Search:
     """Return what answers a query, led by the index that has the fewest matches."""
-    conditions = list(_conditions(database, query))
+    conditions = list(_conditions(query))
     leading, count = _leading(database, query, conditions)
-    others = [condition for condition in conditions if condition is not leading]
-    where = [*([leading.sql] if leading else []), *(other.check for other in others), "a.seq BETWEEN ? AND ?"]
+    first, last = _numbers(database, query)
+    width, seeks = max(last - first + 1, 1), 0
+    if leading and leading.shared and count:
+        # What is found of several templates or clients is sorted: of those that come all the time, only the latest.
+        width = min(width, 2 * query.limit * width // count + 1)
+        seeks = leading.count_shared(database)
+    return Search(
+        *_statement(conditions, leading, query),
+        *_statement(conditions, None, query),
+        seeks,
+        first,
+        last,
+        width,
+        query.limit,
+        query.newest_first,
+    )
+
+
+def _statement(
+    conditions: Sequence[_Condition], leading: _Condition | None, query: AuditQuery
+) -> tuple[str, tuple[str, ...]]:
+    where = [one.sql if one is leading else one.check for one in conditions]
     source = f"audit AS a {f'INDEXED BY {leading.index}' if leading else 'NOT INDEXED'}"
     order = "DESC" if query.newest_first else "ASC"
-    sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join(where)} ORDER BY a.seq {order} LIMIT ?"  # noqa: S608 - values are bound
-    values = tuple(value for condition in ([leading] if leading else []) + others for value in condition.values)
-    first, last = _numbers(database, query)
-    width = max(last - first + 1, 1)
-    if leading and leading.is_of_shared and count:
-        # What is found of several files or clients is sorted: of those that come all the time, only the latest.
-        width = min(width, 2 * query.limit * width // count + 1)
-    return Search(sql, values, first, last, width, query.limit, query.newest_first)
+    sql = f"SELECT a.seq FROM {source} WHERE {' AND '.join([*where, 'a.seq BETWEEN ? AND ?'])} "  # noqa: S608 - values are bound
+    return f"{sql} ORDER BY a.seq {order} LIMIT ?", tuple(value for one in conditions for value in one.values)
 
 
 def concerning(database: sqlite_utils.Database, target: Target) -> list[int]:
     """Return the numbers of all entries that name what a target means, newest first."""
-    sql = f"SELECT seq FROM audit INDEXED BY {FILES.index} WHERE {FILES.condition}"  # noqa: S608 - values are bound
+    sql = f"SELECT seq FROM audit INDEXED BY {OF_TEMPLATE} WHERE template IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
     found = database.execute(sql, [listed(meant(database, target))])
     return sorted((seq for (seq,) in found), reverse=True)
 
 
-def _conditions(database: sqlite_utils.Database, query: AuditQuery) -> Iterator[_Condition]:
-    for shared in (FILES, CLIENTS):
-        if (numbers := shared.named(database, query)) is not None:
-            yield _Condition(f"a.{shared.condition}", (listed(numbers),), shared.index, is_of_shared=True)
-    for name in _COLUMNS:
-        if (text := getattr(query, name)) is not None:
-            yield _of_column(name, kept_text(text))
+def _conditions(query: AuditQuery) -> Iterator[_Condition]:
+    for kind, names in (("template", _TEMPLATE), ("client", _CLIENT)):
+        given = {name: kept_text(text) for name in names if (text := getattr(query, name)) is not None}
+        if given:
+            yield _of_shared(kind, given)
     if query.since is not None or query.until is not None:
         span = (rfc3339(query.since or _FIRST), rfc3339(query.until or _LAST))
-        yield _Condition("a.time >= ? AND a.time < ?", span, "audit_time")
+        sql = "a.time >= ? AND a.time < ?"
+        yield _Condition(sql, span, "audit_time", sql)
 
 
-def _of_column(name: str, text: str) -> _Condition:
-    sql, usual = f'a."{name}" = ?', _USUAL.get(name)
-    if text == usual:
-        return _Condition(sql, (text,), None)
-    if usual is not None:
+def _of_shared(kind: str, given: Mapping[str, str]) -> _Condition:
+    """Return the condition on entries that their template or their client has some texts, the most telling first."""
+    where = " AND ".join(f'"{name}" = ?' for name in given)
+    values = tuple(given.values())
+    check = f"EXISTS (SELECT 1 FROM audit_{kind} WHERE id = a.{kind} AND {where})"  # noqa: S608 - values are bound
+    telling = next((name for name, text in given.items() if text != _USUAL.get(name)), None)
+    if telling is None:
+        return _Condition(check, values, None, check)
+    if telling in _USUAL:
         # In the words of the index, without which it is not known to have all that is looked for.
-        sql += f" AND a.{name} <> '{usual}'"
-    return _Condition(sql, (text,), f"audit_{name}", is_of_column=True)
+        where += f" AND {telling} <> '{_USUAL[telling]}'"
+    select = f"SELECT id FROM audit_{kind} INDEXED BY audit_{kind}_{telling} WHERE {where}"  # noqa: S608 - values are bound
+    return _Condition(f"a.{kind} IN ({select})", values, f"audit_of_{kind}", check, select)
 
 
 def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, int]:
@@ -159,7 +179,7 @@ def _numbers(database: sqlite_utils.Database, query: AuditQuery) -> tuple[int, i
     else:
         before, sql = query.since, "time < ?"
     if before is not None:
-        others = _Condition(f"a.{sql}", (rfc3339(before),), "audit_time")
+        others = _Condition(f"a.{sql}", (rfc3339(before),), "audit_time", f"a.{sql}")
         if others.count(database) == FEW:
             found = database.execute(
                 "SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) FROM audit INDEXED BY audit_time "
@@ -175,7 +195,7 @@ def _leading(
 ) -> tuple[_Condition | None, int]:
     """Return the condition to lead, if any, and how many entries it matches, counted up to FEW."""
     indexed = [condition for condition in conditions if condition.index is not None]
-    in_order = [condition for condition in indexed if condition.in_order]
+    in_order = [condition for condition in indexed if condition.shared]
     # A span of time that reaches to the end from which entries are shown leaves out few of the first.
     open_ended = (query.until if query.newest_first else query.since) is None
     counts = {condition: condition.count(database) for condition in (in_order if open_ended else indexed)}

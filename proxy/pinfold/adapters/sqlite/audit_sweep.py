@@ -1,4 +1,4 @@
-"""Drops what entries shared, once none that remains refers to it: evidence, clients, files and sets of verdicts.
+"""Drops what entries shared, once none that remains refers to it: evidence, clients, templates and sets of verdicts.
 
 Others append meanwhile. What is to go is sought beside them, and goes only where nothing refers to it since.
 """
@@ -44,8 +44,13 @@ _SHARED = (
         "SELECT part.value FROM evidence, json_each(parts) AS part WHERE evidence.id BETWEEN :first AND :last",
     ),
     _of_entries("audit_client", "client"),
-    _of_entries("audit_file", "file"),
-    _of_entries("audit_verdicts", "verdicts"),
+    _of_entries("audit_template", "template"),
+    _Shared(
+        "audit_verdicts",
+        "audit_template",
+        "id",
+        "SELECT verdicts FROM audit_template WHERE id BETWEEN :first AND :last AND verdicts IS NOT NULL",
+    ),
 )
 _END = 2**62
 

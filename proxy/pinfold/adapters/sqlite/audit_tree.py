@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -49,7 +49,10 @@ class AuditTree:
         self._keys = keys
         self._signer: Signer | None = None
         self._tree = CompactRange()
+        """As it was signed last."""
         self._note = b""
+        self._grown = CompactRange()
+        """As it will be signed next."""
 
     @property
     def verifier(self) -> Verifier:
@@ -67,11 +70,20 @@ class AuditTree:
                 f"the audit log ends with entry {last or 0}, and {self._tree.size} were logged: {ADVICE}; restore the "
                 "ledger from a backup"
             )
+        self._grown = self._tree.copy()
+
+    def grow(self, database: sqlite_utils.Database, leaves: Sequence[bytes]) -> None:
+        """Add entries that were appended, by their hashes; what else was appended is hashed in the end."""
+        changed = grow(self._grown.size, leaves, Tiles(database))
+        database.conn.executemany(
+            "REPLACE INTO audit_tile VALUES (?, ?, ?)", [(*key, hashes) for key, hashes in changed.items()]
+        )
+        self._grown.extend(leaves)
 
     def end(self, database: sqlite_utils.Database) -> None:
         """Add what was appended, and sign."""
         signer = self._follow(database)
-        tree = self._grown(database)
+        tree = self._caught_up(database)
         if tree.size > self._tree.size:
             self._keep(database, tree, _checkpoint(signer, tree).sign(signer))
 
@@ -81,7 +93,7 @@ class AuditTree:
         new = self._keys.create(old.name)
         details = {**entry.details, "old": str(old.verifier), "new": str(new.verifier)}
         append_entry(database, replace(entry, details=details))
-        tree = self._grown(database)
+        tree = self._caught_up(database)
         database.execute("UPDATE audit_state SET present_key = ?", [str(new.verifier)])
         self._keep(database, tree, _checkpoint(old, tree).sign_as_last(old, new), ends_key=True)
         self._signer = new
@@ -104,8 +116,8 @@ class AuditTree:
         signer = self._keys.create(f"pinfold-{secrets.token_hex(8)}/audit")
         key = str(signer.verifier)
         database.execute("INSERT INTO audit_state VALUES (1, ?, ?, 0)", [key, key])
-        self._tree = CompactRange()
-        tree = self._grown(database)
+        self._tree, self._grown = CompactRange(), CompactRange()
+        tree = self._caught_up(database)
         self._keep(database, tree, _checkpoint(signer, tree).sign(signer))
         return signer
 
@@ -144,17 +156,11 @@ class AuditTree:
             tree.append(nodes.node(0, index))
         return tree
 
-    def _grown(self, database: sqlite_utils.Database) -> CompactRange:
-        """Return the tree with the entries that were appended to it, after keeping its tiles."""
-        tree = self._tree.copy()
-        while leaves := _leaves_after(database, tree.size):
-            changed = grow(tree.size, leaves, Tiles(database))
-            database.conn.executemany(
-                "REPLACE INTO audit_tile VALUES (?, ?, ?)", [(*key, hashes) for key, hashes in changed.items()]
-            )
-            for leaf in leaves:
-                tree.append(leaf)
-        return tree
+    def _caught_up(self, database: sqlite_utils.Database) -> CompactRange:
+        """Return the tree with all entries that were appended to it, after keeping its tiles."""
+        while leaves := _leaves_after(database, self._grown.size):
+            self.grow(database, leaves)
+        return self._grown.copy()
 
     def _keep(
         self, database: sqlite_utils.Database, tree: CompactRange, note: bytes, *, ends_key: bool = False

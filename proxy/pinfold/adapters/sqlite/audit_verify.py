@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from pinfold.adapters.sqlite.audit_columns import COLUMNS, QUOTED, column_values
-from pinfold.adapters.sqlite.audit_parts import LoggedClient, LoggedFile, digest_of
+from pinfold.adapters.sqlite.audit_parts import LoggedClient, template_digest
 from pinfold.adapters.sqlite.audit_reader import LogReader, LogState, StoredBlock, StoredCheckpoint
 from pinfold.adapters.sqlite.evidence import whole
 from pinfold.audit.canonical import from_canonical, texts_of
@@ -19,9 +19,8 @@ from pinfold.audit.verify import LogVerifier
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.errors import InvalidNote, StoreError
 
-_SHARED = ("actor", "address", *LoggedFile._fields, "file")
-_NAMES = (*COLUMNS, *_SHARED)
-_COPIES = f"{QUOTED}, {', '.join(_SHARED)}"
+_NAMES = ("time", *COLUMNS, "actor", "address")
+_COPIES = f"time, {QUOTED}, actor, address"
 
 
 def verify_store(reader: LogReader, trusted: Sequence[Verifier], kept: Iterable[bytes] = ()) -> Verification:
@@ -118,8 +117,8 @@ class _StoreVerifier:
             self._findings.add(Kind.MALFORMED, seq, f"entry {seq} is as it was logged, and cannot be read")
             return
         texts = texts_of(entry)
-        _, *client = LoggedClient.of(entry.actor, b"")
-        expected = (*column_values(entry, texts), *client, *LoggedFile.of(texts), True)
+        client = LoggedClient.of(entry.actor, b"")
+        expected = (texts["time"], *column_values(entry, texts), client.actor, client.address)
         wrong = [name for name, one, other in zip(_NAMES, copies, expected, strict=True) if one != other]
         if wrong:
             text = f"entry {seq} is as it was logged, but is searched for with another {', '.join(wrong)}"
@@ -177,8 +176,8 @@ class _StoreVerifier:
         if any(sha256(text).digest() != digest for digest, text in self._reader.parts()):
             text = "a client or a set of verdicts does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
-        if any(digest_of(file) != digest for digest, file in self._reader.files()):
-            text = "a file does not fit its digest, though no entry is wrong by it"
+        if any(template_digest(*told) != digest for digest, told in self._reader.templates()):
+            text = "a template does not fit its digest, though no entry is wrong by it"
             self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 
     def _check_evidence(self) -> None:

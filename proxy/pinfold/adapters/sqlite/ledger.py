@@ -37,7 +37,7 @@ class _Seal:
     def begin(self, database: sqlite_utils.Database) -> None:
         """Look at the log's end, and take up what journals hold."""
         self._tree.begin(database)
-        take_up(database, self._journals)
+        self._tree.grow(database, take_up(database, self._journals))
 
     def end(self, database: sqlite_utils.Database) -> None:
         """Add what was appended to the tree, and sign it."""

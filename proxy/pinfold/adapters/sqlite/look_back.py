@@ -72,9 +72,10 @@ class SqliteLookBackStore:
             SELECT min(number) FROM evidence_change WHERE (taken_until IS NULL OR taken_until <= ?) AND NOT EXISTS (
                 SELECT 1 FROM announced JOIN json_each(?) AS mine ON name = mine.key
                 WHERE announced.action = 'policy.changed' AND announced.value <> mine.value AND EXISTS (
-                    SELECT 1 FROM audit INDEXED BY audit_action
-                    WHERE audit.action = announced.action AND audit.action <> 'file.served'
-                        AND audit."index" = name AND audit.time > ?
+                    SELECT 1 FROM audit_template AS said INDEXED BY audit_template_action
+                    JOIN audit ON audit.template = said.id
+                    WHERE said.action = announced.action AND said.action <> 'file.served'
+                        AND said."index" = name AND audit.time > ?
                 )
             )
         """

@@ -14,8 +14,9 @@ ledger = audit_schema.ledger
 def looking_back(database: sqlite_utils.Database) -> None:
     """Create what looking back needs: the files that were served, what changed since, and alerts on their way.
 
-    Both of the first are kept by triggers, so that whichever process appends to the audit log cannot forget them. They
-    are a convenience: who was served what is told from the audit log alone.
+    Both of the first are kept by a trigger, so that whichever process appends to the audit log cannot forget them. They
+    are a convenience: who was served what is told from the audit log alone. Another policy or pin set concerns all that
+    was served.
     """
     database.executescript(
         """
@@ -39,30 +40,37 @@ def looking_back(database: sqlite_utils.Database) -> None:
             attempts INTEGER NOT NULL DEFAULT 0,
             taken_until TEXT
         ) STRICT;
-        CREATE TRIGGER served_file_is_remembered AFTER INSERT ON audit
-        WHEN NEW.action = 'file.served' AND NEW."index" IS NOT NULL
+        CREATE TRIGGER entry_is_looked_back_from AFTER INSERT ON audit
+        WHEN EXISTS (
             -- Nearly always there is nothing to remember, which is found out without a table to write to.
-            AND NOT EXISTS (
-                SELECT 1 FROM audit_file AS file JOIN served_file AS served USING (project, filename, sha256)
-                WHERE file.id = NEW.file AND served."index" = NEW."index" AND served.refused = 0
-            )
+            SELECT 1 FROM audit_template AS said
+            WHERE id = NEW.template AND (action <> 'file.served' OR "index" IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM served_file AS served
+                WHERE served.project = said.project AND served.filename = said.filename
+                    AND served.sha256 = said.sha256 AND served."index" = said."index" AND served.refused = 0
+            ))
+        )
         BEGIN
             INSERT INTO evidence_change (cause, project, filename, sha256)
                 SELECT 'file.served while it was being refused', project, filename, sha256
-                FROM audit_file AS file JOIN served_file AS served USING (project, filename, sha256)
-                WHERE file.id = NEW.file AND served."index" = NEW."index" AND served.refused = 1;
+                FROM audit_template AS said JOIN served_file AS served USING (project, filename, sha256, "index")
+                WHERE said.id = NEW.template AND said.action = 'file.served' AND served.refused = 1;
             INSERT INTO served_file (project, filename, sha256, "index", version)
-                SELECT project, filename, sha256, NEW."index", version FROM audit_file
-                WHERE id = NEW.file AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
+                SELECT project, filename, sha256, "index", version FROM audit_template
+                WHERE id = NEW.template AND action = 'file.served' AND "index" IS NOT NULL
+                    AND project IS NOT NULL AND filename IS NOT NULL AND sha256 IS NOT NULL
                 ON CONFLICT DO UPDATE SET refused = 0 WHERE refused = 1;
-        END;
-        CREATE TRIGGER record_changes_evidence AFTER INSERT ON audit
-        WHEN NEW.action IN ('quarantine.add', 'quarantine.release', 'quarantine.reject', 'waiver.add', 'waiver.revoke',
-            'publisher.pin', 'publisher.accept', 'publisher.revoke')
-        BEGIN
             INSERT INTO evidence_change (cause, project, filename, sha256)
-                SELECT NEW.action || coalesce(' ' || NEW.reference, ''), project, filename, sha256
-                FROM audit_file WHERE id = NEW.file;
+                SELECT action || coalesce(' ' || reference, ''), project, filename, sha256 FROM audit_template
+                WHERE id = NEW.template AND action IN ('quarantine.add', 'quarantine.release', 'quarantine.reject',
+                    'waiver.add', 'waiver.revoke', 'publisher.pin', 'publisher.accept', 'publisher.revoke');
+            INSERT INTO evidence_change (cause, project)
+                SELECT DISTINCT
+                    action || coalesce(' in index ' || said."index", ' ' || said.reference, ''), served.project
+                FROM audit_template AS said JOIN served_file AS served
+                    ON said."index" IS NULL OR served."index" = said."index"
+                WHERE said.id = NEW.template
+                    AND action IN ('policy.changed', 'pin.import', 'pin.rollback', 'pin.remove');
         END;
         CREATE TABLE alert_delivery (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -81,7 +89,7 @@ def looking_back(database: sqlite_utils.Database) -> None:
 
 @ledger()
 def announcements(database: sqlite_utils.Database) -> None:
-    """Create what the log last said of policies and feeds; another policy or pin set concerns all that was served."""
+    """Create what the log last said of policies and feeds."""
     database.executescript(
         """
         CREATE TABLE announced (
@@ -90,12 +98,5 @@ def announcements(database: sqlite_utils.Database) -> None:
             value TEXT NOT NULL,
             PRIMARY KEY (action, name)
         ) STRICT, WITHOUT ROWID;
-        CREATE TRIGGER policy_changes_decisions AFTER INSERT ON audit
-        WHEN NEW.action IN ('policy.changed', 'pin.import', 'pin.rollback', 'pin.remove')
-        BEGIN
-            INSERT INTO evidence_change (cause, project)
-                SELECT DISTINCT NEW.action || coalesce(' in index ' || NEW."index", ' ' || NEW.reference, ''), project
-                FROM served_file WHERE NEW."index" IS NULL OR "index" = NEW."index";
-        END;
         """
     )

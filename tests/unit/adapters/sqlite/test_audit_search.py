@@ -90,7 +90,7 @@ async def test_what_is_found_is_what_matches(ledger: Database, monkeypatch: pyte
 
 
 def test_the_entries_of_files_are_looked_through_further_and_further() -> None:
-    search = Search("", (), first=11, last=1000, width=10, limit=5, newest_first=True)
+    search = Search("", (), "", (), 0, first=11, last=1000, width=10, limit=5, newest_first=True)
     spans = [(991, 1000), (911, 990), (271, 910), (11, 270)]
     assert list(search.spans()) == spans
     oldest_first = replace(search, newest_first=False)

@@ -21,7 +21,7 @@ from pinfold.domain.advisory import Advisories
 from pinfold.domain.audit_entry import Action, Actor
 from pinfold.domain.evidence import Evidence, Known
 
-TABLES = ("evidence", "evidence_part", "audit_client", "audit_file", "audit_verdicts")
+TABLES = ("evidence", "evidence_part", "audit_client", "audit_template", "audit_verdicts")
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ async def test_what_remains_keeps_its_evidence_and_the_rest_goes(ledger: Databas
     found = await counts(ledger)
     assert found["evidence"] == 4
     # Those of four entries, and of the one about the pruning.
-    assert (found["audit_client"], found["audit_file"], found["audit_verdicts"]) == (5, 5, 5)
+    assert (found["audit_client"], found["audit_template"], found["audit_verdicts"]) == (5, 5, 5)
     assert await sweep(ledger) == 0
     await ledger.close()
     assert verified(tmp_path).ok

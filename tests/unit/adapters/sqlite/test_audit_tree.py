@@ -172,7 +172,7 @@ def test_entries_from_before_there_was_a_tree_are_taken_into_it(tmp_path: Path) 
     [
         ("DELETE FROM audit WHERE seq = 300", "ends with entry 299, and 300 were logged"),
         (
-            "INSERT INTO audit (seq, time, action, body) VALUES (301, '', '', zeroblob(9))",
+            "INSERT INTO audit SELECT 301, time, template, client, evidence FROM audit WHERE seq = 300",
             "ends with entry 301",
         ),
         ("UPDATE audit_tile SET hashes = zeroblob(32) WHERE level = 1", "not the one that was signed"),
@@ -229,9 +229,7 @@ async def test_what_another_process_signed_is_not_believed_unseen(tmp_path: Path
 def test_a_checkpoint_kept_elsewhere_tells_of_a_rewrite_by_whoever_holds_the_key(tmp_path: Path) -> None:
     log_entries(tmp_path, 300)
     kept = latest_note(tmp_path)
-    body = "CAST(replace(body, '\"1.5\"', '\"1.6\"') AS BLOB)"
-    file = "(SELECT file FROM audit WHERE seq = 6)"
-    rewrite(tmp_path, f"UPDATE audit SET body = {body}, file = {file} WHERE seq = 5")
+    rewrite(tmp_path, "UPDATE audit SET template = (SELECT template FROM audit WHERE seq = 6) WHERE seq = 5")
     log_entries(tmp_path, 50)
     assert verified(tmp_path).ok
     answer = verified(tmp_path, kept)

@@ -103,7 +103,7 @@ async def test_after_what_cannot_be_encoded_another_journal_tells_evidence_anew(
     writer: EntryWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write(writer, [1])
-    wrong = draft(2)._replace(columns=["\ud800"])
+    wrong = draft(2)._replace(time="\ud800")
     async with asyncio.timeout(10):
         with pytest.raises(UnicodeEncodeError):
             await writer.write(wrong, None)
