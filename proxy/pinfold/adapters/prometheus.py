@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from pinfold import __version__
+from pinfold.adapters.request_histogram import RequestHistogram
 from pinfold.domain.advisory import Snapshot
 from pinfold.domain.provenance import TrustRoot
 
@@ -16,9 +17,10 @@ class PrometheusTelemetry:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         Gauge("pinfold_info", "The running version", ["version"], registry=registry).labels(__version__).set(1)
-        self._requests = Histogram(
-            "pinfold_request_seconds", "Requests by route and status", ["route", "method", "status"], registry=registry
+        self._requests = RequestHistogram(
+            "pinfold_request_seconds", "Requests by route and status", ["route", "method", "status"]
         )
+        registry.register(self._requests)
         self._decisions = Counter(
             "pinfold_decisions", "Files decided on request", ["index", "rule", "effect"], registry=registry
         )
