@@ -23,7 +23,9 @@ from pinfold.usecases.wheel_metadata import WheelMetadata
 MAX_AGE = timedelta(seconds=60)
 """How long clients may keep a page: short, since a release from quarantine should reach them soon."""
 REASONS_HOLD = timedelta(minutes=10)
-"""How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does."""
+"""How long a rendered page with reasons is kept: they tell ages, which go out of date before any decision does.
+
+So is one with files that the upstream took away, which it shows for as long as they are kept here."""
 BYTES_IN_MEMORY = 64 * 1024 * 1024
 """The budget for rendered pages."""
 PAGE_BYTES = 1024
@@ -188,7 +190,9 @@ class ProjectPage:
             return None
         if as_of is None and len(project.files) >= LONG:
             self._entries.put(entries_key, entries, entries.weight)
-        until = min(now + REASONS_HOLD, project.changes_at or datetime.max.replace(tzinfo=now.tzinfo))
+        until = project.changes_at or datetime.max.replace(tzinfo=now.tzinfo)
+        if any(judged.refused or judged.vanished for judged in project.files):
+            until = min(until, now + REASONS_HOLD)
         kept = _Kept(page, project.judgement, metadata, until)
         self._memory.put(key, kept, kept.weight)
         return kept

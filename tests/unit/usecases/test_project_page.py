@@ -18,6 +18,7 @@ from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.policy.document import parse_policy
 from pinfold.usecases import decide, find_project, project_page
+from pinfold.usecases.project_page import REASONS_HOLD
 from pinfold.usecases.quarantine import Quarantine
 
 
@@ -102,6 +103,28 @@ async def test_it_stands_no_longer_than_its_decisions(page_of, upstream, clock):
     assert versions(await page_of("six")) == [("1.0", False), ("2.0", True)]
     clock.advance(timedelta(seconds=1))
     assert versions(await page_of("six")) == [("1.0", False), ("2.0", False)]
+
+
+@pytest.fixture
+def _remembering(monkeypatch):
+    """Keep projects in memory, so that what their upstream confirms is the same as before."""
+    monkeypatch.setattr(find_project, "FILES_IN_MEMORY", 100)
+    monkeypatch.setattr(decide, "FILES_IN_MEMORY", 100)
+
+
+@pytest.mark.usefixtures("_remembering")
+async def test_it_stands_for_good_unless_it_tells_reasons_or_of_files_that_were_taken_away(page_of, upstream, clock):
+    upstream.add_file("six", "1.1")
+    upstream.add_file("young", "1.0", upload_time=NOON - timedelta(days=1))
+    upstream.add_file("idna", "1.0")
+    gone = upstream.add_file("idna", "1.1")
+    await page_of("idna")
+    upstream.remove_file(gone)
+    clock.advance(timedelta(minutes=10))
+    before = {project: await page_of(project) for project in ("six", "young", "idna")}
+    clock.advance(REASONS_HOLD)
+    after = {project: await page_of(project) for project in before}
+    assert [project for project in before if after[project] is not before[project]] == ["young", "idna"]
 
 
 async def test_it_stands_no_longer_than_the_listing_is_fresh(page_of, upstream, clock):
