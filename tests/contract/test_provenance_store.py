@@ -98,23 +98,24 @@ async def test_what_was_remembered_after_a_revision_can_be_had_alone(store: Prov
     other = replace(CHECKED, filename="widget-1.1.tar.gz")
     await store.remember("widget", CHECKED, b"{}")
     await store.remember("widget", other, b"{}")
-    between = await store.revision()
+    between = await store.revision("widget")
     assert await store.results("widget", between) == []
     await store.remember("widget", CHECKED, b"{}")
     assert await store.results("widget", between) == [CHECKED]
 
 
-async def test_what_is_remembered_of_one_project_raises_the_revision_for_all(store: ProvenanceStore) -> None:
+async def test_what_is_remembered_of_one_project_leaves_the_others_alone(store: ProvenanceStore) -> None:
     await store.remember("widget", CHECKED, b"{}")
-    before = await store.revision()
+    before = [await store.revision("widget"), await store.revision("never-seen")]
     await store.remember("other", CHECKED, b"{}")
-    assert await store.revision() > before
-    assert await store.results("widget", before) == []
+    assert [await store.revision("widget"), await store.revision("never-seen")] == before
+    assert await store.revision("other") > before[1]
+    assert await store.results("widget", before[0]) == []
 
 
 async def test_the_revision_grows_with_each_result_also_with_a_replaced_one(store: ProvenanceStore) -> None:
-    seen = [await store.revision()]
+    seen = [await store.revision("widget")]
     for checked in (CHECKED, replace(CHECKED, filename="widget-1.1.tar.gz"), CHECKED):
         await store.remember("widget", checked, b"{}")
-        seen.append(await store.revision())
+        seen.append(await store.revision("widget"))
     assert seen == sorted(set(seen))

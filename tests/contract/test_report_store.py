@@ -80,15 +80,23 @@ async def test_what_was_remembered_after_a_revision_can_be_had_alone(store: Repo
     other = replace(INSPECTED, sha256="2" * 64)
     await store.remember(INSPECTED)
     await store.remember(other)
-    between = await store.revision()
+    between = await store.revision("widget")
     assert await store.reports("widget", between) == []
     await store.remember(INSPECTED)
     assert await store.reports("widget", between) == [INSPECTED]
 
 
-async def test_everything_that_is_remembered_raises_the_revision(store: ReportStore) -> None:
-    seen = [await store.revision()]
+async def test_what_is_remembered_of_one_project_leaves_the_others_alone(store: ReportStore) -> None:
+    await store.remember(INSPECTED)
+    before = [await store.revision("widget"), await store.revision("never-seen")]
+    await store.remember(replace(INSPECTED, report=replace(REPORT, project="other")))
+    assert [await store.revision("widget"), await store.revision("never-seen")] == before
+    assert await store.revision("other") > before[1]
+
+
+async def test_everything_that_is_remembered_of_a_project_raises_its_revision(store: ReportStore) -> None:
+    seen = [await store.revision("widget")]
     for inspected in (INSPECTED, replace(INSPECTED, sha256="2" * 64), INSPECTED):
         await store.remember(inspected)
-        seen.append(await store.revision())
+        seen.append(await store.revision("widget"))
     assert seen == sorted(set(seen))

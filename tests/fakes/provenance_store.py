@@ -13,9 +13,10 @@ class FakeProvenanceStore:
         self._revision = 0
         self._documents: dict[str, bytes] = {}
 
-    async def revision(self) -> int:
+    async def revision(self, project: str) -> int:
         self._may_fail()
-        return self._revision
+        kept = self._results.get(project, {}).values()
+        return max((revision for revision, _ in kept), default=0)
 
     async def results(self, project: str, after: int = 0) -> list[Checked]:
         self._may_fail()

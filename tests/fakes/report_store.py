@@ -12,9 +12,10 @@ class FakeReportStore:
         self._kept: dict[str, dict[tuple[str, str], tuple[int, Inspected]]] = {}
         self._revision = 0
 
-    async def revision(self) -> int:
+    async def revision(self, project: str) -> int:
         self._may_fail()
-        return self._revision
+        kept = self._kept.get(project, {}).values()
+        return max((revision for revision, _ in kept), default=0)
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:
         self._may_fail()

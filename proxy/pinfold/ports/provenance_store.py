@@ -26,10 +26,10 @@ class Checked:
 class ProvenanceStore(Protocol):
     """Results by project, file, document and trust root. Every method raises StoreError when the store fails."""
 
-    async def revision(self) -> int:
-        """Return a number that grows with everything that any process remembers; cheap enough for every request.
+    async def revision(self, project: str) -> int:
+        """Return a number that grows with all that any process remembers of a project; cheap enough for every request.
 
-        It may be a fraction of a second old, except for what was remembered here.
+        It may be a fraction of a second old, except for what was remembered here, and may grow without news.
         """
         ...
 

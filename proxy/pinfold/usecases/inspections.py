@@ -49,7 +49,7 @@ class Contents:
 class _Kept:
     contents: Contents
     revision: int
-    """Of the store: nothing was remembered up to it that is not among the contents."""
+    """Of the project: nothing was remembered up to it that is not among the contents."""
 
 
 class Inspections:
@@ -77,7 +77,7 @@ class Inspections:
 
     async def known(self, project: str) -> Contents:
         """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
-        revision = await self._store.revision()
+        revision = await self._store.revision(project)
         kept = self._memory.get(project)
         if kept is not None and kept.revision >= revision:
             return kept.contents
@@ -109,7 +109,7 @@ class Inspections:
             await flights.close()
 
     async def _look(self, project: str) -> Contents:
-        revision = await self._store.revision()
+        revision = await self._store.revision(project)
         kept = self._memory.get(project) or _Kept(Contents(), revision=0)
         contents = kept.contents
         if added := await self._store.reports(project, after=kept.revision):

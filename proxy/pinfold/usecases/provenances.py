@@ -78,7 +78,7 @@ class Knowledge:
 class _Kept:
     knowledge: Knowledge
     revision: int
-    """Of the store: nothing was remembered up to it that is not among the knowledge."""
+    """Of the project: nothing was remembered up to it that is not among the knowledge."""
 
 
 class Provenances:
@@ -108,7 +108,7 @@ class Provenances:
 
     async def known(self, project: str) -> Knowledge:
         """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
-        revision, root = await self._store.revision(), await self._recent_trust_root()
+        revision, root = await self._store.revision(project), await self._recent_trust_root()
         kept = self._memory.get(project)
         if kept is not None and kept.revision >= revision and kept.knowledge.trust_root == root:
             return kept.knowledge
@@ -164,7 +164,7 @@ class Provenances:
             await flights.close()
 
     async def _look(self, project: str) -> Knowledge:
-        revision, root = await self._store.revision(), await self._trust_root()
+        revision, root = await self._store.revision(project), await self._trust_root()
         kept = self._memory.get(project)
         if (
             kept is not None

@@ -8,7 +8,7 @@ import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.kept import Kept
+from pinfold.adapters.sqlite.project_revisions import ProjectRevisions
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Item, Known, Unknown
@@ -47,11 +47,11 @@ class SqliteProvenanceStore:
 
     def __init__(self, file: Database) -> None:
         self._file = file
-        self._revision = Kept(self._look, 0)
+        self._revisions = ProjectRevisions(file, "provenance")
 
-    async def revision(self) -> int:
-        """Return a number that grows with everything that is remembered; see `pinfold.ports.provenance_store`."""
-        return await self._revision.current()
+    async def revision(self, project: str) -> int:
+        """Return a number that grows with all that is remembered of a project; see `pinfold.ports.provenance_store`."""
+        return await self._revisions.of(project)
 
     async def results(self, project: str, after: int = 0) -> list[Checked]:
         """Return what was found out of a project's files after a revision, oldest first."""
@@ -89,7 +89,7 @@ class SqliteProvenanceStore:
         try:
             await self._file.write(work)
         finally:
-            self._revision.distrust()
+            self._revisions.distrust()
 
     async def document(self, digest: str) -> bytes | None:
         """Return a document by its sha256, or None where it is not kept."""
@@ -102,13 +102,6 @@ class SqliteProvenanceStore:
             return zlib.decompress(row[0]) if row else None
         except zlib.error as error:
             raise StoreError(f"{self._file.path} has a damaged provenance document: {error}") from error
-
-    async def _look(self, _: int) -> int:
-        def work(database: sqlite_utils.Database) -> int:
-            (newest,) = database.execute("SELECT max(id) FROM provenance").fetchone()
-            return newest or 0
-
-        return await self._file.read(work)
 
 
 def _encode(result: Item[Provenance]) -> bytes:

@@ -7,7 +7,7 @@ import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.kept import Kept
+from pinfold.adapters.sqlite.project_revisions import ProjectRevisions
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.errors import StoreError
 from pinfold.domain.inspection import Report
@@ -24,11 +24,11 @@ class SqliteReportStore:
 
     def __init__(self, file: Database) -> None:
         self._file = file
-        self._revision = Kept(self._look, 0)
+        self._revisions = ProjectRevisions(file, "report")
 
-    async def revision(self) -> int:
-        """Return a number that grows with everything that is remembered; see `pinfold.ports.report_store`."""
-        return await self._revision.current()
+    async def revision(self, project: str) -> int:
+        """Return a number that grows with all that is remembered of a project; see `pinfold.ports.report_store`."""
+        return await self._revisions.of(project)
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:
         """Return the reports on a project's files that were remembered after a revision, oldest first."""
@@ -59,14 +59,7 @@ class SqliteReportStore:
         try:
             await self._file.write(work)
         finally:
-            self._revision.distrust()
-
-    async def _look(self, _: int) -> int:
-        def work(database: sqlite_utils.Database) -> int:
-            (newest,) = database.execute("SELECT max(id) FROM report").fetchone()
-            return newest or 0
-
-        return await self._file.read(work)
+            self._revisions.distrust()
 
 
 def _decode(body: bytes) -> Report:

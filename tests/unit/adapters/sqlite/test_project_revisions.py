@@ -1,0 +1,73 @@
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pinfold.adapters.sqlite import project_revisions, schema
+from pinfold.adapters.sqlite.database import Database
+from pinfold.adapters.sqlite.project_revisions import ProjectRevisions
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> AsyncIterator[Database]:
+    file = await Database.open(tmp_path / "catalog.db", schema.catalog, durable=False)
+    yield file
+    await file.close()
+
+
+async def add(file: Database, *projects: str) -> None:
+    sql = "REPLACE INTO report (project, filename, sha256, inspected_at, body) VALUES (?, '', '', '', x'')"
+    await file.write(lambda database: [database.execute(sql, [project]) for project in projects])
+
+
+async def test_what_other_processes_add_is_heard_of(file: Database) -> None:
+    revisions = ProjectRevisions(file, "report")
+    assert await revisions.of("widget") == 0
+    await add(file, "other", "widget")
+    revisions.distrust()
+    assert [await revisions.of(name) for name in ("other", "widget", "never-seen")] == [1, 2, 0]
+    await add(file, "widget")
+    revisions.distrust()
+    assert [await revisions.of(name) for name in ("other", "widget", "never-seen")] == [1, 3, 0]
+
+
+async def test_where_there_are_many_news_all_projects_count_as_having_some(
+    file: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_revisions, "NEWS", 3)
+    revisions = ProjectRevisions(file, "report")
+    names = [f"project-{number}" for number in range(8)]
+    told: list[list[int]] = []
+    for number in range(len(names)):
+        await add(file, names[number])
+        revisions.distrust()
+        told.append([await revisions.of(name) for name in names])
+    for earlier, later in pairwise(told):
+        assert all(before <= now for before, now in zip(earlier, later, strict=True)), "a number fell"
+    for number, numbers in enumerate(told):
+        assert numbers[number] == number + 1, "news went unheard of"
+    assert told[1] == [1, 2, 0, 0, 0, 0, 0, 0]
+    assert told[3] == [4] * 8
+
+
+async def test_a_long_table_is_not_read_to_begin_with(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project_revisions, "NEWS", 3)
+    await add(file, *(f"project-{number}" for number in range(9)))
+    revisions = ProjectRevisions(file, "report")
+    assert [await revisions.of(name) for name in ("project-0", "never-seen")] == [9, 9]
+
+
+async def test_a_look_that_ends_late_lets_no_number_fall(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project_revisions, "NEWS", 3)
+    revisions = ProjectRevisions(file, "report")
+    await add(file, "widget")
+    early = revisions._look(None)
+    held = early.send(None)
+    await add(file, "widget", *(f"project-{number}" for number in range(4)))
+    revisions.distrust()
+    assert await revisions.of("widget") == 6
+    await held
+    with pytest.raises(StopIteration):
+        early.send(None)
+    assert await revisions.of("widget") == 6
