@@ -82,6 +82,7 @@ class ProjectFinder:
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[tuple[str, str], Stored] = Lru(FILES_IN_MEMORY)
+        self._loads: SingleFlight[tuple[str, str], Stored | None] = SingleFlight()
         self._refreshes: SingleFlight[tuple[str, str], Stored] = SingleFlight()
         self._left_alone: dict[str, datetime] = {}
 
@@ -113,7 +114,8 @@ class ProjectFinder:
         return sources if is_claimed else tuple(source for source in sources if not source.first_hand)
 
     async def close(self) -> None:
-        """End the refreshes under way."""
+        """End what is under way."""
+        await self._loads.close()
         await self._refreshes.close()
 
     async def find_at(self, source: Source, project: str) -> Found:
@@ -123,8 +125,8 @@ class ProjectFinder:
         if source.first_hand:
             return Found(source, await self._first_hand(source, project, stored))
         self._telemetry.looked_up("page", hit=stored is not None)
-        if stored is None and (stored := await self._catalog.load(*key)) is not None:
-            self._keep(key, stored)
+        if stored is None:
+            stored = await self._loads.run(key, lambda: self._load(key))
         now = self._clock.now()
         if stored is not None and now < stored.fresh_until:
             return Found(source, stored)
@@ -148,6 +150,15 @@ class ProjectFinder:
         key = (source.name, project)
         stored = self._memory.get(key) or await self._catalog.load(*key)
         return stored is not None and not stored.listing.missing
+
+    async def _load(self, key: tuple[str, str]) -> Stored | None:
+        """Read a listing from the catalog, once for all who wait: what each would have read would be judged anew."""
+        loaded = await self._catalog.load(*key)
+        # Meanwhile it may have been fetched.
+        stored = self._memory.get(key)
+        if stored is None and loaded is not None:
+            self._keep(key, stored := loaded)
+        return stored
 
     async def _first_hand(self, source: Source, project: str, stored: Stored | None) -> Stored:
         """Return what was published here; nothing of it is kept but in memory, since it is kept where it comes from."""

@@ -56,6 +56,21 @@ def clock():
     return FakeClock()
 
 
+class Slowly:
+    """Counts, and waits for others before and after what it does."""
+
+    def __init__(self, work):
+        self.work, self.count, self.gate = work, 0, asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, *key):
+        self.count += 1
+        done = await self.work(*key)
+        await asyncio.sleep(0.01)
+        await self.gate.wait()
+        return done
+
+
 @pytest.fixture
 def telemetry():
     return Counted()
@@ -103,6 +118,35 @@ async def test_a_page_that_went_stale_is_asked_for_by_its_validators_and_stays_t
     assert upstream.asked[1] == ("six", Validators(etag='"1"'))
     assert second.listing is first.listing
     assert not second.stale
+
+
+async def test_many_who_ask_at_once_for_what_is_in_the_catalog_are_given_one_object(
+    catalog, published, clock, telemetry, finder
+):
+    upstream = Upstream()
+    await finder.find(index(upstream), "six")
+    catalog.load = Slowly(catalog.load)
+    restarted = ProjectFinder(catalog, published, clock, telemetry)
+    first, *others = await asyncio.gather(*(restarted.find(index(upstream), "six") for _ in range(50)))
+    assert all(other.listing is first.listing for other in others)
+    assert (catalog.load.count, len(upstream.asked)) == (1, 1)
+    await restarted.close()
+
+
+async def test_what_is_fetched_while_the_catalog_is_read_stays(catalog, published, clock, telemetry, finder):
+    upstream = Upstream()
+    before = await finder.find(index(upstream), "six")
+    catalog.load = Slowly(catalog.load)
+    catalog.load.gate.clear()
+    restarted = ProjectFinder(catalog, published, clock, telemetry)
+    early = asyncio.create_task(restarted.find(index(upstream), "six"))
+    while not catalog.load.count:
+        await asyncio.sleep(0.001)
+    upstream.answer = Page(Project("six"), Validators(), None)
+    fetched = await restarted._refresh(index(upstream).sources[0], "six", before.stored)
+    catalog.load.gate.set()
+    assert (await early).listing is fetched.listing is not before.listing
+    await restarted.close()
 
 
 async def test_the_upstream_may_ask_for_less_freshness_but_not_for_more(finder, clock):
