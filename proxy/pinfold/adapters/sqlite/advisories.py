@@ -158,6 +158,9 @@ class SqliteAdvisoryStore:
             held = _Held(present)
         if present is None:
             return NO_FEED
+        if (read_meanwhile := held.memory.get(project)) is not None:
+            # The same object for all, or each of those who ask at once would have the project judged anew.
+            return read_meanwhile
         about = Known(ProjectClaims(held.snapshots, tuple(claims))) if claims else held.silent
         held.memory.put(project, about, 1 + len(claims))
         return about

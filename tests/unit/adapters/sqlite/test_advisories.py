@@ -72,6 +72,14 @@ async def test_same_object_for_as_long_as_nothing_changes(file: Database) -> Non
     assert await store.about("litellm") is not before
 
 
+async def test_same_object_for_all_who_ask_at_once(file: Database) -> None:
+    await replace_feed(SqliteAdvisoryStore(file, ["osv"]), a_record(1, ("litellm", CLAIM)))
+    store = SqliteAdvisoryStore(file, ["osv"])
+    first, *others = await asyncio.gather(*(store.about("litellm") for _ in range(50)))
+    assert first.value.claims == (CLAIM,)
+    assert all(other is first for other in others)
+
+
 async def test_claims_come_with_the_snapshot_that_they_are_of_and_what_is_known_before_is_let_go(
     file: Database,
 ) -> None:
