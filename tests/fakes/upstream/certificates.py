@@ -10,6 +10,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+# What RFC 5280 asks of an authority, and Python from 3.13 on as well.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def local_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Return what a server needs, and the file that clients trust it by."""
@@ -18,6 +31,8 @@ def local_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     root = (
         _builder(root_name, root_name, root_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .sign(root_key, hashes.SHA256())
     )
     certificate = (
@@ -25,6 +40,7 @@ def local_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
     ca_file, chain_file, key_file = folder / "ca.pem", folder / "chain.pem", folder / "key.pem"

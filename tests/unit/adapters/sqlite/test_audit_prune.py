@@ -45,8 +45,10 @@ def pruned(root: Path, last: int, name: str = "archive.jsonl") -> Archive:
 
     async def run() -> None:
         ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
-        await prune(ledger, made, ABOUT)
-        await ledger.close()
+        try:
+            await prune(ledger, made, ABOUT)
+        finally:
+            await ledger.close()
 
     asyncio.run(run())
     return made
