@@ -2,10 +2,13 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 MAX_ELEMENTS: Final = 64
 """How much of a header is looked at; no client says as much."""
+REMEMBERED: Final = 128
+"""Headers that are remembered as they were understood: each kind of client always sends the same."""
 
 
 class Representation(StrEnum):
@@ -37,6 +40,7 @@ _IDENTITY_UNMENTIONED: Final = 0.0002
 _GZIP_UNMENTIONED: Final = 0.0001
 
 
+@lru_cache(REMEMBERED)
 def choose(accept: str | None) -> Representation | None:
     """Return the representation that an `Accept` header asks for; None where there is none to its liking (406).
 
@@ -67,6 +71,7 @@ PROVENANCE_TYPES: Final = ("application/vnd.pypi.integrity.v1+json", "applicatio
 """What PyPI's integrity API offers, the better one first; both are the same JSON."""
 
 
+@lru_cache(REMEMBERED)
 def choose_encoding(accept_encoding: str | None) -> Encoding:
     """Return the content coding that an `Accept-Encoding` header asks for.
 
