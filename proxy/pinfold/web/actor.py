@@ -18,8 +18,8 @@ PRINCIPAL = web.RequestKey("principal", Principal)
 _PRODUCT = re.compile(r"([A-Za-z0-9_.-]{1,40})/([A-Za-z0-9_.+!-]{1,40})")
 _PYTHON = re.compile(r"(?:CPython|PyPy|Python)/(\d[\w.]{0,20})", re.IGNORECASE)
 MAX_USER_AGENT = 1024
-AGENTS = 1024
-"""User agents that are remembered as they were read: each request asks more than once."""
+CLIENTS = 1024
+"""User agents at their addresses that are remembered as they were read: each request asks more than once."""
 
 
 def actor_of(request: web.BaseRequest, trusted_proxies: Collection[str]) -> Actor:
@@ -29,14 +29,15 @@ def actor_of(request: web.BaseRequest, trusted_proxies: Collection[str]) -> Acto
     """
     agent = printable(request.headers.get("User-Agent", "")[:MAX_USER_AGENT])
     address, principal = _address(request, trusted_proxies), request.get(PRINCIPAL)
+    actor = _read(agent, address)
     if principal is None or principal.token is None:
-        return replace(_from_agent(agent), address=address)
-    return replace(_from_agent(agent), address=address, name=principal.token.name, token=principal.token.id)
+        return actor
+    return replace(actor, name=principal.token.name, token=principal.token.id)
 
 
 def printable(text: str) -> str:
     """Return a header's text without what could steer a terminal or break a line."""
-    return "".join(c for c in text if c.isprintable())
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
 
 
 def _address(request: web.BaseRequest, trusted_proxies: Collection[str]) -> str | None:
@@ -51,8 +52,8 @@ def _address(request: web.BaseRequest, trusted_proxies: Collection[str]) -> str 
     return address
 
 
-@lru_cache(AGENTS)
-def _from_agent(agent: str) -> Actor:
+@lru_cache(CLIENTS)
+def _read(agent: str, address: str | None) -> Actor:
     """Read a user agent as pip and uv write it (`pip/26.3 {json}`) or as Poetry, PDM and others do (words)."""
     product = _PRODUCT.match(agent)
     told = _told(agent)
@@ -60,6 +61,7 @@ def _from_agent(agent: str) -> Actor:
     if python is None and (words := _PYTHON.search(agent)):
         python = words[1]
     return Actor(
+        address=address,
         installer=product[1].lower() if product else None,
         installer_version=product[2] if product else None,
         python=python if isinstance(python, str) else None,
