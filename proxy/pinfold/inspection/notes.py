@@ -13,6 +13,8 @@ MAX_OF_A_KIND = 20
 
 def printable(text: str, length: int = MAX_TEXT) -> str:
     """Return a text in printable ASCII, everything else escaped, cut to a length."""
+    if len(text) <= length and text.isascii() and text.isprintable():
+        return text
     escaped = text[:length].encode("ascii", "backslashreplace").decode("ascii")
     clean = "".join(sign if " " <= sign <= "~" else f"\\x{ord(sign):02x}" for sign in escaped)
     return clean if len(clean) <= length and len(text) <= length else clean[: length - 3] + "..."

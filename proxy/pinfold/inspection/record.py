@@ -12,8 +12,8 @@ from pinfold.inspection.notes import Notes
 from pinfold.inspection.paths import escapes
 
 _SIGNATURES = (".jws", ".p7s")
-_WEAK = {"md5", "sha1"}
 _KNOWN = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")}
+_STRONG = _KNOWN - {"md5", "sha1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Record:
         if row is None:
             self._notes.observe(Kind.NOT_IN_RECORD, "RECORD does not list it", path)
             return
-        if row.algorithm not in _KNOWN - _WEAK:
+        if row.algorithm not in _STRONG:
             self._notes.observe(Kind.WEAK_RECORD_HASH, f"RECORD has no strong hash of it: {row.algorithm}", path)
         if row.size is not None and row.size != content.size:
             self._notes.observe(Kind.RECORD_MISMATCH, f"{content.size} bytes, where RECORD says {row.size}", path)

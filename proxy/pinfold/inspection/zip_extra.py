@@ -13,6 +13,8 @@ _SATURATED = 0xFFFFFFFF
 
 def wide_values(extra: bytes, values: tuple[int, int, int], name: str, notes: Notes) -> tuple[int, int, int]:
     """Return size, packed size and offset with zip64's values in place of those that are marked as too large."""
+    if not extra and _SATURATED not in values:
+        return values
     fields = [data for key, data in _fields(extra, name, notes) if key == _ZIP64]
     if len(fields) > 1:
         notes.observe(Kind.HEADER_MISMATCH, "more than one zip64 field", name)
