@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.adapters.sqlite.ledgers import abandon, entry, journals, ledger_of, log_entries, verified
+from tests.unit.adapters.sqlite.ledgers import abandon, entry, intruding, journals, ledger_of, log_entries, verified
 
-from pinfold.adapters.filesystem.journal import PREPARED, Journal, framed
+from pinfold.adapters.filesystem.journal import PREPARED, Journal, found, framed
+from pinfold.adapters.sqlite.audit_append import Draft
+from pinfold.adapters.sqlite.audit_journal import EntryJournal
 from pinfold.audit.findings import Verification
 from pinfold.domain.errors import StoreError
 
@@ -74,5 +76,35 @@ def test_records_of_another_version_stop_the_ledger_with_advice(tmp_path: Path) 
     with pytest.raises(StoreError, match="start the version that wrote them once"):
         log_entries(tmp_path)
     other.path.unlink()
+    log_entries(tmp_path)
+    assert verified(tmp_path) == Verification(1, 1, 1)
+
+
+def recorded_at_once(root: Path, count: int) -> Path:
+    """Leave a journal behind with entries that are alike, and were written at once."""
+    log_entries(root)
+    draft = Draft.of(entry(1), with_evidence=False)
+    journal = EntryJournal(ledger_of(root))
+    journal.append(journal.encode([(draft, None)] * count))
+    journal.close()
+    return journal.path
+
+
+def test_what_is_written_at_once_has_what_recurs_once(tmp_path: Path) -> None:
+    lengths = []
+    for count in (1, 2):
+        with recorded_at_once(tmp_path / str(count), count).open("rb") as file:
+            lengths.append(len(file.read().rstrip(b"\0")))
+    assert lengths[1] - lengths[0] < lengths[0] / 3
+    log_entries(tmp_path / "2")
+    assert verified(tmp_path / "2") == Verification(1, 2, 2)
+
+
+def test_what_the_ledger_lost_of_entries_that_were_written_at_once_is_found_with_the_first(tmp_path: Path) -> None:
+    path = recorded_at_once(tmp_path, 2)
+    end, _ = [end for journal in found(path.parent) for _, end in journal.records()]
+    with intruding(tmp_path) as intruder:
+        # The first was taken up, and pruned since.
+        intruder.execute("INSERT INTO audit_journal VALUES (?, ?)", [path.name, end])
     log_entries(tmp_path)
     assert verified(tmp_path) == Verification(1, 1, 1)

@@ -4,16 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import sqlite_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.adapters.sqlite.ledgers import NOON, VERDICTS, entry, keys_of, ledger_of
+from tests.unit.adapters.sqlite.ledgers import NOON, VERDICTS, entry, intruding, keys_of, ledger_of, log_entries
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.ledger import open_ledger
 from pinfold.audit.canonical import Mark, canonical_bytes, kept_text
 from pinfold.domain.audit_entry import Actor, Entry
+from pinfold.domain.errors import StoreError
 
 MARKS = [mark.decode() for mark in (Mark.ACTOR, Mark.EVIDENCE_DIGEST, Mark.TIME, Mark.VERDICTS)]
 TEXT = st.text(max_size=60) | st.sampled_from([*MARKS, "\0", "\ud800", "é", '"verdicts":[]', "[]", str(list(VERDICTS))])
@@ -88,3 +90,20 @@ def test_what_recurs_is_shared_between_processes(tmp_path: Path) -> None:
         return tuple(shared)
 
     assert asyncio.run(append()) == (1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_template SET text = CAST(replace(text, 'six', 'nix') AS BLOB)",
+        "UPDATE audit_template SET verdicts = NULL",
+        "UPDATE audit_verdicts SET text = CAST(replace(text, 'pass', 'fail') AS BLOB)",
+        "UPDATE audit_client SET text = CAST(replace(text, 'ci', 'me') AS BLOB)",
+    ],
+)
+def test_no_entry_rests_on_what_does_not_fit_its_digest(tmp_path: Path, sql: str) -> None:
+    log_entries(tmp_path, 1)
+    with intruding(tmp_path) as intruder:
+        intruder.execute(sql)
+    with pytest.raises(StoreError, match="does not fit its digest, and takes no entry with it"):
+        log_entries(tmp_path, 1)
