@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from io import FileIO
 from typing import BinaryIO, ClassVar, Final, Protocol, cast
 
 import aiofastnet
@@ -29,7 +30,7 @@ class Pieces:
         transport.writelines(self._pieces)
 
 
-class Lent:
+class Lent(FileIO):
     """Bytes in a file of the kernel's own memory, which it sends without a copy; closed once nobody sends from it.
 
     Raises OSError where there can be no such file, or are enough of them.
@@ -43,20 +44,16 @@ class Lent:
         if Lent._held >= MOST_LENT:
             raise OSError("enough answers lie in files in memory")
         self._length = sum(map(len, pieces))
-        self._descriptor = os.memfd_create("answer")
+        super().__init__(os.memfd_create("answer"), "r+")
         Lent._held += 1
-        if os.writev(self._descriptor, pieces) != self._length:
+        if os.writev(self.fileno(), pieces) != self._length:
             raise OSError("a file in memory has no room for an answer")
 
     def __del__(self) -> None:
         """Close the file."""
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+        if not self.closed:
+            self.close()
             Lent._held -= 1
-
-    def fileno(self) -> int:
-        """Return the file's descriptor."""
-        return self._descriptor
 
     def send(self, transport: asyncio.Transport) -> None:
         """Have the kernel send the bytes; what it does not take at once, it takes as the client reads."""
