@@ -105,6 +105,7 @@ class RequestMemory:
     def __init__(self, budget: int) -> None:
         self._answers: Lru[Asked, Answer | Repetition] = Lru(budget)
         self._under_way: dict[Asked, asyncio.Future[None]] = {}
+        self._waited_for: set[Asked] = set()
 
     def get(self, asked: Asked, now: float) -> Answer | Repetition | None:
         """Return the answer that stands."""
@@ -115,6 +116,7 @@ class RequestMemory:
         """Return the answer that stands, or that will once another request like this one was answered."""
         answer = self.get(asked, time.monotonic())
         if answer is None and (other := self._under_way.get(asked)) is not None and not other.done():
+            self._waited_for.add(asked)
             # What takes longer is not remembered.
             await asyncio.wait((other,), timeout=HOLDS)
             answer = self.get(asked, time.monotonic())
@@ -130,6 +132,7 @@ class RequestMemory:
         if AWAITED in request:
             _let_go_on(request)
             del self._under_way[asked]
+            self._waited_for.discard(asked)
 
     def keep(self, asked: Asked, began: float, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Remember what a request was answered with, where it is known how long that stands.
@@ -153,11 +156,12 @@ class RequestMemory:
         head = _head_of(response)
         if request.writer.output_size != len(head) + len(body):
             return
+        is_wanted = standing is not None or asked in self._waited_for
         answer: Answer | Repetition
         if again is not None and broken_off is not None:
             answer = Repetition(until, observed, head, again, broken_off)
         else:
-            answer = Answer(until, observed, _payload(head, body, is_wanted=standing is not None))
+            answer = Answer(until, observed, _payload(head, body, is_wanted=is_wanted))
         self._answers.put(asked, answer, len(asked[1]) + len(head) + len(body) + OVERHEAD)
 
     def _let_go(self, now: float) -> None:
@@ -183,7 +187,8 @@ def _body_of(response: web.StreamResponse) -> bytes | None:
 
 
 def _payload(head: bytes, body: bytes, *, is_wanted: bool) -> Payload:
-    # Only what is asked for again and again is worth a copy.
+    # Only what is asked for again and again is worth a copy; but then from the first: a connection that begins with
+    # long answers which are copied is taken for a slow one by the kernel (BBR), and held back for the rest of its time.
     if is_wanted and len(body) <= JOINED:
         return Pieces(head + body)
     if is_wanted and COPIED < len(body) <= LENT:

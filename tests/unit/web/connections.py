@@ -192,7 +192,7 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
         if request.headers.get("If-None-Match") == '"tag"':
             return web.Response(status=304, headers={"ETag": '"tag"'})
         content = await request.read()
-        size = 200_000 if request.path == "/large" else 0
+        size = 200_000 if "large" in request.path_qs else 0
         return web.Response(body=f"{ours.word} {request.method} {request.headers!r} {content!r}".encode() + b"x" * size)
 
     app = web.Application(middlewares=[observe])

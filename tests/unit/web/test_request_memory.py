@@ -253,6 +253,16 @@ async def test_what_many_ask_for_at_once_is_worked_out_once(server: Server) -> N
     assert len(server.observed) == server.server.requests_count == 5
 
 
+async def test_a_long_answer_that_many_ask_for_at_once_is_lent_from_the_first(server: Server) -> None:
+    connections = [server.connect() for _ in range(3)]
+    for connection in connections:
+        await connection.send(get("/slow?large"))
+    server.gate.set()
+    await settle()
+    assert len({bytes(connection.wire.sent) for connection in connections}) == 1
+    assert [len(connection.wire.lent) for connection in connections] == [0, 1, 1]
+
+
 async def test_who_waited_for_an_answer_that_does_not_stand_waits_for_no_other(server: Server) -> None:
     server.stands_for = timedelta()
     connections = [server.connect() for _ in range(5)]
