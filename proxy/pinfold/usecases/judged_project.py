@@ -111,6 +111,11 @@ class JudgedProject:
         return min((moment for moment in moments if moment is not None), default=None)
 
     @cached_property
+    def is_unopposed(self) -> bool:
+        """Whether nothing is held against any file, and none was taken away: a page says so whatever else is known."""
+        return not any(judged.refused or judged.vanished for judged in self.files)
+
+    @cached_property
     def judgement(self) -> Judgement:
         """How the project was judged, without its files."""
         return Judgement(

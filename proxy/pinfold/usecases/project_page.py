@@ -5,7 +5,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from weakref import ref
 
+from pinfold.domain.listing import Listing
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
@@ -70,10 +72,16 @@ class _Kept:
     judgement: Judgement
     metadata: dict[str, str | None]
     until: datetime
+    unopposed: "ref[Listing] | None"
+    """The listing that it shows all files of, and holds nothing against, whatever they are judged on."""
 
     @property
     def weight(self) -> int:
         return len(self.page.body) + PAGE_BYTES + FINDING_BYTES * self.judgement.grounds.size
+
+    def says_all_of(self, project: JudgedProject) -> bool:
+        """Tell whether a project that was judged anew would be rendered the same, as far as its files go."""
+        return self.unopposed is not None and self.unopposed() is project.found.listing and project.is_unopposed
 
 
 class _Key(NamedTuple):
@@ -163,15 +171,17 @@ class ProjectPage:
         return kept
 
     def _kept(self, key: _Key, project: JudgedProject, metadata: dict[str, str | None]) -> _Kept | None:
-        """Return what was rendered before of the very same judgement."""
+        """Return what was rendered before of the very same judgement, or would be rendered the same of another."""
         kept = self._memory.get(key)
         if kept is None or self._clock.now() >= kept.until:
             return None
-        if kept.judgement.grounds is not project.grounds or kept.metadata is not metadata:
+        if kept.metadata is not metadata:
+            return None
+        if kept.judgement.grounds is not project.grounds and not kept.says_all_of(project):
             return None
         if kept.judgement is not project.judgement:
-            # Freshness moved on.
-            kept = replace(kept, judgement=project.judgement)
+            # Freshness moved on, or something was found out that no file is refused for.
+            kept = replace(kept, judgement=project.judgement, until=_stands_until(project, self._clock.now()))
             self._memory.put(key, kept, kept.weight)
         return kept
 
@@ -190,10 +200,8 @@ class ProjectPage:
             return None
         if as_of is None and len(project.files) >= LONG:
             self._entries.put(entries_key, entries, entries.weight)
-        until = project.changes_at or datetime.max.replace(tzinfo=now.tzinfo)
-        if any(judged.refused or judged.vanished for judged in project.files):
-            until = min(until, now + REASONS_HOLD)
-        kept = _Kept(page, project.judgement, metadata, until)
+        unopposed = ref(project.found.listing) if project.is_unopposed and as_of is None else None
+        kept = _Kept(page, project.judgement, metadata, _stands_until(project, now), unopposed)
         self._memory.put(key, kept, kept.weight)
         return kept
 
@@ -201,6 +209,11 @@ class ProjectPage:
         """Return which of the files that the upstream took away are kept here, by hash."""
         gone = {judged.file.sha256 for judged in project.files if judged.vanished and not judged.refused}
         return await self._blobs.among(gone) if gone else gone
+
+
+def _stands_until(project: JudgedProject, now: datetime) -> datetime:
+    until = project.changes_at or datetime.max.replace(tzinfo=now.tzinfo)
+    return until if project.is_unopposed else min(until, now + REASONS_HOLD)
 
 
 def _render(

@@ -127,6 +127,38 @@ async def test_it_stands_for_good_unless_it_tells_reasons_or_of_files_that_were_
     assert [project for project in before if after[project] is not before[project]] == ["young", "idna"]
 
 
+@pytest.mark.usefixtures("_remembering")
+async def test_it_stands_though_something_was_found_out_that_no_file_is_refused_for(page_of, pinfold, upstream):
+    file = upstream.add_file("six", "1.1")
+    before = await page_of("six")
+    assert (await pinfold.get(f"/files/six/{file.sha256}/{file.filename}")).status == 200
+    judged = await pinfold.installation.gate.judge_project(pinfold.installation.indexes["main"], "six")
+    assert judged.grounds.contents.inspected
+    assert await page_of("six") is before
+    quarantine = Quarantine(pinfold.installation.records, pinfold.installation.clock)
+    record = await quarantine.add(parse_target("six==1.1"), "found bad", None, Actor("somebody"))
+    assert versions(await page_of("six")) == [("1.0", False), ("1.1", True)]
+    await quarantine.release(record.id, "it is good", Actor("somebody"))
+    after = await page_of("six")
+    assert after.body == before.body
+    assert after is not before
+
+
+@pytest.mark.usefixtures("_remembering")
+async def test_it_stands_no_longer_than_decisions_that_were_made_since(page_of, pinfold, upstream, clock):
+    """What the page was rendered of changed by itself at no moment; what it is judged on since does."""
+    file = upstream.add_file("six", "1.1", upload_time=NOON - timedelta(days=30))
+    before = await page_of("six")
+    indexes = pinfold.installation.indexes
+    rule = '[[rule]]\nid = "upstream-status"\n'
+    indexes["main"] = replace(indexes["main"], policy=parse_policy(rule, "laxer.toml"))
+    assert await page_of("six") is before
+    stricter = '[[rule]]\nid = "minimum-age"\nparams = { days = 3650 }\n'
+    indexes["main"] = replace(indexes["main"], policy=parse_policy(stricter, "stricter.toml"))
+    assert {yanked for _, yanked in versions(await page_of("six"))} == {True}
+    assert file.filename in (await page_of("six")).body.decode()
+
+
 async def test_it_stands_no_longer_than_the_listing_is_fresh(page_of, upstream, clock):
     await page_of("six")
     upstream.add_file("six", "1.1")
