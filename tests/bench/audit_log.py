@@ -3,8 +3,7 @@
     python -m tests.bench.audit_log [SIZE]... [--folder FOLDER]
 
 The log is filled on a fast path (`tests/bench/audit_fill.py`), with the rows, tiles and indexes that appending leaves;
-real appends, with their fsync, are measured at each size on the way. Ten million entries take a quarter of an hour
-and some 15 GB of disk.
+real appends, with their fsync, are measured at each size on the way. A million entries take some minutes.
 """
 
 import argparse
