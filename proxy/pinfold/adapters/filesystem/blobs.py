@@ -123,6 +123,9 @@ class FileBlobs:
         self._threads.submit(_sync, paths, self._folder.parent)
 
     def _keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+        if not durable and (kept := self._find(sha256)) is not None and kept.read_bytes() == content:
+            # It may be durable, as what was published is, and must not make room for what is not.
+            return
         file = IncomingFile(self._incoming)
         try:
             file.open()
