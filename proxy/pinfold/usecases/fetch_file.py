@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
-from pinfold.domain.errors import FileMismatch, NotFound, PinfoldError, UpstreamError
+from pinfold.domain.errors import FileMismatch, NotFound, PinfoldError, StoreError, UpstreamError
 from pinfold.domain.project import File
 from pinfold.ports.blobs import Blobs, BlobWriter
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
-from pinfold.usecases.file_content import Fill, Stored
+from pinfold.usecases.file_content import Fill, Stamp, Stored
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.single_flight import SingleFlight
 
@@ -34,8 +35,8 @@ class FileFetcher:
         self._blobs = blobs
         self._telemetry = telemetry
         self._fills: dict[str, tuple[Fill, asyncio.Task[None]]] = {}
-        self._intact: Lru[str, int] = Lru(BLOBS_REMEMBERED)
-        """The lengths of blobs that this process found to have their hash."""
+        self._intact: Lru[str, Stamp] = Lru(BLOBS_REMEMBERED)
+        """The stamps of blobs that this process found to have their hash."""
         self._open: Lru[str, Stored] = Lru(OPEN_AT_ONCE)
         """Blobs that were found, and need not be looked for again while nobody touches them."""
         self._checks: SingleFlight[str, bool] = SingleFlight()
@@ -91,8 +92,6 @@ class FileFetcher:
         """Return a blob that has its hash, checked when this process first meets it and once somebody touched it."""
         found = self._open.get(sha256)
         while found is None or not found.is_untouched:
-            if found is not None:
-                self._intact.drop(sha256)
             found = await self._open_intact(sha256)
             if found is None:
                 return None
@@ -105,13 +104,15 @@ class FileFetcher:
             return None
         try:
             found = await asyncio.to_thread(Stored, path)
-            is_known = self._intact.get(sha256) == found.length
+            is_known = self._intact.get(sha256) == found.stamp
             if not is_known and not await self._checks.run(sha256, lambda: self._blobs.verify(sha256)):
                 log.error("the stored bytes of sha256 %s are damaged; fetching them again", sha256)
                 return None
         except (FileNotFoundError, NotFound):
             return None
-        self._intact.put(sha256, found.length, weight=1)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+        self._intact.put(sha256, found.stamp, weight=1)
         self._open.put(sha256, found, weight=1)
         return found
 
@@ -134,7 +135,8 @@ class FileFetcher:
             if writer is None:
                 await self._follow(fill, file)
         # Its hash was computed on the way in; the next request need not read it all again.
-        self._intact.put(file.sha256, await fill.whole(), weight=1)
+        with suppress(FileNotFoundError):
+            self._intact.put(file.sha256, Stamp.of(await asyncio.to_thread(fill.path.stat)), weight=1)
 
     async def _copy(self, fill: Fill, writer: BlobWriter, upstream: Upstream, file: File) -> None:
         most = file.size if file.size is not None else MAX_FILE_SIZE

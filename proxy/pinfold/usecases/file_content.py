@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Self
 
 from pinfold.domain.errors import PinfoldError
 
@@ -19,6 +19,20 @@ STANDING_STILL = 5.0
 """Seconds for which a connection may carry nothing; pip gives up after 15."""
 
 
+class Stamp(NamedTuple):
+    """What changes of a file with all that is written to it, and with the names that it is given and loses."""
+
+    changed_at: int
+    """When its inode was last changed, in nanoseconds, by the file system's clock: nobody can set that."""
+    length: int
+    names: int
+
+    @classmethod
+    def of(cls, file: os.stat_result) -> Self:
+        """Return a file's stamp."""
+        return cls(file.st_ctime_ns, file.st_size, file.st_nlink)
+
+
 class Stored:
     """A verified file in the blob store, held open."""
 
@@ -27,13 +41,14 @@ class Stored:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
-        self._as_opened = os.fstat(self._descriptor)
-        self.length = self._as_opened.st_size
+        self.stamp = Stamp.of(os.fstat(self._descriptor))
+        """As it was when it was opened."""
+        self.length = self.stamp.length
 
     @property
     def is_untouched(self) -> bool:
         """Whether nobody has written to the file, renamed or removed it since it was opened; tells without a wait."""
-        return _touched(os.fstat(self._descriptor)) == _touched(self._as_opened)
+        return Stamp.of(os.fstat(self._descriptor)) == self.stamp
 
     def open(self) -> BinaryIO:
         """Open the file once more, without a wait; all who read it share one position, and have to name their own."""
@@ -230,11 +245,6 @@ class Unvouched:
         for vouching in done:
             vouching.result()
         return bool(done)
-
-
-def _touched(file: os.stat_result) -> tuple[int, int, int]:
-    # The inode's own time tells of what is written, and of names that are given and taken.
-    return file.st_ctime_ns, file.st_size, file.st_nlink
 
 
 Content = Stored | Fill | Unvouched

@@ -114,15 +114,16 @@ class WheelMetadata:
 
     async def _read_out(self, upstream: Upstream, project: str, file: File) -> bytes | None:
         """Read the metadata out of the wheel: here if it is here, else by ranges, else after fetching it whole."""
-        path = await self._blobs.find(file.sha256)
-        if path is None:
+        stored = await self._fetcher.stored(file.sha256)
+        if stored is None:
             try:
                 remote = _RemoteFile(upstream, file)
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._readers, _extract, remote, project, file)
             except UpstreamError as error:
                 log.info("reading %s by ranges failed, fetching it whole: %s", file.filename, error)
-            path = await self._fetcher.fetch_whole(upstream, file)
+        # Of damaged bytes it would be remembered for good what is not in them.
+        path = stored.path if stored is not None else await self._fetcher.fetch_whole(upstream, file)
         return await asyncio.to_thread(_extract_from, path, project, file)
 
     async def _store(self, project: str, file: File, digest: str | None, content: bytes | None) -> None:

@@ -1,6 +1,7 @@
 """Bytes that are here are looked for once, and anew as soon as somebody touched them."""
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
+from pinfold.domain.errors import StoreError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
@@ -114,6 +116,35 @@ async def test_what_was_written_over_is_found_to_be_damaged(setting: Setting) ->
     setting.path.write_bytes(CONTENT.swapcase())
     assert await setting.bytes() == CONTENT
     assert setting.upstream.downloads == 2
+
+
+async def test_what_was_written_over_while_it_was_not_open_is_found_to_be_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinfold.usecases.fetch_file.OPEN_AT_ONCE", 0)
+    setting = Setting(tmp_path)
+    await setting.begin()
+    assert await setting.bytes() == CONTENT
+    assert (setting.blobs.verified, setting.upstream.downloads) == (0, 1)
+    setting.path.chmod(0o600)
+    setting.path.write_bytes(CONTENT.swapcase())
+    assert await setting.bytes() == CONTENT
+    assert setting.upstream.downloads == 2
+    await setting.fetcher.close()
+    await setting.blobs.close()
+
+
+async def test_what_cannot_be_opened_is_a_failure_of_the_store(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("pinfold.usecases.fetch_file.Stored", fail)
+    anew = FileFetcher(setting.blobs, Silent())
+    with pytest.raises(StoreError, match="Too many open files"):
+        await anew.stored(SHA256)
+    await anew.close()
 
 
 async def test_what_was_touched_and_is_as_it_was_is_checked_once(setting: Setting) -> None:

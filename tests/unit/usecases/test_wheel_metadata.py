@@ -100,6 +100,18 @@ async def test_without_ranges_the_wheel_is_fetched_whole_once(metadata):
     assert upstream.downloads == 1
 
 
+async def test_what_damage_left_of_a_wheel_is_not_read(tmp_path):
+    content, blobs = build_wheel("six", "1.0"), FakeBlobs(tmp_path)
+    upstream = Upstream(content, ranges=False)
+    (tmp_path / blobs.put(content)).write_bytes(b"")
+    fetcher = FileFetcher(blobs, Silent())
+    metadata = WheelMetadata(FakeCatalog(), blobs, fetcher)
+    assert b"Name: six" in await metadata.get(upstream, "six", wheel(content))
+    assert upstream.downloads == 1
+    await metadata.close()
+    await fetcher.close()
+
+
 async def test_what_the_upstream_offers_is_taken_as_it_is(metadata):
     content = build_wheel("six", "1.0")
     file = wheel(content)
