@@ -298,3 +298,14 @@ def test_a_torn_compact_range_is_refused() -> None:
 def _flipped(value: bytes, data: st.DataObject) -> bytes:
     at = data.draw(st.integers(0, len(value) * 8 - 1))
     return bytes(byte ^ (1 << at % 8) if place == at // 8 else byte for place, byte in enumerate(value))
+
+
+@given(st.integers(0, 70), st.integers(0, 70))
+def test_many_leaves_at_once_are_what_they_are_one_by_one(before: int, count: int) -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(before + count)]
+    one_by_one, at_once = CompactRange(), CompactRange()
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    at_once.extend(leaves[:before])
+    at_once.extend(leaves[before:])
+    assert bytes(at_once) == bytes(one_by_one)
