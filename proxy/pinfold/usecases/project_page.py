@@ -181,7 +181,9 @@ class ProjectPage:
             return None
         if kept.judgement is not project.judgement:
             # Freshness moved on, or something was found out that no file is refused for.
-            kept = replace(kept, judgement=project.judgement, until=_stands_until(project, self._clock.now()))
+            # The ages that reasons tell are as old as before.
+            until = _stands_until(project, self._clock.now()) if project.is_unopposed else kept.until
+            kept = replace(kept, judgement=project.judgement, until=until)
             self._memory.put(key, kept, kept.weight)
         return kept
 

@@ -128,6 +128,19 @@ async def test_it_stands_for_good_unless_it_tells_reasons_or_of_files_that_were_
 
 
 @pytest.mark.usefixtures("_remembering")
+async def test_reasons_stand_no_longer_for_being_confirmed(page_of, pinfold, upstream, clock):
+    upstream.add_file("young", "1.0", upload_time=NOON - timedelta(days=1))
+    await pinfold.installation.gate.judge_project(pinfold.installation.indexes["main"], "young")
+    clock.advance(REASONS_HOLD / 2)
+    before = await page_of("young")
+    clock.advance(REASONS_HOLD / 2)
+    assert await page_of("young") is before
+    assert len(upstream.requests_for("/simple/young/")) == 2
+    clock.advance(REASONS_HOLD / 2)
+    assert await page_of("young") is not before
+
+
+@pytest.mark.usefixtures("_remembering")
 async def test_it_stands_though_something_was_found_out_that_no_file_is_refused_for(page_of, pinfold, upstream):
     file = upstream.add_file("six", "1.1")
     before = await page_of("six")
