@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from pinfold.domain.errors import Misdirected
 from pinfold.web.services import SERVICES
 
-FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "Via")
+FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 """What fronts add to requests that they pass on."""
 
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")

@@ -30,7 +30,17 @@ async def test_a_browser_that_was_led_here_by_another_name_reads_nothing(pinfold
     )
 
 
-@pytest.mark.parametrize("line", ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "Via: 1.1 front"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X-Forwarded-For: 192.0.2.1",
+        "X-Forwarded-Host: packages.example",
+        "X-Forwarded-Proto: https",
+        "X-Real-IP: 192.0.2.1",
+        "Forwarded: for=192.0.2.1",
+        "Via: 1.1 front",
+    ],
+)
 async def test_a_front_that_no_setting_mentions_is_told_of(pinfold, widget, line):
     answer = await pinfold.send(request(PAGE, "Host: localhost", line))
     assert answer.status == 421
