@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[0-9a-f]{32}")
 _HEAD = struct.Struct("<II")
 """What goes before a record: its length, and the CRC-32 of both."""
+_UNFINISHED = ".new"
+"""What the name of a journal ends with that is not prepared yet."""
 PREPARED = 1 << 20
 """Bytes of a journal when it begins; one that is written beyond them grows."""
 
@@ -36,15 +38,15 @@ class Journal:
         """Begin a journal; blocking."""
         self.path = folder / secrets.token_hex(16)
         self.size = 0
-        hidden = self.path.with_suffix(".new")
+        hidden = self.path.with_suffix(_UNFINISHED)
         with store_errors(self.path):
             folder.mkdir(mode=0o700, exist_ok=True)
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_DSYNC | os.O_CLOEXEC
             self._file = os.open(hidden, flags, 0o600)
             try:
-                _write(self._file, bytes(PREPARED), 0)
                 # Locked before it can be found: what nobody holds is taken to be left behind.
                 fcntl.flock(self._file, fcntl.LOCK_EX)
+                _write(self._file, bytes(PREPARED), 0)
                 hidden.rename(self.path)
                 for changed in (folder, folder.parent):
                     sync_folder(changed)
@@ -127,6 +129,21 @@ def found(folder: Path) -> Iterator[Found]:
             with store_errors(path):
                 journal = Found(path, file)
             yield journal
+        finally:
+            os.close(file)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that died had not prepared yet, of which nothing was acknowledged; blocking."""
+    for path in folder.glob(f"*{_UNFINISHED}"):
+        with store_errors(path):
+            file = _open(path)
+        if file is None:
+            continue
+        try:
+            if _is_free(file):
+                with suppress(OSError):
+                    path.unlink()
         finally:
             os.close(file)
 

@@ -1,9 +1,11 @@
 """Opens the ledger: the file with the audit log, and what every change of it goes with."""
 
+import asyncio
 from pathlib import Path
 
 import sqlite_utils
 
+from pinfold.adapters.filesystem.journal import sweep
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.audit_journal import folder_of, take_up
@@ -20,6 +22,7 @@ async def open_ledger(path: Path, keys: SigningKeys) -> tuple[Database, AuditTre
     tree = AuditTree(keys)
     ledger = await Database.open(path, schema.ledger, durable=True, seal=_Seal(tree, folder_of(path)))
     try:
+        await asyncio.to_thread(sweep, folder_of(path))
         await ledger.write(lambda _: None)
     except BaseException:
         await ledger.close()

@@ -1,5 +1,6 @@
 """Journals, whole and torn."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinfold.adapters.filesystem import journal as journal_module
-from pinfold.adapters.filesystem.journal import Found, Journal, found, framed
+from pinfold.adapters.filesystem.journal import Found, Journal, found, framed, sweep
 from pinfold.domain.errors import StoreError
 
 GROUP = st.lists(st.binary(max_size=50) | st.binary(min_size=500, max_size=2000), min_size=1, max_size=5)
@@ -251,3 +252,29 @@ def test_a_pipe_in_a_journal_s_place_keeps_nobody_waiting(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / ("c" * 32))
     with pytest.raises(StoreError):
         read(tmp_path)
+
+
+def test_what_a_process_that_died_had_not_prepared_is_swept_away_and_what_one_prepares_is_not(tmp_path: Path) -> None:
+    whole = written(tmp_path, [b"a record"])
+    left, under_way = tmp_path / f"{'a' * 32}.new", tmp_path / f"{'b' * 32}.new"
+    left.write_bytes(bytes(10))
+    with under_way.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        sweep(tmp_path)
+    assert set(tmp_path.iterdir()) == {whole, under_way}
+
+
+def test_a_folder_that_is_not_there_needs_no_sweep(tmp_path: Path) -> None:
+    sweep(tmp_path / "journal")
+
+
+def test_a_journal_is_locked_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare = journal_module._write
+
+    def swept_meanwhile(file: int, data: bytes, place: int) -> None:
+        sweep(tmp_path)
+        prepare(file, data, place)
+
+    monkeypatch.setattr(journal_module, "_write", swept_meanwhile)
+    assert written(tmp_path, [b"a record"]).exists()
+    assert read(tmp_path) == [b"a record"]

@@ -7,7 +7,7 @@ from tests.unit.adapters.sqlite.ledgers import abandon, entry, intruding, journa
 
 from pinfold.adapters.filesystem.journal import PREPARED, Journal, found, framed
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_journal import EntryJournal
+from pinfold.adapters.sqlite.audit_journal import EntryJournal, folder_of
 from pinfold.audit.findings import Verification
 from pinfold.domain.errors import StoreError
 
@@ -21,6 +21,16 @@ def test_what_a_dead_process_recorded_is_taken_up_once(tmp_path: Path) -> None:
     log_entries(tmp_path, 1)
     assert verified(tmp_path) == Verification(1, 4, 4)
     assert journals(tmp_path) == []
+
+
+def test_a_journal_that_was_never_prepared_is_swept_away_when_the_ledger_is_opened(tmp_path: Path) -> None:
+    log_entries(tmp_path, 1)
+    folder = folder_of(ledger_of(tmp_path))
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / f"{'a' * 32}.new"
+    unfinished.write_bytes(bytes(100))
+    log_entries(tmp_path, 1)
+    assert not unfinished.exists()
 
 
 def test_a_journal_that_comes_back_is_not_taken_up_again(tmp_path: Path) -> None:
