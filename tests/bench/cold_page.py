@@ -224,7 +224,7 @@ def main() -> None:
     """Measure and print both."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=5_000)
-    parser.add_argument("--pages", type=int, default=6)
+    parser.add_argument("--pages", type=int, default=4, help="no more than memory has room for (FILES_IN_MEMORY)")
     chosen = parser.parse_args()
     parts, way = Figures(), Figures()
     measure_parts(chosen.files, parts)
