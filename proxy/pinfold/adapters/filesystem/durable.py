@@ -14,13 +14,14 @@ def sync_folder(folder: Path) -> None:
 def sync_files(files: Iterable[Path], below: Path) -> None:
     """Make sure that files stay, and the folders below another that lead to them; blocking, once for each folder."""
     folders: set[Path] = set()
+    # What somebody removed meanwhile need not stay.
     for file in files:
-        # What somebody removed meanwhile need not stay.
         with suppress(FileNotFoundError):
             _sync(file)
         folders.update(folder for folder in file.parents if folder.is_relative_to(below))
     for folder in folders:
-        sync_folder(folder)
+        with suppress(FileNotFoundError):
+            sync_folder(folder)
 
 
 def _sync(path: Path, flags: int = 0) -> None:
