@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pinfold.adapters.filesystem.signing_keys import SigningKeys
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_reader import LogReader
-from pinfold.adapters.sqlite.audit_tree import rotate_key
+from pinfold.adapters.sqlite.audit_tree import AuditTree, rotate_key
 from pinfold.adapters.sqlite.audit_verify import verify_store
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.ledger import open_ledger
@@ -49,6 +49,16 @@ def keys_of(root: Path) -> SigningKeys:
     return SigningKeys(root / "keys")
 
 
+@asynccontextmanager
+async def opened(root: Path) -> AsyncIterator[tuple[Database, AuditTree]]:
+    """Open a ledger, to be closed whatever becomes of it."""
+    ledger, tree = await open_ledger(ledger_of(root), keys_of(root))
+    try:
+        yield ledger, tree
+    finally:
+        await ledger.close()
+
+
 async def append(ledger: Database, *entries: Entry, evidence: Evidence | None = None) -> list[int]:
     """Append entries in one transaction, past all journals; return their numbers."""
     return await ledger.write(lambda database: [append_entry(database, one, evidence) for one in entries])
@@ -60,12 +70,11 @@ def log_entries(root: Path, *groups: int) -> None:
     root.mkdir(exist_ok=True)
 
     async def work() -> None:
-        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
-        number = 0
-        for group in groups:
-            await append(ledger, *(entry(number + n) for n in range(1, group + 1)), evidence=EVIDENCE)
-            number += group
-        await ledger.close()
+        async with opened(root) as (ledger, _):
+            number = 0
+            for group in groups:
+                await append(ledger, *(entry(number + n) for n in range(1, group + 1)), evidence=EVIDENCE)
+                number += group
 
     asyncio.run(work())
 
@@ -78,12 +87,11 @@ def abandon(root: Path, *wanted: Entry, evidence: Evidence | None = None) -> Non
     """Append entries and go, as a process does that is killed before the ledger has them."""
 
     async def work() -> None:
-        ledger, _ = await open_ledger(ledger_of(root), keys_of(root))
-        log = SqliteAuditLog(ledger)
-        for one in wanted:
-            await log.append(one, evidence)
-        await log._recorder._journals.close()
-        await ledger.close()
+        async with opened(root) as (ledger, _):
+            log = SqliteAuditLog(ledger)
+            for one in wanted:
+                await log.append(one, evidence)
+            await log._recorder._journals.close()
 
     asyncio.run(work())
 
@@ -92,11 +100,8 @@ def rotate(root: Path) -> tuple[Verifier, Verifier]:
     """Replace the key; return the old one and the new one."""
 
     async def change() -> tuple[Verifier, Verifier]:
-        ledger, tree = await open_ledger(ledger_of(root), keys_of(root))
-        about = Entry(Action.AUDIT_KEY_CHANGED, NOON, Actor("kim"))
-        replaced = await rotate_key(ledger, tree, about)
-        await ledger.close()
-        return replaced
+        async with opened(root) as (ledger, tree):
+            return await rotate_key(ledger, tree, Entry(Action.AUDIT_KEY_CHANGED, NOON, Actor("kim")))
 
     return asyncio.run(change())
 
