@@ -16,7 +16,8 @@ from pinfold.usecases.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
-BLOBS_REMEMBERED = 200_000
+BLOBS_REMEMBERED = 50_000
+"""Some 300 bytes each; whichever comes after more than that is checked once more."""
 MAX_FILE_SIZE = 16 * 1024**3
 """An upstream that does not state a size may not fill the disk for ever."""
 OPEN_AT_ONCE = 128
