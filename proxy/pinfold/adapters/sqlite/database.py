@@ -6,9 +6,10 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
 import sqlite_utils
@@ -28,7 +29,7 @@ CHECKPOINT_BYTES = 16 * 1024 * 1024
 """How far the write-ahead log grows before it is copied into the file."""
 _CHECKPOINT_LOCK_SECONDS = 2
 _POLL = "PRAGMA busy_timeout=5"
-"""How long the writer's connection waits by itself, in milliseconds; then `_begin` asks again."""
+"""How long the writer's connection waits by itself, in milliseconds; then `_as_soon_as_free` asks again."""
 _BEGIN_CHANGE, _UNDO_CHANGE, _END_CHANGE = (
     f"{verb} pinfold_change" for verb in ("SAVEPOINT", "ROLLBACK TO", "RELEASE")
 )
@@ -74,8 +75,8 @@ class Database:
             with store_errors(path):
                 _create(path)
                 self._main = self._connect(f"synchronous={'FULL' if durable else 'NORMAL'}", "wal_autocheckpoint=0")
-                _share(self._main, path)
                 self._main.execute(_POLL)
+                _share(self._main, path)
                 _migrate(self._main, path, schema)
                 for _ in range(READERS):
                     self._idle.put(self._connect("query_only=ON", _READER_CACHE))
@@ -253,7 +254,8 @@ def _create(path: Path) -> None:
 
 def _share(database: sqlite_utils.Database, path: Path) -> None:
     """Keep a write-ahead log, which lets several processes read while one writes."""
-    database.enable_wal()
+    # Of processes that begin with a new file at once, SQLite tells all but one at once that it is locked.
+    _as_soon_as_free(database.enable_wal)
     if database.journal_mode != "wal":
         raise StoreError(f"{path} cannot have a write-ahead log: the data directory has to be on a local disk")
 
@@ -263,13 +265,20 @@ def _begin(database: sqlite_utils.Database) -> None:
 
     SQLite's own waiting soon sleeps 100 ms at a time, and then misses most of the gaps that a busy process leaves.
     """
+    _as_soon_as_free(partial(database.execute, "BEGIN IMMEDIATE"))
+
+
+def _as_soon_as_free(work: Callable[[], object]) -> None:
+    """Do again what other processes' locks keep from being done, until it is done or they have had LOCK_SECONDS."""
     until = monotonic() + LOCK_SECONDS
     while True:
         try:
-            database.execute("BEGIN IMMEDIATE")
+            work()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
+            # Not every lock is waited for by SQLite.
+            sleep(0.001)
         else:
             return
 

@@ -254,6 +254,18 @@ async def test_many_may_open_a_new_file_at_once(path: Path) -> None:
         await database.close()
 
 
+async def test_a_new_file_that_another_process_is_about_to_write_is_waited_for(path: Path) -> None:
+    """SQLite says at once that it is locked, and waits for nothing, since two who wait might wait for each other."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    opening = asyncio.create_task(Database.open(path, notes, durable=False))
+    await asyncio.sleep(0.1)
+    assert not opening.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await (await opening).close()
+
+
 async def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
     old = await Database.open(path, notes, durable=True)
     await old.write(note("one"))
