@@ -234,10 +234,11 @@ def test_a_journal_that_cannot_be_begun_keeps_no_file_open(tmp_path: Path, monke
         raise OSError("out of order")
 
     monkeypatch.setattr(journal_module, "sync_folder", fail)
-    before = list(Path("/proc/self/fd").iterdir())
+    before = set(Path("/proc/self/fd").iterdir())
     with pytest.raises(StoreError, match="out of order"):
         Journal(tmp_path)
-    assert list(Path("/proc/self/fd").iterdir()) == before
+    # What others left behind may be collected meanwhile.
+    assert set(Path("/proc/self/fd").iterdir()) <= before
     assert list(tmp_path.iterdir()) == []
 
 
