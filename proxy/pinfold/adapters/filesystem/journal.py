@@ -13,7 +13,7 @@ import re
 import secrets
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -121,31 +121,20 @@ def found(folder: Path) -> Iterator[Found]:
     with store_errors(folder):
         paths = _paths(folder)
     for path in paths:
-        with store_errors(path):
-            file = _open(path)
-        if file is None:
-            continue
-        try:
-            with store_errors(path):
-                journal = Found(path, file)
-            yield journal
-        finally:
-            os.close(file)
+        with _opened(path) as file:
+            if file is not None:
+                with store_errors(path):
+                    journal = Found(path, file)
+                yield journal
 
 
 def sweep(folder: Path) -> None:
     """Remove what processes that died had not prepared yet, of which nothing was acknowledged; blocking."""
     for path in folder.glob(f"*{_UNFINISHED}"):
-        with store_errors(path):
-            file = _open(path)
-        if file is None:
-            continue
-        try:
-            if _is_free(file):
+        with _opened(path) as file:
+            if file is not None and _is_free(file):
                 with suppress(OSError):
                     path.unlink()
-        finally:
-            os.close(file)
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -153,6 +142,18 @@ def _paths(folder: Path) -> list[Path]:
         return [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
     except FileNotFoundError:
         return []
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    """Open a file for reading as long as the context lasts; None where it is gone by now. Raises StoreError."""
+    with store_errors(path):
+        file = _open(path)
+    try:
+        yield file
+    finally:
+        if file is not None:
+            os.close(file)
 
 
 def _open(path: Path) -> int | None:
