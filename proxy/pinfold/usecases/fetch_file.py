@@ -23,8 +23,12 @@ MAX_FILE_SIZE = 16 * 1024**3
 OPEN_AT_ONCE = 128
 """Files that are kept open between requests."""
 LARGEST_NEXT = 8 << 20
-"""Bytes of a file that is checked for somebody who has not asked for it yet."""
+"""Bytes of a file that is fetched, inspected or opened for somebody who has only read its metadata yet.
+
+Of a larger one, clients get the first bytes before it is inspected.
+"""
 NEXT_WAITING = 200
+"""Files that may wait for that; the others wait until they are asked for."""
 LOOK_EVERY = 0.02
 """Seconds between two looks at what another process brings in."""
 

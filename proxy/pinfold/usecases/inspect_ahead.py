@@ -10,6 +10,7 @@ from time import monotonic
 
 from pinfold.domain.errors import PinfoldError
 from pinfold.domain.project import File
+from pinfold.usecases.fetch_file import LARGEST_NEXT, NEXT_WAITING
 from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.previous_releases import later_files
 from pinfold.usecases.single_flight import SingleFlight
@@ -22,10 +23,7 @@ FILES = 3
 """Of a project, each time it is judged."""
 LARGEST = 100 << 20
 """Bytes of a file; larger ones, and those whose size is not stated, are inspected when somebody asks for them."""
-LARGEST_NEXT = 8 << 20
-"""Bytes of a wheel whose metadata was read; of a larger one, clients get the first bytes before it is inspected."""
 NEXT_AT_ONCE = 4
-NEXT_WAITING = 200
 BYTES_PER_HOUR = 2 << 30
 
 
