@@ -1,12 +1,17 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
+import sqlite_utils
 
 from pinfold.adapters.sqlite import project_revisions, schema
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.project_revisions import ProjectRevisions
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -58,16 +63,35 @@ async def test_a_long_table_is_not_read_to_begin_with(file: Database, monkeypatc
     assert [await revisions.of(name) for name in ("project-0", "never-seen")] == [9, 9]
 
 
-async def test_a_look_that_ends_late_lets_no_number_fall(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_revisions, "NEWS", 3)
-    revisions = ProjectRevisions(file, "report")
-    await add(file, "widget")
-    early = revisions._look(None)
-    held = early.send(None)
-    await add(file, "widget", *(f"project-{number}" for number in range(4)))
+class HoldsTheFirstRead:
+    """A file of which whoever reads first is answered only once that is let go."""
+
+    def __init__(self, file: Database) -> None:
+        self._file = file
+        self.has_read, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def read(self, work: Callable[[sqlite_utils.Database], T]) -> T:
+        found = await self._file.read(work)
+        if not self.has_read.is_set():
+            self.has_read.set()
+            await self.let_go.wait()
+        return found
+
+
+@pytest.mark.parametrize(("told_apart", "number"), [(3, 10), (1000, 6)])
+async def test_a_look_that_ends_late_lets_no_number_fall(
+    file: Database, monkeypatch: pytest.MonkeyPatch, told_apart: int, number: int
+) -> None:
+    monkeypatch.setattr(project_revisions, "NEWS", told_apart)
+    held = HoldsTheFirstRead(file)
+    revisions = ProjectRevisions(cast("Database", held), "report")
+    names = ["widget", *(f"project-{other}" for other in range(4))]
+    await add(file, *names)
+    early = asyncio.create_task(revisions.of("widget"))
+    await held.has_read.wait()
+    await add(file, *names)
     revisions.distrust()
-    assert await revisions.of("widget") == 6
-    await held
-    with pytest.raises(StopIteration):
-        early.send(None)
-    assert await revisions.of("widget") == 6
+    assert await revisions.of("widget") == number
+    held.let_go.set()
+    assert await early == number
+    assert await revisions.of("widget") == number
