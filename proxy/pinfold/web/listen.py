@@ -2,10 +2,15 @@
 
 import errno
 import socket
-from typing import Any
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any, Final
 
 from pinfold.domain.errors import InvalidSettings
 from pinfold.web.workers import Sockets
+
+_CONGESTION: Final = getattr(socket, "TCP_CONGESTION", None)
+"""Which way of congestion control; Linux has it."""
 
 _Address = tuple[Any, ...]
 
@@ -65,7 +70,21 @@ def _bound(family: socket.AddressFamily, address: _Address, *, shared: bool = Fa
     except OSError:
         bound.close()
         raise
+    if ip_address(address[0]).is_loopback:
+        _send_without_pauses(bound)
     return bound
+
+
+def _send_without_pauses(listening: socket.socket) -> None:
+    """Have what is accepted here sent as fast as it is read, where the kernel would rather pace it.
+
+    BBR spreads what it sends over time, each piece by a timer, to spare queues on the way: within a machine there are
+    none. Whoever is accepted here begins without it; a connection that began with it stays paced.
+    """
+    if _CONGESTION is not None:
+        with suppress(OSError):
+            # Every kernel has it, and lets anybody choose it.
+            listening.setsockopt(socket.IPPROTO_TCP, _CONGESTION, b"reno")
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:
