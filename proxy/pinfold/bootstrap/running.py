@@ -4,18 +4,20 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 
 import uvloop
 
 from pinfold.adapters.json_lines import JsonLines
+from pinfold.adapters.sqlite.audit_taker import take_up_for_all
 from pinfold.bootstrap.installation import open_installation
+from pinfold.bootstrap.stores import open_audited
 from pinfold.policy.rule import known_rules
 from pinfold.settings import Settings
 from pinfold.web.listen import listen
 from pinfold.web.request_memory import RequestMemory
-from pinfold.web.serve import serve
+from pinfold.web.serve import serve, told_to_stop
 from pinfold.web.workers import Sockets, Work, supervise
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,9 @@ def run_server(read_settings: Callable[[], Settings], announce: Callable[[Settin
         for listening in (listening for sockets in places for listening in sockets):
             opened.enter_context(listening)
         host, port = places[0][0].getsockname()[:2]
-        supervise(places, prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
+        # A single worker takes up what it records itself. The first place is the last that is filled.
+        aside: list[Sockets] = [()] if len(places) > 1 else []
+        supervise([*aside, *places], prepare, server.drain.total_seconds(), partial(announce, settings, host, port))
 
 
 def _load() -> None:
@@ -62,7 +66,7 @@ def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
     configure_logging(settings)
     loop_factory = uvloop.new_event_loop if settings.server.event_loop == "uvloop" else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_serve(settings, sockets, up))
+        runner.run(_serve(settings, sockets, up) if sockets else _take_up(settings, up))
 
 
 async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
@@ -98,6 +102,17 @@ async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, *background, return_exceptions=True)
+
+
+async def _take_up(settings: Settings, up: Callable[[], None]) -> None:
+    stopping = told_to_stop()
+    async with AsyncExitStack() as stack:
+        _, ledger, _ = await open_audited(settings, stack)
+        taking_up = asyncio.create_task(take_up_for_all(ledger))
+        up()
+        await stopping.wait()
+        taking_up.cancel()
+        await asyncio.wait([taking_up])
 
 
 def configure_logging(settings: Settings) -> None:

@@ -55,11 +55,17 @@ class Stores:
     advisories: SqliteAdvisoryStore
 
 
-async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Stores:
-    """Open the stores, to be closed with `stack`. Raises StoreError with what to do about it."""
+async def open_audited(settings: Settings, stack: AsyncExitStack) -> tuple[DataDirectory, Database, AuditTree]:
+    """Open the data directory, and its ledger to be closed with `stack`. Raises StoreError with what to do about it."""
     data = await asyncio.to_thread(DataDirectory.open, settings.data)
     ledger, audit_tree = await open_ledger(data.ledger, SigningKeys(data.keys))
     stack.push_async_callback(ledger.close)
+    return data, ledger, audit_tree
+
+
+async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Stores:
+    """Open the stores, to be closed with `stack`. Raises StoreError with what to do about it."""
+    data, ledger, audit_tree = await open_audited(settings, stack)
     audit_log = SqliteAuditLog(ledger)
     stack.push_async_callback(audit_log.close)
     catalog = await Database.open(data.catalog, schema.catalog, durable=False)

@@ -34,6 +34,18 @@ _PROTOCOL: Final[dict[str, Any]] = {
 }
 
 
+def told_to_stop() -> asyncio.Event:
+    """Return what is set as soon as the running event loop's process is to end."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if (parent := multiprocessing.parent_process()) is not None:
+        # A worker whose supervisor was killed must not go on holding the port.
+        loop.add_reader(parent.sentinel, stopping.set)
+    return stopping
+
+
 async def serve(
     services: Services,
     sockets: Sockets,
@@ -45,18 +57,12 @@ async def serve(
 
     `up` is called once connections are accepted. With a memory, requests that come again are answered from it.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    if (parent := multiprocessing.parent_process()) is not None:
-        # A worker whose supervisor was killed must not go on holding the port.
-        loop.add_reader(parent.sentinel, stopping.set)
+    stopping = told_to_stop()
     runner = web.AppRunner(build_app(services), handle_signals=False, shutdown_timeout=drain_seconds)
     await runner.setup()
     server = cast("web.Server", runner.server)
     handler = web.RequestHandler if memory is None else partial(RememberingHandler, memory=memory)
-    acceptor = Acceptor(partial(handler, server, loop=loop, **_PROTOCOL), sockets)
+    acceptor = Acceptor(partial(handler, server, loop=asyncio.get_running_loop(), **_PROTOCOL), sockets)
     try:
         acceptor.start()
         up()

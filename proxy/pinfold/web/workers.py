@@ -27,13 +27,14 @@ _FORK = multiprocessing.get_context("fork")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Sockets = tuple[socket.socket, ...]
-"""One worker's sockets on the shared port, one for each address."""
+"""One worker's sockets on the shared port, one for each address; none for one that works for the others."""
 Work = Callable[[Sockets, Callable[[], None]], None]
 """What a worker runs: it accepts connections from the sockets, and calls the function once it does."""
 
 YOUNG = 5.0
 """Seconds; a worker that dies sooner has not come up at all."""
 MOST_YOUNG_DEATHS = 3
+"""Of those who follow each other in one place."""
 
 
 def supervise(places: list[Sockets], prepare: Callable[[], Work], drain_seconds: float, up: Callable[[], None]) -> None:
@@ -126,6 +127,7 @@ class _Place:
         self.sockets = sockets
         self.worker: _Worker | None = None
         self.successor: _Worker | None = None
+        self.young_deaths = 0
 
 
 class _Crew:
@@ -138,7 +140,6 @@ class _Crew:
         """The work that came up last, to go back to."""
         self._vacant = list(self._places)
         self._retired: list[_Worker] = []
-        self._young_deaths = 0
         self._drain_seconds = drain_seconds
         self._fill()
 
@@ -226,8 +227,8 @@ class _Crew:
     def _mend(self, place: _Place, dead: _Worker) -> None:
         log.error("worker %s died with status %s; starting another", dead.process.pid, dead.process.exitcode)
         young = time.monotonic() - dead.started < YOUNG
-        self._young_deaths = self._young_deaths + 1 if young else 0
-        if self._young_deaths >= MOST_YOUNG_DEATHS:
+        place.young_deaths = place.young_deaths + 1 if young else 0
+        if place.young_deaths >= MOST_YOUNG_DEATHS:
             raise PinfoldError("workers die as soon as they start; the log above says why")
         place.worker = None
         if place.successor is None:

@@ -5,7 +5,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -66,22 +66,68 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path, c
             acknowledged.append(receive(receiver))
             time.sleep(moments.uniform(0, 0.05))
             process.kill()
-            while receiver.poll():
-                try:
-                    acknowledged.append(receiver.recv())
-                except (EOFError, OSError):
-                    break
+            acknowledged += reported(receiver)
     log_entries(tmp_path, 1)
-    answer = verified(tmp_path)
+    assert len(acknowledged) >= ROUNDS
+    assert set(acknowledged) <= set(versions_that_verify(tmp_path))
+    assert len(list((tmp_path / "keys").iterdir())) == 1
+
+
+def test_kill_9_of_whoever_takes_up_for_all_loses_nothing_and_enters_nothing_twice(
+    tmp_path: Path, context: ForkServerContext
+) -> None:
+    log_entries(tmp_path)
+    acknowledged: list[str] = []
+    moments = random.Random(7)
+    with ExitStack() as recorders:
+        reports = []
+        for _ in range(2):
+            receiver, sender = context.Pipe(duplex=False)
+            # None of them would take anything up itself before the test is over.
+            arguments = (tmp_path, sender, 8, SECONDS)
+            recorders.enter_context(
+                running(context.Process(target=audit_processes.append_until_killed, args=arguments))
+            )
+            sender.close()
+            reports.append(recorders.enter_context(receiver))
+        for _ in range(ROUNDS):
+            ready, sender = context.Pipe(duplex=False)
+            taker = context.Process(target=audit_processes.take_up_until_killed, args=(tmp_path, sender))
+            with ready, running(taker):
+                sender.close()
+                assert receive(ready) == "ready"
+                time.sleep(moments.uniform(0, 0.05))
+                taker.kill()
+            for report in reports:
+                acknowledged += reported(report)
+        taken_up = verified(tmp_path)
+    assert taken_up.ok
+    assert taken_up.last > ROUNDS
+    log_entries(tmp_path, 1)
+    assert set(acknowledged) <= set(versions_that_verify(tmp_path))
+
+
+def versions_that_verify(root: Path) -> list[str]:
+    """Return what all entries are about, which are whole and in order, and none of which is there twice."""
+    answer = verified(root)
     assert answer.ok, answer.problems
-    connection = sqlite3.connect(ledger_of(tmp_path))
+    connection = sqlite3.connect(ledger_of(root))
     found = dict(connection.execute("SELECT seq, version FROM audit_entry").fetchall())
     connection.close()
     assert answer.last == len(found) == max(found)
-    assert len(acknowledged) >= ROUNDS
-    assert set(acknowledged) <= set(found.values())
     assert len(set(found.values())) == len(found), "entries were taken up twice"
-    assert len(list((tmp_path / "keys").iterdir())) == 1
+    return list(found.values())
+
+
+def reported(report: Any) -> list[str]:
+    """Return what was reported by now."""
+    found = []
+    while report.poll():
+        try:
+            found.append(str(report.recv()))
+        except (EOFError, OSError):
+            break
+    return found
 
 
 def receive(report: Any) -> str:

@@ -93,11 +93,20 @@ class EntryJournal:
         return _encode(_Record(entry, template, client, evidence.canonical()))
 
 
-async def settle(ledger: Database) -> None:
-    """Have the audit log take up whatever any process recorded by now; raises StoreError."""
+async def settle(ledger: Database) -> bool:
+    """Have the audit log take up whatever any process recorded by now, and tell whether that was anything.
+
+    Raises StoreError.
+    """
     folder = folder_of(ledger.path)
-    if await ledger.read(lambda database: is_anything_waiting(database, folder)):
+    if waiting := await ledger.read(lambda database: is_anything_waiting(database, folder)):
         await hand_over(ledger)
+    return waiting
+
+
+async def is_taken_up(ledger: Database, durable: tuple[Path, int]) -> bool:
+    """Tell whether the audit log has what a journal holds up to a place, and all before it; raises StoreError."""
+    return await ledger.read(lambda database: _taken_up(database, durable[0])) >= durable[1]
 
 
 async def hand_over(ledger: Database, durable: tuple[Path, int] | None = None) -> None:

@@ -5,7 +5,7 @@ import logging
 from time import monotonic
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_journal import hand_over
+from pinfold.adapters.sqlite.audit_journal import hand_over, is_taken_up
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.entry_writer import EntryWriter
 from pinfold.domain.errors import StoreError
@@ -74,9 +74,14 @@ class Recorder:
         try:
             # Until nothing is left: what was recorded while the ledger took up the rest waits for nobody else.
             while self._journals.recorded > self._taken_up:
+                recorded, durable = self._journals.recorded, self._journals.durable
                 await asyncio.sleep(delay)
                 try:
-                    await self._hand_over()
+                    # As a rule another process did: then this one has nothing to wait for but what it recorded since.
+                    if self._failed is None and durable is not None and await is_taken_up(self._ledger, durable):
+                        self._taken_up = max(self._taken_up, recorded)
+                    else:
+                        await self._hand_over()
                 except Exception as error:  # noqa: BLE001 - nothing more is recorded, whatever it is
                     log.error("the audit log does not take up what was recorded, and nothing more is: %s", error)
                     delay = RETRY

@@ -1,0 +1,157 @@
+"""Several workers, and the process that has the ledger take up what they record: killed, stopped, and at a loss."""
+
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.e2e.server import PinfoldServer
+
+SECONDS = 30
+"""More than any of it takes on a busy machine."""
+
+
+@pytest.fixture
+def server(upstream, tmp_path) -> Iterator[PinfoldServer]:
+    config = f'[upstreams.pypi]\nurl = "{upstream.url}"\n'
+    with PinfoldServer(tmp_path / "pinfold", config, "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+def wheel(server, upstream) -> str:
+    file = upstream.add_file("six", "1.0")
+    return f"{server.url}/files/six/{file.sha256}/{file.filename}"
+
+
+def fetch(address: str) -> int:
+    """Return the status of an answer."""
+    try:
+        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            answer.read()
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+class Served:
+    """How many downloads were answered, each over a connection of its own, which either worker may get."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+
+    @contextmanager
+    def without_pause(self, address: str, threads: int = 4) -> Iterator[None]:
+        ended = threading.Event()
+
+        def keep_asking() -> None:
+            while not ended.is_set():
+                self.answers.append(fetch(address))
+
+        asking = [threading.Thread(target=keep_asking) for _ in range(threads)]
+        for thread in asking:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            for thread in asking:
+                thread.join()
+
+
+def taker(server: PinfoldServer) -> int | None:
+    """Return the process that has the ledger open, but nothing that workers serve from."""
+    for child in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split():
+        names = open_files(Path(f"/proc/{child}/fd"))
+        if "ledger.db" in names and "catalog.db" not in names:
+            return int(child)
+    return None
+
+
+def open_files(folder: Path) -> set[str]:
+    found = set()
+    for link in folder.iterdir():
+        try:
+            found.add(link.readlink().name)
+        except OSError:
+            continue
+    return found
+
+
+def present_taker(server: PinfoldServer, after: int | None = None) -> int:
+    deadline = time.monotonic() + SECONDS
+    while (found := taker(server)) in (None, after):
+        assert time.monotonic() < deadline, "nobody takes up for all"
+        time.sleep(0.05)
+    return found
+
+
+def entered(server: PinfoldServer) -> int:
+    """Return how many downloads the ledger has, without having it take up anything."""
+    with closing(sqlite3.connect(f"file:{server.data / 'ledger.db'}?mode=ro", uri=True)) as ledger:
+        (number,) = ledger.execute("SELECT count(*) FROM audit_entry WHERE action = 'file.served'").fetchone()
+        return int(number)
+
+
+def soon_entered(server: PinfoldServer, number: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while entered(server) != number:
+        assert time.monotonic() < deadline, f"{entered(server)} entries of {number} downloads"
+        time.sleep(0.05)
+
+
+def test_one_that_is_killed_is_replaced_and_each_download_is_entered_once(server, wheel):
+    chance, served = random.Random(20260324), Served()
+    victim = None
+    with served.without_pause(wheel):
+        for _ in range(2):
+            victim = present_taker(server, after=victim)
+            time.sleep(chance.uniform(0.5, 1))
+            os.kill(victim, signal.SIGKILL)
+        present_taker(server, after=victim)
+        time.sleep(0.5)
+    assert set(served.answers) == {200}
+    soon_entered(server, len(served.answers))
+    assert server.stop() == 0
+    assert len(server.audited("--action", "file.served", "--limit", "100000")) == len(served.answers)
+    assert server.run("audit", "verify")
+
+
+def test_while_it_is_stopped_workers_take_up_what_they_record(server, wheel):
+    served, stopped = Served(), present_taker(server)
+    # While there is nothing to take up, so that it does not hold the ledger.
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        with served.without_pause(wheel):
+            time.sleep(1)
+        assert set(served.answers) == {200}
+        soon_entered(server, len(served.answers))
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert server.stop() == 0
+
+
+def test_a_ledger_that_was_tampered_with_soon_ends_all_serving_by_every_worker(server, wheel):
+    assert fetch(wheel) == 200
+    soon_entered(server, 1)
+    with closing(sqlite3.connect(server.data / "ledger.db")) as intruder, intruder:
+        for (name,) in intruder.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            intruder.execute(f"DROP TRIGGER {name}")
+        intruder.execute("DELETE FROM audit")
+    served = Served()
+    with served.without_pause(wheel):
+        # A worker that was asked for nothing yet learns of it within 0.2 s of its first entry.
+        time.sleep(3)
+    assert set(served.answers) == {200, 503}
+    # Each connection is another worker's, as it comes: of both, none serves any more.
+    assert [fetch(wheel) for _ in range(32)] == [503] * 32
+    assert "pinfold audit verify tells what was changed" in server.log.read_text()

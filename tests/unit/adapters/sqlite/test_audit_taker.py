@@ -1,0 +1,152 @@
+"""One process that takes up what others record, and what these do where it does not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from tests.unit.adapters.sqlite.ledgers import entry, intruding, opened, verified
+
+from pinfold.adapters.sqlite import audit_recorder, audit_taker
+from pinfold.adapters.sqlite.audit_journal import settle
+from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
+from pinfold.adapters.sqlite.audit_taker import take_up_for_all
+from pinfold.adapters.sqlite.database import Database
+from pinfold.audit.findings import Verification
+from pinfold.domain.errors import StoreError
+
+SECONDS = 10
+"""More than any of it takes on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody wait between two looks, nor after a failure."""
+    for module, name in (
+        (audit_taker, "BEAT"),
+        (audit_taker, "IDLE"),
+        (audit_taker, "RETRY"),
+        (audit_recorder, "RETRY"),
+    ):
+        monkeypatch.setattr(module, name, 0)
+
+
+@asynccontextmanager
+async def recording(root: Path) -> AsyncIterator[SqliteAuditLog]:
+    """Open an audit log as another process would."""
+    async with opened(root) as (ledger, _):
+        log = SqliteAuditLog(ledger)
+        yield log
+        with suppress(StoreError):
+            await log.close()
+
+
+@asynccontextmanager
+async def taking_up(root: Path) -> AsyncIterator[None]:
+    async with opened(root) as (ledger, _):
+        task = asyncio.create_task(take_up_for_all(ledger))
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until_entered(root: Path, number: int) -> None:
+    async with asyncio.timeout(SECONDS):
+        while verified(root) != Verification(1, number, number):
+            await asyncio.sleep(0.01)
+
+
+async def go_on(log: SqliteAuditLog) -> None:
+    while True:
+        await log.append(entry(2))
+
+
+async def test_what_others_record_is_taken_up_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    async with recording(tmp_path) as one, recording(tmp_path) as other, taking_up(tmp_path):
+        for number in range(3):
+            await one.append(entry(number))
+            await other.append(entry(number))
+        await until_entered(tmp_path, 6)
+
+
+async def test_what_was_taken_up_by_another_is_not_handed_over_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, handed_over = [], []
+    hand_over, is_taken_up = audit_recorder.hand_over, audit_recorder.is_taken_up
+
+    async def noted(*arguments: object) -> None:
+        handed_over.append(arguments)
+        await hand_over(*arguments)
+
+    async def looked_at(ledger: Database, durable: tuple[Path, int]) -> bool:
+        assert await settle(other)
+        looks.append(await is_taken_up(ledger, durable))
+        return looks[-1]
+
+    monkeypatch.setattr(audit_recorder, "hand_over", noted)
+    monkeypatch.setattr(audit_recorder, "is_taken_up", looked_at)
+    async with opened(tmp_path) as (other, _), recording(tmp_path) as log:
+        await log.append(entry(1))
+        async with asyncio.timeout(SECONDS):
+            while log._recorder._handing_over is not None:
+                await asyncio.sleep(0.01)
+        assert looks == [True]
+        assert not handed_over
+
+
+async def test_what_one_that_hangs_leaves_is_taken_up_by_whoever_recorded_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+
+    async def hang(_: Database) -> bool:
+        looks.append(None)
+        await asyncio.sleep(60)
+        return True
+
+    monkeypatch.setattr(audit_taker, "settle", hang)
+    async with taking_up(tmp_path), recording(tmp_path) as log:
+        for number in range(3):
+            await log.append(entry(number))
+        await until_entered(tmp_path, 3)
+    assert looks
+
+
+async def test_nobody_records_anything_more_for_a_ledger_that_was_damaged_and_all_say_why(
+    tmp_path: Path,
+) -> None:
+    async with recording(tmp_path) as one, recording(tmp_path) as other, taking_up(tmp_path):
+        await one.append(entry(1))
+        await until_entered(tmp_path, 1)
+        with intruding(tmp_path) as intruder:
+            intruder.execute("DELETE FROM audit")
+        for log in (one, other):
+            async with asyncio.timeout(SECONDS):
+                with pytest.raises(
+                    StoreError, match="ends with entry 0, and 1 were logged: pinfold audit verify tells"
+                ):
+                    await go_on(log)
+
+
+async def test_a_ledger_that_fails_for_a_moment_is_taken_up_for_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[None] = []
+
+    async def fail(_: Database) -> bool:
+        failures.append(None)
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(audit_recorder, "DELAY", 60)
+    monkeypatch.setattr(audit_taker, "settle", fail)
+    async with recording(tmp_path) as log, taking_up(tmp_path):
+        await log.append(entry(1))
+        async with asyncio.timeout(SECONDS):
+            while len(failures) < 2:
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(audit_taker, "settle", settle)
+        await until_entered(tmp_path, 1)
+    assert "the audit log takes nothing up: the disk is full" in caplog.text
