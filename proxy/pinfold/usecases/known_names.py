@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from pinfold.domain.look_alikes import Likeness, NameIndex
 from pinfold.ports.names_in_use import NamesInUse, Use
+from pinfold.usecases.lru import Lru
 
+COMPARED = 10_000
+"""Names whose likenesses are kept: a page, a file and its metadata are asked for one after the other."""
 TOLD = 5
 """How many likenesses of one name are kept."""
 MANY = 200
@@ -25,6 +28,7 @@ class KnownNames:
         self._used: defaultdict[str, set[str]] = defaultdict(set)
         # One for all indexes: a name is laid out once, and looked for once.
         self._names = NameIndex(self._everyday)
+        self._compared: Lru[tuple[str, str], tuple[Likeness, ...]] = Lru(COMPARED)
         self._taken_in = 0
         self._building = asyncio.Lock()
 
@@ -34,6 +38,13 @@ class KnownNames:
         Raises StoreError.
         """
         await self.catch_up()
+        likenesses = self._compared.get((index, project))
+        if likenesses is None:
+            likenesses = self._compare(index, project)
+            self._compared.put((index, project), likenesses, weight=1)
+        return likenesses
+
+    def _compare(self, index: str, project: str) -> tuple[Likeness, ...]:
         used = self._used[index]
         if project in self._everyday or project in used:
             return ()
@@ -57,6 +68,8 @@ class KnownNames:
         self._take_in(uses)
 
     def _take_in(self, uses: Sequence[Use]) -> None:
+        if len(uses) > self._taken_in:
+            self._compared = Lru(COMPARED)
         for use in uses[self._taken_in :]:
             self._names.add(use.project)
             self._used[use.index].add(use.project)
