@@ -100,3 +100,12 @@ async def test_everything_that_is_remembered_of_a_project_raises_its_revision(st
         await store.remember(inspected)
         seen.append(await store.revision("widget"))
     assert seen == sorted(set(seen))
+
+
+async def test_whoever_remembers_learns_what_it_comes_after(store: ReportStore) -> None:
+    assert await store.revision("widget") == 0
+    other = replace(INSPECTED, report=replace(REPORT, project="other"))
+    told = [await store.remember(each) for each in (INSPECTED, other, replace(INSPECTED, sha256="2" * 64), INSPECTED)]
+    widgets = [told[0], *told[2:]]
+    assert [before for before, _ in widgets] == [0, *(since for _, since in widgets[:-1])]
+    assert await store.revision("widget") == told[-1][1] > told[1][1] == await store.revision("other") > told[1][0] == 0

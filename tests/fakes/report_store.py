@@ -21,13 +21,14 @@ class FakeReportStore:
         self._may_fail()
         return [inspected for revision, inspected in self._kept.get(project, {}).values() if revision > after]
 
-    async def remember(self, inspected: Inspected) -> None:
-        self._may_fail()
+    async def remember(self, inspected: Inspected) -> tuple[int, int]:
+        before = await self.revision(inspected.report.project)
         report = inspected.report
         kept = self._kept.setdefault(report.project, {})
         kept.pop((report.filename, inspected.sha256), None)
         self._revision += 1
         kept[report.filename, inspected.sha256] = (self._revision, inspected)
+        return before, self._revision
 
     def _may_fail(self) -> None:
         if self.failure is not None:

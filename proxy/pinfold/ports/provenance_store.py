@@ -34,7 +34,10 @@ class ProvenanceStore(Protocol):
         ...
 
     async def results(self, project: str, after: int = 0) -> list[Checked]:
-        """Return what was found out of a project's files after a revision, in the order in which it was remembered."""
+        """Return what was found out of a project's files after a revision, in the order in which it was remembered.
+
+        Nothing of it is missing that the project's revision, as it is told at this moment, has risen by.
+        """
         ...
 
     async def remember(self, project: str, checked: Checked, content: bytes) -> None:

@@ -39,9 +39,15 @@ class ReportStore(Protocol):
         ...
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:
-        """Return the reports on a project's files that were remembered after a revision, in that order."""
+        """Return the reports on a project's files that were remembered after a revision, in that order.
+
+        None of them is missing that the project's revision, as it is told at this moment, has risen by.
+        """
         ...
 
-    async def remember(self, inspected: Inspected) -> None:
-        """Keep a report in place of an earlier one on the same file."""
+    async def remember(self, inspected: Inspected) -> tuple[int, int]:
+        """Keep a report in place of an earlier one on the same file; return the project's revision before and since.
+
+        Whoever knew all up to the one before knows all with this report.
+        """
         ...

@@ -34,7 +34,7 @@ from pinfold.usecases.single_flight import OneAtATime
 FILES_IN_MEMORY = 24_000
 """Some 1.1 KB each, listed and judged; room for four of the longest pages, beside the pages themselves."""
 IN_THREAD_ABOVE = 200
-"""Projects with more files are judged in a thread: at some 5 microseconds a file and rule they would hold the loop."""
+"""Projects with more files are judged, and rendered, in a thread: at some 10 microseconds a file they hold the loop."""
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
@@ -159,7 +159,7 @@ class Gate:
         What an organisation's own projects need is told to nobody before a client asks for it.
         """
         source = project.found.source
-        if source.fetch_ahead and project.awaits_inspection(judged):
+        if source.fetch_ahead:
             self._ahead.expect(project, judged.file)
             if not source.private and project.index.fetches_ahead:
                 self._pages_ahead.expect(project.index, metadata)

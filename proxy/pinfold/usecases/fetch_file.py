@@ -117,9 +117,12 @@ class FileFetcher:
             return None
         except OSError as error:
             raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
-        self._intact.put(sha256, found.stamp, weight=1)
-        self._open.put(sha256, found, weight=1)
+        self._know(sha256, found)
         return found
+
+    def _know(self, sha256: str, intact: Stored) -> None:
+        self._intact.put(sha256, intact.stamp, weight=1)
+        self._open.put(sha256, intact, weight=1)
 
     async def _run(self, fill: Fill, upstream: Upstream, file: File) -> None:
         try:
@@ -139,9 +142,9 @@ class FileFetcher:
                     await self._copy(fill, writer, upstream, file)
             if writer is None:
                 await self._follow(fill, file)
-        # Its hash was computed on the way in; the next request need not read it all again.
-        with suppress(FileNotFoundError):
-            self._intact.put(file.sha256, Stamp.of(await asyncio.to_thread(fill.path.stat)), weight=1)
+        # Its hash was computed on the way in; the next request need neither read it all again nor look for it.
+        with suppress(OSError):
+            self._know(file.sha256, await asyncio.to_thread(Stored, fill.path))
 
     async def _copy(self, fill: Fill, writer: BlobWriter, upstream: Upstream, file: File) -> None:
         most = file.size if file.size is not None else MAX_FILE_SIZE

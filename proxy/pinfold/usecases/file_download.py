@@ -222,8 +222,10 @@ class FileDownload:
         """
         source = granted.project.found.source
         content = await self._metadata.get(source.upstream, granted.project.name, granted.judged.file)
-        self._gate.expect(granted.project, granted.judged, content)
-        self._fetcher.expect(granted.judged.file)
+        if granted.awaits_inspection:
+            self._gate.expect(granted.project, granted.judged, content)
+        else:
+            self._fetcher.expect(granted.judged.file)
         return content
 
     def _count(self, index: Index, judged: JudgedFile) -> None:

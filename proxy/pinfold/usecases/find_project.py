@@ -181,8 +181,8 @@ class ProjectFinder:
     async def _first_look(self, source: Source, project: str) -> Stored:
         """Ask for a project that nothing is known of, unless another process has just asked."""
         name = hashlib.sha256(f"{source.name}/{project}".encode()).hexdigest()
-        async with in_turn(self._turn, f"page-{name}", FIRST_LOOK):
-            stored = await self._catalog.load(source.name, project)
+        async with in_turn(self._turn, f"page-{name}", FIRST_LOOK) as has_waited:
+            stored = await self._catalog.load(source.name, project) if has_waited else None
             if stored is None or self._clock.now() >= stored.fresh_until:
                 return await self._refresh(source, project, stored)
             self._keep((source.name, project), stored)

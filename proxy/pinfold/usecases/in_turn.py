@@ -12,16 +12,17 @@ LOOK_EVERY = 0.02
 
 
 @asynccontextmanager
-async def in_turn(take: TakeTurn, name: str, patience: timedelta) -> AsyncIterator[None]:
+async def in_turn(take: TakeTurn, name: str, patience: timedelta) -> AsyncIterator[bool]:
     """Wait until no other process has a turn, but no longer than patience: then go ahead all the same.
 
-    A turn saves work; nothing depends on its being the only one.
+    Yields whether another process had it: what this one is about to do may be done. A turn saves work; nothing depends
+    on its being the only one.
     """
-    attempts = int(patience.total_seconds() / LOOK_EVERY)
+    attempts = most = int(patience.total_seconds() / LOOK_EVERY)
     while True:
         with take(name) as ours:
             if ours or attempts <= 0:
-                yield
+                yield attempts < most or not ours
                 return
         attempts -= 1
         await asyncio.sleep(LOOK_EVERY)

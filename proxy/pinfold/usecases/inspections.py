@@ -114,13 +114,12 @@ class Inspections:
         contents = kept.contents
         if added := await self._store.reports(project, after=kept.revision):
             contents = Contents({**contents.inspected, **_by_file(added)})
-        traits = sum(len(each.report.traits) for each in contents.inspected.values())
-        self._memory.put(project, _Kept(contents, revision), 1 + len(contents.inspected) + traits)
+        self._keep(project, contents, revision)
         return contents
 
     async def _inspect(self, upstream: Upstream, project: str, file: File) -> Unknown | None:
         # Looked up once more: another process, or the flight before this one, may just have been done with it.
-        inspected = (await self._look(project)).inspected.get(key_of(file))
+        inspected = (await self.known(project)).inspected.get(key_of(file))
         if inspected is not None and (inspected.again_at is None or self._clock.now() < inspected.again_at):
             return None
         path = await self._fetcher.fetch_whole(upstream, file)
@@ -132,12 +131,19 @@ class Inspections:
             self._failed.put((project, key_of(file)), (monotonic() + LEFT_ALONE_SECONDS, failed), 1)
             self._telemetry.inspected("failed", monotonic() - began)
             return failed
-        await self._store.remember(Inspected(file.sha256, self._clock.now(), report))
-        await self._look(project)
+        inspected = Inspected(file.sha256, self._clock.now(), report)
+        before, since = await self._store.remember(inspected)
+        kept = self._memory.get(project)
+        if kept is not None and kept.revision >= before:
+            self._keep(project, kept.contents.adding(inspected), max(kept.revision, since))
         if report.observations or report.grave_traits:
             # Whoever asked is told by what follows; others may have been served the file under another policy.
             await self._noticed([project], "a file was inspected")
         return None
+
+    def _keep(self, project: str, contents: Contents, revision: int) -> None:
+        traits = sum(len(each.report.traits) for each in contents.inspected.values())
+        self._memory.put(project, _Kept(contents, revision), 1 + len(contents.inspected) + traits)
 
     async def _see(self, path: Path, project: str, file: File) -> Report:
         """Inspect a file, and compare what it installs with what others are known to; raises InspectionFailed."""

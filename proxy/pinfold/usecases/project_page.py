@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from weakref import ref
 
@@ -13,7 +14,7 @@ from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.compress import compress
-from pinfold.usecases.decide import Gate
+from pinfold.usecases.decide import IN_THREAD_ABOVE, Gate
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.judgement import Judgement
@@ -197,7 +198,8 @@ class ProjectPage:
         entries = None if as_of else self._entries.get(entries_key)
         if entries is None or not entries.are_of(project, metadata):
             entries = Entries(seen, metadata)
-        page = await asyncio.to_thread(_render, lister, seen, form, entries, key.encoding, only_shown=bool(as_of))
+        render = partial(_render, lister, seen, form, entries, key.encoding, only_shown=bool(as_of))
+        page = await asyncio.to_thread(render) if len(project.files) > IN_THREAD_ABOVE else render()
         if page is None:
             return None
         if as_of is None and len(project.files) >= LONG:

@@ -169,6 +169,17 @@ async def test_what_is_touched_while_it_is_checked_is_checked_again(setting: Set
     assert setting.upstream.downloads == 2
 
 
+async def test_what_was_just_brought_in_is_not_looked_for_again(setting: Setting) -> None:
+    setting.path.unlink()
+    anew = FileFetcher(setting.blobs, Silent())
+    await anew.fetch_whole(setting.upstream, FILE)
+    before = setting.blobs.found
+    while await anew.stored(SHA256) is None:
+        await asyncio.sleep(0.001)
+    assert (setting.upstream.downloads, setting.blobs.found, setting.blobs.verified) == (2, before, 0)
+    await anew.close()
+
+
 async def test_what_somebody_is_about_to_ask_for_is_opened_and_checked_ahead(setting: Setting) -> None:
     anew = FileFetcher(setting.blobs, Silent())
     for _ in range(3):

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -118,6 +119,24 @@ async def test_a_page_that_went_stale_is_asked_for_by_its_validators_and_stays_t
     assert upstream.asked[1] == ("six", Validators(etag='"1"'))
     assert second.listing is first.listing
     assert not second.stale
+
+
+async def test_what_is_not_in_the_catalog_is_looked_for_there_once_and_again_after_waiting_for_another_process(
+    catalog, published, clock, telemetry
+):
+    upstream, ours = Upstream(), iter([True, False, True])
+    catalog.load = Slowly(catalog.load)
+
+    @contextmanager
+    def turn(_):
+        yield next(ours)
+
+    finder = ProjectFinder(catalog, published, clock, telemetry, turn=turn)
+    await finder.find(index(upstream), "six")
+    assert catalog.load.count == 1
+    await finder.find(index(upstream), "seven")
+    assert catalog.load.count == 3
+    await finder.close()
 
 
 async def test_many_who_ask_at_once_for_what_is_in_the_catalog_are_given_one_object(

@@ -39,6 +39,16 @@ async def test_patience_ends(tmp_path):
         assert again, "whoever lost patience took the turn away from its owner"
 
 
+async def test_whoever_waited_is_told(tmp_path):
+    here, elsewhere = Turns(tmp_path), Turns(tmp_path)
+    async with in_turn(here.take, "page", LONG) as has_waited:
+        assert not has_waited
+        async with in_turn(elsewhere.take, "page", timedelta(0)) as is_late:
+            assert is_late
+        async with in_turn(elsewhere.take, "page", timedelta(seconds=0.1)) as is_later:
+            assert is_later
+
+
 async def test_a_turn_is_given_up_by_whoever_fails(tmp_path):
     turns = Turns(tmp_path)
     try:

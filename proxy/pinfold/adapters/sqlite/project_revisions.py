@@ -31,8 +31,12 @@ class ProjectRevisions:
         await self._looks.current()
         return self._news.get(project, self._before)
 
+    def rise(self, project: str, number: int) -> None:
+        """Take in the number of a row that this process added, which need not be looked for."""
+        self._news[project] = max(number, self._news.get(project, 0))
+
     def distrust(self) -> None:
-        """Look again before the next answer: this process added a row."""
+        """Look again before the next answer: this process may have added a row."""
         self._looks.distrust()
 
     async def _look(self, _: None) -> None:

@@ -55,6 +55,8 @@ class SqliteProvenanceStore:
 
     async def results(self, project: str, after: int = 0) -> list[Checked]:
         """Return what was found out of a project's files after a revision, oldest first."""
+        if await self._revisions.of(project) <= after:
+            return []
 
         def work(database: sqlite_utils.Database) -> list[Checked]:
             rows = database.execute(

@@ -32,6 +32,8 @@ class SqliteReportStore:
 
     async def reports(self, project: str, after: int = 0) -> list[Inspected]:
         """Return the reports on a project's files that were remembered after a revision, oldest first."""
+        if await self._revisions.of(project) <= after:
+            return []
 
         def work(database: sqlite_utils.Database) -> list[Inspected]:
             rows = database.execute(
@@ -45,21 +47,30 @@ class SqliteReportStore:
         except (msgspec.DecodeError, zlib.error, ValueError) as error:
             raise StoreError(f"{self._file.path} has damaged reports on {project}: {error}") from error
 
-    async def remember(self, inspected: Inspected) -> None:
-        """Keep a report in place of an earlier one on the same file."""
+    async def remember(self, inspected: Inspected) -> tuple[int, int]:
+        """Keep a report in place of an earlier one on the same file; return the project's revision before and since."""
         report = inspected.report
         packed = zlib.compress(_encoder.encode(report))
         row = [report.project, report.filename, inspected.sha256, rfc3339(inspected.inspected_at), packed]
 
-        def work(database: sqlite_utils.Database) -> None:
-            database.execute(
-                "REPLACE INTO report (project, filename, sha256, inspected_at, body) VALUES (?, ?, ?, ?, ?)", row
-            )
+        def work(database: sqlite_utils.Database) -> tuple[int, int]:
+            sql = "SELECT coalesce(max(id), 0) FROM report WHERE project = ?"
+            (before,) = database.execute(sql, [report.project]).fetchone()
+            (since,) = database.execute(
+                "REPLACE INTO report (project, filename, sha256, inspected_at, body) "
+                "VALUES (?, ?, ?, ?, ?) RETURNING id",
+                row,
+            ).fetchone()
+            return before, since
 
         try:
-            await self._file.write(work)
-        finally:
+            before, since = await self._file.write(work)
+        except BaseException:
+            # Who is cancelled does not learn whether it was kept.
             self._revisions.distrust()
+            raise
+        self._revisions.rise(report.project, since)
+        return before, since
 
 
 def _decode(body: bytes) -> Report:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from yarl import URL
 
 from pinfold.adapters.upstream.failures import require_identity
 from pinfold.adapters.upstream.options import UpstreamOptions
-from pinfold.adapters.upstream.pages import ACCEPT, conditions, max_age, understand, validators
+from pinfold.adapters.upstream.pages import ACCEPT, TooLong, conditions, max_age, understand, validators
 from pinfold.adapters.upstream.ranges import parse_content_range
 from pinfold.adapters.upstream.stream import FileStream
 from pinfold.adapters.upstream.transport import Answer, Question, Transport
@@ -37,7 +37,7 @@ MAX_PART = 16 << 20
 MAX_PROVENANCE = 256 << 10
 """Bytes of a provenance document; PyPI's have about 10,000 an attestation."""
 _AT_ONCE = 64 << 10
-"""Bytes of a page that are parsed on the event loop; what is larger, or compressed, is for a thread."""
+"""Bytes of a page that are unpacked and parsed on the event loop; what is larger is for a thread."""
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json, application/json;q=0.9"
 _IDENTITY: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
 
@@ -168,8 +168,9 @@ class HttpUpstream:
 
     async def _understood(self, answer: Answer, *, json: Callable[[bytes], T], html: Callable[[bytes], T]) -> T:
         limit = self._options.max_page_bytes
-        if len(answer.body) <= _AT_ONCE and hdrs.CONTENT_ENCODING not in answer.headers:
-            return understand(answer, limit, json=json, html=html)
+        if len(answer.body) <= _AT_ONCE:
+            with suppress(TooLong):
+                return understand(answer, min(limit, _AT_ONCE), json=json, html=html)
         return await asyncio.to_thread(understand, answer, limit, json=json, html=html)
 
     def _url(self, text: str) -> URL:

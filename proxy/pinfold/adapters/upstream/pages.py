@@ -26,8 +26,14 @@ _STALE = re.compile(r"no-(?:store|cache)", re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(r"[ -~]{1,500}", re.ASCII)
 
 
+class TooLong(UpstreamError):
+    """A page unpacks to more bytes than it may have."""
+
+
 def understand(answer: Answer, limit: int, *, json: Callable[[bytes], T], html: Callable[[bytes], T]) -> T:
     """Return what the parser for an answer's content type makes of its body; raise UpstreamError where none can.
+
+    Raises TooLong for a compressed body of more than `limit` bytes.
 
     Pure, and slow for large pages.
     """
@@ -83,7 +89,7 @@ def _decoded(answer: Answer, limit: int) -> bytes:
     except (OSError, EOFError, zlib.error):
         raise UpstreamError(f"{answer.asked}: its gzip encoding is broken or truncated") from None
     if len(body) > limit:
-        raise UpstreamError(f"{answer.asked}: unpacks to more than {limit} bytes")
+        raise TooLong(f"{answer.asked}: unpacks to more than {limit} bytes")
     return body
 
 

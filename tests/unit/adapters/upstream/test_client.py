@@ -194,8 +194,15 @@ async def test_a_large_page_is_understood_too(index: FakeUpstream, connect: Conn
     assert len((await page_of(connect(index.url), "litellm")).project.files) == 400
 
 
+@pytest.mark.parametrize("gzipped", [True, False])
+@pytest.mark.parametrize(("files", "expected"), [(1, []), (400, ["understand"])])
 async def test_large_pages_do_not_hold_up_the_event_loop(
-    index: FakeUpstream, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    index: FakeUpstream,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    gzipped: bool,
+    files: int,
+    expected: list[str],
 ) -> None:
     moved: list[str] = []
 
@@ -204,9 +211,11 @@ async def test_large_pages_do_not_hold_up_the_event_loop(
         return work(*args, **kwargs)
 
     monkeypatch.setattr(asyncio, "to_thread", to_thread)
-    index.add_file("litellm", "1.82.6")
-    await page_of(connect(index.url), "litellm")
-    assert moved == ["understand"]
+    for number in range(files):
+        index.add_file("litellm", f"1.{number}", content=b"%d" % number)
+    index.manners = replace(index.manners, gzip=gzipped)
+    assert len((await page_of(connect(index.url), "litellm")).project.files) == files
+    assert moved == expected
 
 
 async def test_cookies_are_not_kept(index: FakeUpstream, connect: Connect) -> None:
