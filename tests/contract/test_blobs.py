@@ -194,15 +194,14 @@ async def test_what_was_brought_in_meanwhile_is_not_begun_again(blobs: Blobs) ->
     assert path.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("durable", [True, False])
-async def test_bytes_at_hand_are_kept_in_one_go(blobs: Blobs, tmp_path: Path, durable: bool) -> None:
-    await blobs.keep(CONTENT, SHA256, durable=durable)
+async def test_bytes_at_hand_are_kept_in_one_go(blobs: Blobs, tmp_path: Path) -> None:
+    await blobs.keep(CONTENT, SHA256)
     path = await blobs.find(SHA256)
     assert path is not None
     assert path.read_bytes() == CONTENT
-    await blobs.keep(CONTENT, SHA256, durable=durable)
+    await blobs.keep(CONTENT, SHA256)
     with pytest.raises(FileMismatch, match=EMPTY):
-        await blobs.keep(CONTENT, EMPTY, durable=durable)
+        await blobs.keep(CONTENT, EMPTY)
     assert files_below(tmp_path) == [path]
 
 

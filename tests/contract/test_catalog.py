@@ -1,6 +1,7 @@
 """What every catalog keeps to, whatever it is made of."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from pinfold.domain.project import File, Project, RejectedEntry, StatusMarker, U
 from pinfold.ports.catalog import Catalog, Stored
 from pinfold.ports.upstream import Validators
 
+METADATA = b"Metadata-Version: 2.4\nName: idna\n" + bytes(range(256))
+METADATA_SHA256 = hashlib.sha256(METADATA).hexdigest()
 NOON = datetime(2026, 3, 24, 12, 0, 0, 123456, UTC)
 SDIST = File("idna-3.0.tar.gz", "https://files.example/idna-3.0.tar.gz", "1" * 64, FileKind.SDIST, "3.0")
 WHEEL = File(
@@ -137,13 +140,16 @@ async def test_a_confirmation_makes_nothing_up(catalog: Catalog) -> None:
 
 async def test_what_was_found_out_of_wheels_is_kept_by_project(catalog: Catalog) -> None:
     assert await catalog.metadata_digests("idna") == {}
-    await catalog.remember_metadata("idna", "1" * 64, "a" * 64)
+    await catalog.remember_metadata("idna", "1" * 64, METADATA)
     await catalog.remember_metadata("idna", "2" * 64, None)
-    await catalog.remember_metadata("other", "1" * 64, "b" * 64)
-    assert await catalog.metadata_digests("idna") == {"1" * 64: "a" * 64, "2" * 64: None}
+    await catalog.remember_metadata("other", "1" * 64, b"")
+    assert await catalog.metadata_digests("idna") == {"1" * 64: METADATA_SHA256, "2" * 64: None}
+    assert await catalog.metadata(METADATA_SHA256) == METADATA
+    assert await catalog.metadata(hashlib.sha256(b"").hexdigest()) == b""
+    assert await catalog.metadata("0" * 64) is None
 
 
 async def test_what_was_found_out_later_replaces_what_was_before(catalog: Catalog) -> None:
     await catalog.remember_metadata("idna", "1" * 64, None)
-    await catalog.remember_metadata("idna", "1" * 64, "a" * 64)
-    assert await catalog.metadata_digests("idna") == {"1" * 64: "a" * 64}
+    await catalog.remember_metadata("idna", "1" * 64, METADATA)
+    assert await catalog.metadata_digests("idna") == {"1" * 64: METADATA_SHA256}

@@ -33,7 +33,7 @@ class FakeBlobs:
         self.may_fail()
         return hashes & self._kept.keys()
 
-    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
+    async def keep(self, content: bytes, sha256: str) -> None:
         self.may_fail()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise FileMismatch(f"expected a file with sha256 {sha256}")

@@ -1,5 +1,6 @@
 """A catalog in memory."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,11 +10,15 @@ from pinfold.ports.catalog import Stored
 
 
 class FakeCatalog:
-    """Keeps listings in `stored` by upstream and project; raises `failure`, where it is set, at every call."""
+    """Keeps listings in `stored` by upstream and project, and metadata in `contents` by its hash.
+
+    Raises `failure`, where it is set, at every call.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], Stored] = {}
         self.failure: StoreError | None = None
+        self.contents: dict[str, bytes] = {}
         self._metadata: dict[str, dict[str, str | None]] = {}
 
     async def load(self, upstream: str, project: str) -> Stored | None:
@@ -36,9 +41,17 @@ class FakeCatalog:
         self._may_fail()
         return dict(self._metadata.get(project, {}))
 
-    async def remember_metadata(self, project: str, wheel: str, digest: str | None) -> None:
+    async def remember_metadata(self, project: str, wheel: str, metadata: bytes | None) -> None:
         self._may_fail()
+        digest = None if metadata is None else hashlib.sha256(metadata).hexdigest()
         self._metadata.setdefault(project, {})[wheel] = digest
+        if digest is not None and metadata is not None:
+            self.contents[digest] = metadata
+
+    async def metadata(self, digest: str) -> bytes | None:
+        self._may_fail()
+        content = self.contents.get(digest)
+        return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
 
     def _may_fail(self) -> None:
         if self.failure is not None:

@@ -223,7 +223,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         gate = Gate(
             finder, stores.records, provenances, inspections, stores.advisories, stores.pins, known_names, clock
         )
-        metadata = WheelMetadata(stores.catalog, stores.blobs, fetcher)
+        metadata = WheelMetadata(stores.catalog, fetcher)
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
             stack.push_async_callback(closing.close)
 

@@ -53,11 +53,8 @@ class Blobs(Protocol):
         """Return which of the hashes are kept."""
         ...
 
-    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
-        """Keep bytes as a blob; raises FileMismatch where they have another hash.
-
-        What need not be durable, the loss of power may damage, as `verify` would tell.
-        """
+    async def keep(self, content: bytes, sha256: str) -> None:
+        """Keep bytes as a blob, durably; raises FileMismatch where they have another hash."""
         ...
 
     def writer(self) -> AbstractAsyncContextManager[BlobWriter]:

@@ -41,6 +41,10 @@ class Catalog(Protocol):
         """Return what was found out of a project's wheels: by wheel hash, the metadata's sha256, or None for none."""
         ...
 
-    async def remember_metadata(self, project: str, wheel: str, digest: str | None) -> None:
-        """Keep what was found out of a wheel, given by its hash: its metadata's sha256, or that it carries none."""
+    async def remember_metadata(self, project: str, wheel: str, metadata: bytes | None) -> None:
+        """Keep what was found out of a wheel, given by its hash: its metadata, or that it carries none."""
+        ...
+
+    async def metadata(self, digest: str) -> bytes | None:
+        """Return metadata by its sha256, which it has; None where none that is whole is kept."""
         ...

@@ -259,7 +259,7 @@ class Publish:
 
     async def _keep_metadata(self, metadata: CoreMetadata) -> str:
         digest = hashlib.sha256(metadata.content).hexdigest()
-        await self._blobs.keep(metadata.content, digest, durable=True)
+        await self._blobs.keep(metadata.content, digest)
         return digest
 
 

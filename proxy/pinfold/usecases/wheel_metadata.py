@@ -15,7 +15,6 @@ from typing import Protocol
 from pinfold.domain.errors import InvalidName, NotFound, StoreError, UpstreamError
 from pinfold.domain.names import FileKind, canonical_version, normalise
 from pinfold.domain.project import File
-from pinfold.ports.blobs import Blobs
 from pinfold.ports.catalog import Catalog
 from pinfold.ports.upstream import Upstream
 from pinfold.usecases.fetch_file import FileFetcher
@@ -40,9 +39,8 @@ _UNREADABLE = (
 class WheelMetadata:
     """Finds the metadata of wheels, keeps it, and knows what may be advertised of it."""
 
-    def __init__(self, catalog: Catalog, blobs: Blobs, fetcher: FileFetcher) -> None:
+    def __init__(self, catalog: Catalog, fetcher: FileFetcher) -> None:
         self._catalog = catalog
-        self._blobs = blobs
         self._fetcher = fetcher
         self._known: Lru[str, dict[str, str | None]] = Lru(WHEELS_IN_MEMORY)
         self._contents: Lru[str, bytes] = Lru(BYTES_IN_MEMORY)
@@ -92,9 +90,7 @@ class WheelMetadata:
             digest = known[file.sha256]
             if digest is None:
                 raise NotFound(f"{file.filename} carries no metadata")
-            path = await self._blobs.find(digest)
-            kept = await asyncio.to_thread(_read_intact, path, digest) if path is not None else None
-            if kept is not None:
+            if (kept := await self._catalog.metadata(digest)) is not None:
                 self._contents.put(digest, kept, len(kept))
                 return kept
         content = await upstream.metadata(file) if file.core_metadata else None
@@ -107,7 +103,7 @@ class WheelMetadata:
         self._keep(project, {**(self._known.get(project) or known), file.sha256: digest})
         if content is not None and digest is not None:
             self._contents.put(digest, content, len(content))
-        self._stores.start((project, file.sha256), lambda: self._store(project, file, digest, content))
+        self._stores.start((project, file.sha256), lambda: self._store(project, file, content))
         if content is None:
             raise NotFound(f"{file.filename} carries no metadata")
         return content
@@ -126,12 +122,10 @@ class WheelMetadata:
         path = stored.path if stored is not None else await self._fetcher.fetch_whole(upstream, file)
         return await asyncio.to_thread(_extract_from, path, project, file)
 
-    async def _store(self, project: str, file: File, digest: str | None, content: bytes | None) -> None:
+    async def _store(self, project: str, file: File, content: bytes | None) -> None:
         """Keep what was found out, for later and for other processes; it can always be found out again."""
         try:
-            if content is not None and digest is not None:
-                await self._blobs.keep(content, digest, durable=False)
-            await self._catalog.remember_metadata(project, file.sha256, digest)
+            await self._catalog.remember_metadata(project, file.sha256, content)
         except StoreError as error:
             log.warning("the metadata of %s is not kept: %s", file.filename, error)
 
@@ -145,12 +139,6 @@ def is_promised(file: File, digest: str | None) -> bool:
     What another upstream says of the same bytes does not count against the hash that the file's own one states.
     """
     return digest is None or not isinstance(file.core_metadata, str) or digest == file.core_metadata
-
-
-def _read_intact(path: Path, digest: str) -> bytes | None:
-    """Return what a blob holds, unless it is damaged."""
-    content = path.read_bytes()
-    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
 class _Readable(Protocol):

@@ -58,7 +58,7 @@ class Silent:
 async def metadata(tmp_path):
     catalog, blobs = FakeCatalog(), FakeBlobs(tmp_path)
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(catalog, blobs, fetcher)
+    metadata = WheelMetadata(catalog, fetcher)
     yield metadata
     await metadata.close()
     await fetcher.close()
@@ -105,7 +105,7 @@ async def test_what_damage_left_of_a_wheel_is_not_read(tmp_path):
     upstream = Upstream(content, ranges=False)
     (tmp_path / blobs.put(content)).write_bytes(b"")
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(FakeCatalog(), blobs, fetcher)
+    metadata = WheelMetadata(FakeCatalog(), fetcher)
     assert b"Name: six" in await metadata.get(upstream, "six", wheel(content))
     assert upstream.downloads == 1
     await metadata.close()
@@ -186,35 +186,22 @@ async def test_a_wheel_that_changes_its_length_between_two_ranges_is_not_read(me
         await metadata.get(upstream, "six", wheel(content))
 
 
-async def test_damaged_metadata_is_found_anew_and_what_was_served_stays_in_memory(metadata, tmp_path):
-    content = build_wheel("six", "1.0")
-    upstream, file = Upstream(content), wheel(content)
-    found = await metadata.get(upstream, "six", file)
-    digest = (await metadata.known("six"))[file.sha256]
-    kept = next(path for path in tmp_path.rglob("*") if path.name == digest)
-    kept.write_bytes(b"Name: other")
-    assert await metadata.get(upstream, "six", file) == found
-    assert await metadata.get(upstream, "six", file) == found
-    kept.unlink()
-    assert await metadata.get(upstream, "six", file) == found
-
-
-class Hesitant(FakeBlobs):
+class Hesitant(FakeCatalog):
     """Takes nothing before it is told to."""
 
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self):
+        super().__init__()
         self.may_go_on = asyncio.Event()
 
-    async def keep(self, content, sha256, *, durable):
+    async def remember_metadata(self, project, wheel, metadata):
         await self.may_go_on.wait()
-        await super().keep(content, sha256, durable=durable)
+        await super().remember_metadata(project, wheel, metadata)
 
 
 async def test_nobody_waits_for_metadata_to_be_kept(tmp_path):
-    catalog, blobs = FakeCatalog(), Hesitant(tmp_path)
+    catalog, blobs = Hesitant(), FakeBlobs(tmp_path)
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(catalog, blobs, fetcher)
+    metadata = WheelMetadata(catalog, fetcher)
     content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
     digest = hashlib.sha256(content).hexdigest()
     file = replace(wheel(b"its bytes"), core_metadata=digest)
@@ -222,27 +209,53 @@ async def test_nobody_waits_for_metadata_to_be_kept(tmp_path):
     # What was not kept yet is neither forgotten nor asked for again.
     assert await metadata.get(Upstream(b""), "six", file) == content
     assert await catalog.metadata_digests("six") == {}
-    blobs.may_go_on.set()
+    catalog.may_go_on.set()
     async with asyncio.timeout(5):
         while not await catalog.metadata_digests("six"):
             await asyncio.sleep(0.001)
     assert await catalog.metadata_digests("six") == {file.sha256: digest}
-    assert (await blobs.find(digest)).read_bytes() == content
+    assert await catalog.metadata(digest) == content
     await metadata.close()
     await fetcher.close()
 
 
+class FullDisk(FakeCatalog):
+    async def remember_metadata(self, project, wheel, metadata):
+        raise StoreError("the disk is full")
+
+
 async def test_metadata_that_cannot_be_kept_is_served_all_the_same(tmp_path, caplog):
-    catalog, blobs = FakeCatalog(), FakeBlobs(tmp_path)
-    fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(catalog, blobs, fetcher)
+    catalog, fetcher = FullDisk(), FileFetcher(FakeBlobs(tmp_path), Silent())
+    metadata = WheelMetadata(catalog, fetcher)
     content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
     file = replace(wheel(b"its bytes"), core_metadata=hashlib.sha256(content).hexdigest())
-    blobs.failure = StoreError("the disk is full")
     assert await metadata.get(Upstream(b"", metadata=content), "six", file) == content
     async with asyncio.timeout(5):
         while "the disk is full" not in caplog.text:
             await asyncio.sleep(0.001)
     assert await catalog.metadata_digests("six") == {}
     await metadata.close()
+    await fetcher.close()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda contents, digest: contents.clear(), lambda contents, digest: contents.update({digest: b"x"})]
+)
+async def test_metadata_that_the_catalog_lost_is_fetched_again(tmp_path, damage):
+    catalog, fetcher = FakeCatalog(), FileFetcher(FakeBlobs(tmp_path), Silent())
+    content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
+    file = replace(wheel(b"its bytes"), core_metadata=hashlib.sha256(content).hexdigest())
+    await catalog.remember_metadata("six", file.sha256, content)
+    restarted = WheelMetadata(catalog, fetcher)
+    assert await restarted.get(Upstream(b""), "six", file) == content
+    damage(catalog.contents, file.core_metadata)
+    # What was served stays in memory.
+    assert await restarted.get(Upstream(b""), "six", file) == content
+    await restarted.close()
+    restarted = WheelMetadata(catalog, fetcher)
+    assert await restarted.get(Upstream(b"", metadata=content), "six", file) == content
+    async with asyncio.timeout(5):
+        while await catalog.metadata(file.core_metadata) != content:
+            await asyncio.sleep(0.001)
+    await restarted.close()
     await fetcher.close()

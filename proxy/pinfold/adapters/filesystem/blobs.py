@@ -51,9 +51,9 @@ class FileBlobs:
             self._threads, self._folder, lambda: {sha256 for sha256 in hashes if self._find(sha256)}
         )
 
-    async def keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
-        """Keep bytes as a blob; raises FileMismatch where they have another hash."""
-        await _in_thread(self._threads, self._incoming, lambda: self._keep(content, _checked(sha256), durable=durable))
+    async def keep(self, content: bytes, sha256: str) -> None:
+        """Keep bytes as a blob, durably; raises FileMismatch where they have another hash."""
+        await _in_thread(self._threads, self._incoming, lambda: self._keep(content, _checked(sha256)))
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator["FileBlobWriter"]:
@@ -122,15 +122,12 @@ class FileBlobs:
         paths, self._unsynced, self._sync_due = self._unsynced, set(), None
         self._threads.submit(_sync, paths, self._folder.parent)
 
-    def _keep(self, content: bytes, sha256: str, *, durable: bool) -> None:
-        if not durable and (kept := self._find(sha256)) is not None and kept.read_bytes() == content:
-            # It may be durable, as what was published is, and must not make room for what is not.
-            return
+    def _keep(self, content: bytes, sha256: str) -> None:
         file = IncomingFile(self._incoming)
         try:
             file.open()
             file.write(content)
-            (file.commit if durable else file.settle)(sha256, self.place(sha256))
+            file.commit(sha256, self.place(sha256))
         finally:
             file.discard()
 

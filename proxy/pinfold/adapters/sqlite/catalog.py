@@ -1,5 +1,6 @@
 """The catalog in SQLite: one compressed listing a row."""
 
+import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,8 @@ else:
 
 # Of the levels, 1 is as small as 3 on listings and twice as fast.
 _LEVEL = 1
+_LARGEST = 64 << 20
+"""Bytes of metadata, unpacked; what claims to be larger is damaged."""
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Listing)
 
@@ -63,13 +66,32 @@ class SqliteCatalog:
             )
         )
 
-    async def remember_metadata(self, project: str, wheel: str, digest: str | None) -> None:
-        """Keep what was found out of a wheel, given by its hash: its metadata's sha256, or that it carries none."""
-        await self._file.write(
-            lambda database: database.execute(
-                "REPLACE INTO wheel_metadata (project, wheel, metadata) VALUES (?, ?, ?)", [project, wheel, digest]
-            )
-        )
+    async def remember_metadata(self, project: str, wheel: str, metadata: bytes | None) -> None:
+        """Keep what was found out of a wheel, given by its hash: its metadata, or that it carries none."""
+        digest = None if metadata is None else hashlib.sha256(metadata).hexdigest()
+
+        def work(database: sqlite_utils.Database) -> None:
+            if metadata is not None:
+                # Whatever is there may be damaged.
+                packed = [digest, zstd.compress(metadata, _LEVEL)]
+                database.execute("REPLACE INTO metadata (digest, content) VALUES (?, ?)", packed)
+            row = [project, wheel, digest]
+            database.execute("REPLACE INTO wheel_metadata (project, wheel, metadata) VALUES (?, ?, ?)", row)
+
+        await self._file.write(work)
+
+    async def metadata(self, digest: str) -> bytes | None:
+        """Return metadata by its sha256, which it has; None where none that is whole is kept."""
+
+        def work(database: sqlite_utils.Database) -> bytes | None:
+            row = database.execute("SELECT content FROM metadata WHERE digest = ?", [digest]).fetchone()
+            try:
+                content = zstd.ZstdDecompressor().decompress(row[0], _LARGEST) if row else None
+            except zstd.ZstdError:
+                return None
+            return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+
+        return await self._file.read(work)
 
     def _load(self, database: sqlite_utils.Database, upstream: str, project: str) -> Stored | None:
         row = database.execute(

@@ -143,6 +143,12 @@ def reports(database: sqlite_utils.Database) -> None:
     )
 
 
+@catalog()
+def metadata(database: sqlite_utils.Database) -> None:
+    """Create the metadata of wheels, compressed; those of one release mostly share theirs."""
+    database.execute("CREATE TABLE metadata (digest TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT")
+
+
 @ledger()
 def published(database: sqlite_utils.Database) -> None:
     """Create what was published here; its own `published_revision` tells other processes that something was.

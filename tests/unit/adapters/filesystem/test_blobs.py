@@ -248,21 +248,6 @@ async def test_a_claim_that_met_bytes_on_their_way_to_their_name_does_not_touch_
     assert left_over(data) == []
 
 
-async def test_what_is_durable_does_not_make_room_for_the_same_that_is_not(blobs: FileBlobs) -> None:
-    path = await keep(blobs, CONTENT)
-    before = path.stat()
-    await blobs.keep(CONTENT, SHA256, durable=False)
-    assert os.path.samestat(path.stat(), before)
-
-
-async def test_what_is_damaged_makes_room_for_what_need_not_be_durable(blobs: FileBlobs) -> None:
-    path = await keep(blobs, CONTENT)
-    path.chmod(0o600)
-    path.write_bytes(b"")
-    await blobs.keep(CONTENT, SHA256, durable=False)
-    assert path.read_bytes() == CONTENT
-
-
 async def test_what_was_settled_is_made_durable_together_and_each_folder_once(
     blobs: FileBlobs, data: DataDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

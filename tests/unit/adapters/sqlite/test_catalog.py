@@ -1,3 +1,5 @@
+import hashlib
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -58,6 +60,37 @@ async def test_a_damaged_listing_is_not_begun_anew(catalog: SqliteCatalog, path:
     await catalog.update("pypi", "other", lambda _: STORED)
     with pytest.raises(StoreError):
         await catalog.load("pypi", "idna")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "zeroblob(40)",
+        "x''",
+        "substr(content, 1, length(content) - 3)",
+        "(SELECT content FROM metadata WHERE length(content) > 1000)",
+    ],
+)
+async def test_damaged_metadata_is_no_metadata(catalog: SqliteCatalog, path: Path, damage: str) -> None:
+    long, short = random.Random(0).randbytes(9000), b"Metadata-Version: 2.4"
+    digests = [hashlib.sha256(content).hexdigest() for content in (long, short)]
+    for content in (long, short):
+        await catalog.remember_metadata("idna", "1" * 64, content)
+    with sqlite3.connect(path) as intruder:
+        intruder.execute(f"UPDATE metadata SET content = {damage} WHERE digest = ?", [digests[1]])
+    intruder.close()
+    assert [await catalog.metadata(digest) for digest in digests] == [long, None]
+    await catalog.remember_metadata("idna", "1" * 64, short)
+    assert await catalog.metadata(digests[1]) == short
+
+
+async def test_metadata_that_unpacks_to_too_much_is_no_metadata(
+    catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(1001)
+    await catalog.remember_metadata("idna", "1" * 64, content)
+    monkeypatch.setattr("pinfold.adapters.sqlite.catalog._LARGEST", 1000)
+    assert await catalog.metadata(hashlib.sha256(content).hexdigest()) is None
 
 
 @pytest.mark.parametrize(
