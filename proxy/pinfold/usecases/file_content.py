@@ -45,6 +45,10 @@ class Stored:
         """As it was when it was opened."""
         self.length = self.stamp.length
 
+    def fileno(self) -> int:
+        """Return the descriptor that it is held open by for as long as this object is there."""
+        return self._descriptor
+
     @property
     def is_untouched(self) -> bool:
         """Whether nobody has written to the file, renamed or removed it since it was opened; tells without a wait."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import aiofastnet
 from aiohttp import web
@@ -75,8 +75,17 @@ class Transfer:
 
         async def send() -> None:
             transport.write(head)
-            with await _open(content) as file:
-                await self._send(transport, content, file, (0, content.length), was_just_read=True)
+            # The transport keeps this object, of which it wants no more than the descriptor, until all is sent.
+            file = cast("BinaryIO", content)
+            for position in range(0, content.length, SLICE):
+                upto = min(position + SLICE, content.length)
+                _expect_open(transport)
+                waiting = cast("aiofastnet.Transport", transport).sendfile(file, position, upto - position)
+                # The kernel takes most files at once.
+                if waiting is not None:
+                    async with asyncio.timeout(STALLED):
+                        await waiting
+                self._has_sent(file, position, upto)
 
         await self._see_to(send, served, transport)
 
@@ -94,13 +103,7 @@ class Transfer:
             raise
 
     async def _send(
-        self,
-        transport: asyncio.Transport,
-        content: Content,
-        file: BinaryIO,
-        part: tuple[int, int],
-        *,
-        was_just_read: bool = False,
+        self, transport: asyncio.Transport, content: Content, file: BinaryIO, part: tuple[int, int]
     ) -> None:
         """Let the kernel send bytes from the file, once they are in memory: a disk would hold up everybody else."""
         position, end = part
@@ -108,17 +111,19 @@ class Transfer:
             upto = min(position + SLICE, await content.shown(position), end)
             if upto <= position:
                 return
-            if not was_just_read and not is_in_memory(file.fileno(), position, upto - position):
+            if not is_in_memory(file.fileno(), position, upto - position):
                 await asyncio.to_thread(bring_in, file.fileno(), position, upto - position)
-            if transport.is_closing():
-                raise ConnectionResetError("the client hung up")
+            _expect_open(transport)
             async with asyncio.timeout(STALLED):
                 await aiofastnet.sendfile(asyncio.get_running_loop(), transport, file, position, upto - position)
-            # A file that is too short is sent as far as it goes, without a word.
-            if os.fstat(file.fileno()).st_size < upto:
-                raise ConnectionResetError("the file ended early")
-            self._sent += upto - position
+            self._has_sent(file, position, upto)
             position = upto
+
+    def _has_sent(self, file: BinaryIO, position: int, upto: int) -> None:
+        # A file that is too short is sent as far as it goes, without a word.
+        if os.fstat(file.fileno()).st_size < upto:
+            raise ConnectionResetError("the file ended early")
+        self._sent += upto - position
 
     async def _send_chunked(self, response: web.StreamResponse, content: Content, file: BinaryIO) -> None:
         """Send a file of unknown length in chunks, which the kernel cannot frame."""
@@ -137,6 +142,11 @@ class Transfer:
 async def _open(content: Content) -> BinaryIO:
     file = content.open_at_once()
     return file if file is not None else await asyncio.to_thread(content.open)
+
+
+def _expect_open(transport: asyncio.Transport) -> None:
+    if transport.is_closing():
+        raise ConnectionResetError("the client hung up")
 
 
 def _transport(request: web.Request) -> asyncio.Transport:

@@ -106,7 +106,7 @@ async def test_a_stored_file_stays_open_until_nobody_needs_it(tmp_path):
     with stored.open() as first, stored.open_at_once() as again:
         assert first.read() == b"x" * 10
         assert os.pread(again.fileno(), 20, 0) == b"x" * 10
-    descriptor = stored._descriptor
+    descriptor = stored.fileno()
     del stored
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)

@@ -1,11 +1,10 @@
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiofastnet
 import pytest
+from tests.unit.web.ends import Ends, connected
 
 from pinfold.web import payload as payload_module
 from pinfold.web.payload import Lent, Payload, Pieces
@@ -13,31 +12,10 @@ from pinfold.web.payload import Lent, Payload, Pieces
 HEAD, BODY = b"head" * 80, os.urandom(300_000)
 
 
-class Ends:
-    """A connection: what sends, and the socket at which the client reads."""
-
-    def __init__(self, transport: asyncio.Transport, client: socket.socket) -> None:
-        self.transport = transport
-        self.client = client
-
-    async def read(self, count: int) -> bytes:
-        received = b""
-        while len(received) < count:
-            piece = await asyncio.get_running_loop().sock_recv(self.client, 65536)
-            assert piece
-            received += piece
-        return received
-
-
 @pytest.fixture
 async def ends() -> AsyncIterator[Ends]:
-    ours, client = socket.socketpair()
-    client.setblocking(False)
-    transport, _ = await aiofastnet.connect_accepted_socket(asyncio.get_running_loop(), asyncio.Protocol, ours)
-    with client:
-        yield Ends(transport, client)
-        transport.abort()
-        await asyncio.sleep(0.01)
+    async with connected() as ends:
+        yield ends
 
 
 @pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Pieces(HEAD + BODY), Lent((HEAD, BODY))])
