@@ -136,10 +136,10 @@ class RememberingHandler(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response, and remember it."""
+        """Send a response, and remember it, unless it was sent from memory."""
         sent, is_lost = await super().finish_response(request, resp, start_time)
         received = self._as_received(request)
-        if received is not None and not is_lost and sent.keep_alive:
+        if received is not None and not is_lost and sent.keep_alive and not isinstance(sent, _Sent):
             self._memory.keep(received.asked, received.began, request, sent)
         return sent, is_lost
 

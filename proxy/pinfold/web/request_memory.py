@@ -140,15 +140,17 @@ class RequestMemory:
         `began` is when it began to be handled, on the monotonic clock: what is behind the answer was looked up later.
         """
         standing, now = self._answers.peek(asked), time.monotonic()
-        if standing is not None and now < standing.until - AHEAD:
-            # It was asked for by many at once: one of the others was answered first, or even renewed that meanwhile.
-            return
-        self._let_go(now)
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
         again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
         body = _body_of(response) if again is None else b""
         if stands_until is None or observed is None or body is None:
+            # It may be refused by now: then nobody is given any more what stood.
+            self._answers.drop(asked)
             return
+        if standing is not None and now < standing.until - AHEAD:
+            # It was asked for by many at once: one of the others was answered first, or even renewed that meanwhile.
+            return
+        self._let_go(now)
         to_wall = time.time() - time.monotonic()
         until = min(began + to_wall + HOLDS, stands_until.timestamp()) - to_wall
         if until <= time.monotonic():

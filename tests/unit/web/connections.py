@@ -100,6 +100,7 @@ class Server:
     stands_for: timedelta = timedelta(days=1)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     word: str = "first"
+    refuses: bool = False
 
     def connect(self, address: str = "192.0.2.1", **options: Any) -> "Connection":
         loop = asyncio.get_running_loop()
@@ -111,6 +112,10 @@ class Server:
         wire = Wire(address)
         handler.connection_made(wire)
         return Connection(handler, wire)
+
+    def judge(self) -> None:
+        if self.refuses:
+            raise web.HTTPForbidden
 
     async def again(self, _: OpenFile, transport: asyncio.Transport, head: bytes) -> None:
         """Answer a request for the file once more, or fail as it is told to."""
@@ -166,6 +171,7 @@ async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
 
     async def page(request: web.Request) -> web.StreamResponse:
         request[STANDS_UNTIL] = datetime.fromtimestamp(START, UTC) + ours.stands_for
+        ours.judge()
         if request.path == "/slow":
             await ours.gate.wait()
         if request.path == "/streamed":

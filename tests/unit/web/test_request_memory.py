@@ -117,6 +117,18 @@ async def test_one_request_renews_an_answer_before_its_end_while_the_others_are_
     assert len(server.handled) == 2
 
 
+@pytest.mark.parametrize("path", ["/page", "/file"])
+async def test_what_is_refused_when_it_is_renewed_is_given_to_nobody_any_more(
+    server: Server, clock: FakeTime, path: str
+) -> None:
+    renewing, other = server.connect(), server.connect()
+    assert b" 200 " in await renewing.send(get(path))
+    clock.now, server.refuses = START + HOLDS - 0.01, True
+    assert b" 403 " in await renewing.send(get(path))
+    assert b" 403 " in await other.send(get(path))
+    assert b" 403 " in await renewing.send(get(path))
+
+
 async def test_who_asked_earlier_and_is_answered_later_does_not_shorten_what_stands(
     server: Server, clock: FakeTime
 ) -> None:
