@@ -40,9 +40,7 @@ AHEAD: Final = 0.125
 OVERHEAD: Final = 1024
 """Bytes that an answer takes up beside its own, roughly."""
 JOINED: Final = 16 * 1024
-"""Bytes up to which an answer leaves faster in one piece than in two, for a copy of its body behind its head."""
-COPIED: Final = 64 * 1024
-"""Bytes up to which the kernel copies an answer as fast as it sends one that it need not copy."""
+"""Bytes up to which an answer leaves fastest in one piece, for a copy of its body behind its head."""
 LENT: Final = 512 * 1024
 """Bytes up to which not to copy is faster: of more, it sends each part only once the client has read another."""
 
@@ -193,7 +191,7 @@ def _payload(head: bytes, body: bytes, *, is_wanted: bool) -> Payload:
     # long answers which are copied is taken for a slow one by the kernel (BBR), and held back for the rest of its time.
     if is_wanted and len(body) <= JOINED:
         return Pieces(head + body)
-    if is_wanted and COPIED < len(body) <= LENT:
+    if is_wanted and len(body) <= LENT:
         with suppress(OSError):
             return Lent((head, body))
     return Pieces(head, body)
