@@ -1,6 +1,7 @@
 """Makes entries durable as they come: those that come while others are written share the next write."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,20 @@ class _Waiting(NamedTuple):
     durable: asyncio.Future[None]
 
 
+class _Written(NamedTuple):
+    journal: Path
+    end: int
+    """How far the journal is written."""
+    size: int
+    """Bytes that were written at once."""
+
+
 class EntryWriter:
-    """Writes a process's journals, one after the other, in a thread that does nothing but wait for the disk."""
+    """Writes a process's journals, one after the other, in a thread that does hardly anything but wait for the disk.
+
+    The thread goes on with what came meanwhile by itself: to be told by the event loop, it would have to wait once more
+    for the interpreter, which the event loop has.
+    """
 
     def __init__(self, ledger: Path, written: Callable[[], None]) -> None:
         """`written` is called whenever entries have become durable."""
@@ -31,7 +44,8 @@ class EntryWriter:
         self._written = written
         self._disk = WokenThread("journal")
         self._journal: EntryJournal | None = None
-        self._waiting: list[_Waiting] = []
+        """The thread's alone, as long as it does anything."""
+        self._waiting: deque[_Waiting] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -46,74 +60,57 @@ class EntryWriter:
         if self._idle.is_set():
             self._idle.clear()
             # What else comes in this turn of the event loop is written with it.
-            loop.call_soon(self._write_next)
+            loop.call_soon(self._go_on)
         return waiting.durable
 
     async def close(self) -> None:
         """Write what waits, and leave the journal to whoever takes up what it holds."""
         await self._idle.wait()
         await asyncio.to_thread(self._disk.close)
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._leave()
 
-    def _write_next(self) -> None:
-        journal = self._journal
-        if journal is None or journal.is_full:
-            self._disk.do(self._begin, self._begun)
-            return
-        taken, self._waiting = self._waiting, []
-        try:
-            # Here rather than there: the thread needs the interpreter, which others have, for next to nothing then.
-            data = journal.encode((draft, evidence) for draft, evidence, _ in taken)
-        except Exception as error:  # noqa: BLE001 - it is for those who wait to hear
-            journal.close()
-            self._end(taken, error)
+    def _go_on(self, _: Exception | None = None) -> None:
+        # What came since the thread looked last has nobody else to see to it.
+        if self._waiting:
+            self._disk.do(partial(self._write_all, asyncio.get_running_loop()), self._go_on)
         else:
-            self._disk.do(partial(_append, journal, data), partial(self._appended, journal, taken, len(data)))
+            self._idle.set()
 
-    def _begin(self) -> None:
+    def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        while taken := [self._waiting.popleft() for _ in range(len(self._waiting))]:
+            try:
+                written = self._append(taken)
+            except Exception as error:  # noqa: BLE001 - it is for those who wait to hear
+                loop.call_soon_threadsafe(self._failed, taken, error)
+                # What follows goes to another journal: nobody knows how this one ends.
+                self._leave()
+            else:
+                loop.call_soon_threadsafe(self._succeeded, taken, written)
+
+    def _append(self, taken: list[_Waiting]) -> _Written:
+        if self._journal is not None and self._journal.is_full:
+            self._leave()
+        if self._journal is None:
+            self._journal = EntryJournal(self._ledger)
+        data = self._journal.encode((draft, evidence) for draft, evidence, _ in taken)
+        self._journal.append(data)
+        return _Written(self._journal.path, self._journal.size, len(data))
+
+    def _leave(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
-        self._journal = EntryJournal(self._ledger)
 
-    def _begun(self, error: Exception | None) -> None:
-        if error is None:
-            self._write_next()
-        else:
-            taken, self._waiting = self._waiting, []
-            self._end(taken, error)
-
-    def _appended(self, journal: EntryJournal, taken: list[_Waiting], size: int, error: Exception | None) -> None:
-        if error is None:
-            self.recorded += size
-            self.durable = journal.path, journal.size
-            self._written()
-        self._end(taken, error)
-
-    def _end(self, taken: list[_Waiting], error: Exception | None) -> None:
-        if error is not None:
-            # What follows goes to another journal: nobody knows how this one ends.
-            self._journal = None
-        # Before anybody is told, so that the disk does not wait for what they do next.
-        if self._waiting:
-            self._write_next()
-        else:
-            self._idle.set()
+    def _succeeded(self, taken: list[_Waiting], written: _Written) -> None:
+        self.recorded += written.size
+        self.durable = written.journal, written.end
+        self._written()
         for waiting in taken:
-            if waiting.durable.done():
-                # Whoever waited for it hung up.
-                continue
-            if error is None:
+            # Whoever waited for it may have hung up.
+            if not waiting.durable.done():
                 waiting.durable.set_result(None)
-            else:
+
+    def _failed(self, taken: list[_Waiting], error: Exception) -> None:
+        for waiting in taken:
+            if not waiting.durable.done():
                 waiting.durable.set_exception(error)
-
-
-def _append(journal: EntryJournal, data: bytes) -> None:
-    try:
-        journal.append(data)
-    except BaseException:
-        journal.close()
-        raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -57,6 +58,10 @@ def told(root: Path) -> list[list[tuple[bool, bool]]]:
     ]
 
 
+def content(root: Path) -> bytes:
+    return b"".join(record for journal in found(root / "journal") for record, _ in journal.records())
+
+
 async def test_what_comes_at_once_and_while_others_are_written_shares_a_write(
     writer: EntryWriter, written: Written, tmp_path: Path
 ) -> None:
@@ -68,6 +73,21 @@ async def test_what_comes_at_once_and_while_others_are_written_shares_a_write(
     assert told(tmp_path) == [[(True, True), *[(True, False)] * 19]]
     (journal,) = journals(tmp_path)
     assert writer.durable == (journal, writer.recorded)
+
+
+async def test_entries_that_keep_coming_are_each_written_once_and_in_order(
+    writer: EntryWriter, written: Written, tmp_path: Path
+) -> None:
+    async def go_on(first: int) -> None:
+        for number in range(first, 400, 8):
+            await write(writer, [number])
+
+    await asyncio.gather(*(go_on(first) for first in range(8)))
+    await writer.close()
+    assert written.times >= 50
+    versions = [int(version) for version in re.findall(rb'"1\.(\d+)"', content(tmp_path))]
+    assert sorted(versions) == list(range(400))
+    assert all([n for n in versions if n % 8 == first] == list(range(first, 400, 8)) for first in range(8))
 
 
 async def test_a_full_journal_is_followed_by_another_that_tells_evidence_anew(
