@@ -50,6 +50,7 @@ from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.look_back import LookBack
+from pinfold.usecases.present import Present
 from pinfold.usecases.project_names import ProjectNames
 from pinfold.usecases.project_page import ProjectPage
 from pinfold.usecases.provenances import Provenances
@@ -79,6 +80,7 @@ class Installation:
 
     settings: Settings
     data: DataDirectory
+    present: Present
     clock: SystemClock
     telemetry: PrometheusTelemetry
     policies: PolicyFiles
@@ -216,14 +218,14 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         )
         announce = Announce(stores.look_back, clock)
         names = ProjectNames(stores.published, clock)
-        provenances = Provenances(stores.provenance, verifier, clock, telemetry, stores.look_back.note)
+        provenances = Provenances(stores.provenance, verifier, clock, telemetry, stores.present, stores.look_back.note)
         fetcher = FileFetcher(stores.blobs, telemetry)
         inspections = Inspections(stores.reports, inspector, fetcher, clock, telemetry, stores.look_back.note)
         known_names = KnownNames(policies.everyday_names(), stores.names_in_use)
         gate = Gate(
             finder, stores.records, provenances, inspections, stores.advisories, stores.pins, known_names, clock
         )
-        metadata = WheelMetadata(stores.catalog, fetcher)
+        metadata = WheelMetadata(stores.catalog, fetcher, stores.present)
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
             stack.push_async_callback(closing.close)
 
@@ -233,6 +235,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             telemetry=telemetry,
             policies=policies,
             data=stores.data,
+            present=stores.present,
             turns=stores.turns,
             blobs=stores.blobs,
             ledger=stores.ledger,

@@ -96,7 +96,7 @@ async def _serve(settings: Settings, sockets: Sockets, up: Callable[[], None]) -
                 sockets,
                 settings.server.drain.total_seconds(),
                 warm_up_as_well,
-                RequestMemory(settings.server.request_memory * MIB) if settings.server.request_memory else None,
+                RequestMemory(size * MIB, installation.present) if (size := settings.server.request_memory) else None,
             )
         finally:
             for task in watching:

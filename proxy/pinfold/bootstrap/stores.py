@@ -27,6 +27,7 @@ from pinfold.adapters.sqlite.reports import SqliteReportStore
 from pinfold.adapters.sqlite.tokens import SqliteTokenStore
 from pinfold.ports.clock import Clock
 from pinfold.settings import Settings
+from pinfold.usecases.present import Present
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Stores:
     """What is kept: the ledger that must never be lost, the catalog and feeds that refill themselves, and the blobs."""
 
     data: DataDirectory
+    present: Present
+    """Knows when any of these changed."""
     blobs: FileBlobs
     turns: Turns
 
@@ -68,15 +71,16 @@ async def open_stores(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     data, ledger, audit_tree = await open_audited(settings, stack)
     audit_log = SqliteAuditLog(ledger)
     stack.push_async_callback(audit_log.close)
-    catalog = await Database.open(data.catalog, schema.catalog, durable=False)
+    catalog = await Database.open(data.catalog, schema.catalog, durable=False, present=ledger.present)
     stack.push_async_callback(catalog.close)
-    feeds = await Database.open(data.feeds, feed_schema, durable=False)
+    feeds = await Database.open(data.feeds, feed_schema, durable=False, present=ledger.present)
     stack.push_async_callback(feeds.close)
     blobs = FileBlobs(data.blobs, data.incoming)
     stack.push_async_callback(blobs.close)
     await blobs.sweep()
     return Stores(
         data=data,
+        present=ledger.present,
         blobs=blobs,
         turns=Turns(data.root),
         ledger=ledger,

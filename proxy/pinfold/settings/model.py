@@ -86,7 +86,7 @@ class ServerSettings(Table):
     event_loop: Literal["uvloop", "asyncio"] = "uvloop"
     """What connections are served with; asyncio's own loop is slower, and everywhere."""
     request_memory: int = Field(default=64, ge=0, le=65536)
-    """MiB of each process for answers that are given again to the same request a moment later; 0 parses each anew."""
+    """MiB of each process for answers that are given again while nothing changes; 0 works each out anew."""
     drain: Duration = timedelta(seconds=30)
     """How long requests under way may take to finish when the server stops."""
 

@@ -58,6 +58,10 @@ class Authenticate:
         self._uses.note(kept.token.id, now)
         return Principal(kept.token, self.anonymous.open_indexes)
 
+    def note_use(self, token_id: str) -> None:
+        """Note that a token which was let in is used again, without a look at it."""
+        self._uses.note(token_id, self._clock.now())
+
     def heed_limit(self, address: str | None) -> None:
         """Raise TooManyAttempts for an address that is not heard now; for what costs more than a comparison."""
         if retry_after := self._attempts.retry_after(address):

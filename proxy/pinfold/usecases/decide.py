@@ -1,7 +1,7 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,7 +28,8 @@ from pinfold.usecases.judgement import Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.pages_ahead import PagesAhead
-from pinfold.usecases.provenances import FileKey, Provenances
+from pinfold.usecases.present import SOON
+from pinfold.usecases.provenances import NEVER, FileKey, Provenances, due_at
 from pinfold.usecases.single_flight import OneAtATime
 
 FILES_IN_MEMORY = 24_000
@@ -98,6 +99,26 @@ class Gate:
             return False
         self._provenances.verify_ahead(judgement.source.upstream, name, judgement.to_verify)
         return True
+
+    def page_stands_until(self, judgement: Judgement) -> datetime:
+        """Return until when time alone changes nothing of how a project is judged, and has nothing begun for it."""
+        return min(judgement.until, self._left_alone_until(judgement.grounds, judgement.to_verify))
+
+    def file_stands_until(self, project: JudgedProject, judged: JudgedFile) -> datetime:
+        """Return until when time alone changes nothing of how a file is judged, and has nothing begun for it."""
+        now, rules = self._clock.now(), project.index.policy.for_project(project.name)
+        wanted = rules.to_verify(judged.evidence, project.found.listing.project.files, now)
+        until = min(project.judgement.until, self._left_alone_until(project.grounds, wanted))
+        if project.awaits_inspection(judged):
+            until = min(until, now + SOON)
+        changes_at = judged.decision.changes_at
+        return until if changes_at is None else min(until, changes_at)
+
+    def _left_alone_until(self, grounds: Grounds, to_verify: Iterable[File]) -> datetime:
+        """Return until when none of some files is verified; what could not be had just now is asked for again soon."""
+        if grounds.knowledge is None:
+            return NEVER
+        return max(due_at(grounds.knowledge, to_verify), self._clock.now() + SOON)
 
     def _kept(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject | None:
         """Return what was judged before, if nothing that it rests on has changed."""

@@ -66,12 +66,8 @@ class Granted:
     project: JudgedProject
     judged: JudgedFile
 
-    @property
-    def stands_until(self) -> datetime:
-        """Until when the same would be granted again, as far as time alone changes that."""
-        found, changes_at = self.project.found, self.judged.decision.changes_at
-        fresh_until = self.project.judged_at if found.stale else found.stored.fresh_until
-        return min(fresh_until, changes_at) if changes_at is not None else fresh_until
+    stands_until: datetime
+    """Until when the same would be granted again, as far as time alone changes that."""
 
     @property
     def awaits_inspection(self) -> bool:
@@ -157,7 +153,7 @@ class FileDownload:
                 entry.details["served"] = await served.number()
             await self._audit_log.append(entry, judged.evidence)
             raise Refused(project.refusal_of(judged), judged, reference)
-        return Granted(project, judged)
+        return Granted(project, judged, self._gate.file_stands_until(project, judged))
 
     async def open(self, granted: Granted, ask: Ask) -> tuple[Content, Appended]:
         """Return a granted file's bytes, and the audit entry that says so, which is already durable.

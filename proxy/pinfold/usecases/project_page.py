@@ -62,7 +62,7 @@ class PageAnswer:
     age: timedelta
     """Since the upstream was last asked."""
     stands_until: datetime
-    """When all of this may first be otherwise, as far as time alone changes it."""
+    """When all of this may first be otherwise, or anything is to be begun for it, as far as time alone changes that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class ProjectPage:
             max_age=min(MAX_AGE, left),
             stale=judgement.stale,
             age=max(now - judgement.fetched_at, timedelta(0)),
-            stands_until=min(now + same_for, judgement.until),
+            stands_until=min(now + same_for, self._gate.page_stands_until(judgement)),
         )
 
     async def _standing(self, key: _Key, index: Index) -> _Kept | None:

@@ -5,27 +5,27 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from pinfold.domain.errors import PinfoldError, TrustRootError, UpstreamError
 from pinfold.domain.evidence import Item, Known, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Verified
-from pinfold.domain.release_lines import AttestedFile
+from pinfold.domain.release_lines import BEGINNING, AttestedFile
 from pinfold.ports.clock import Clock
 from pinfold.ports.look_back import INTENT, Noticed, nobody_asks
 from pinfold.ports.provenance_store import Checked, ProvenanceStore
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.upstream import Upstream
 from pinfold.ports.verifier import ProvenanceVerifier
+from pinfold.usecases.kept import Kept
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.present import Present
 from pinfold.usecases.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
-TRUSTED_SECONDS = 0.5
-"""How long the trust root that was told counts as the present one."""
 PATIENCE_SECONDS = 10
 """How long the request for a file waits for its provenance: less than installers wait for the first byte."""
 LEFT_ALONE_SECONDS = 15
@@ -33,6 +33,7 @@ LEFT_ALONE_SECONDS = 15
 UNPROVEN_HOLDS = timedelta(hours=1)
 """How long a document counts that proves nothing. It may have been damaged on its way, or be replaced by a better one;
 a later trust root, or version of Pinfold, may know what to make of it."""
+NEVER = datetime.max.replace(tzinfo=UTC)
 AHEAD_AT_ONCE = 4
 """Files that are verified ahead at a time, of all projects together."""
 AHEAD_PROJECTS = 200
@@ -90,6 +91,7 @@ class Provenances:
         verifier: ProvenanceVerifier,
         clock: Clock,
         telemetry: Telemetry,
+        present: Present,
         noticed: Noticed = nobody_asks,
     ) -> None:
         self._store = store
@@ -98,8 +100,7 @@ class Provenances:
         self._clock = clock
         self._telemetry = telemetry
         self._memory: Lru[str, _Kept] = Lru(FILES_IN_MEMORY)
-        self._root: Item[TrustRoot] = Unknown("no trust root was read")
-        self._root_trusted_until = 0.0
+        self._root: Kept[Item[TrustRoot]] = Kept(self._look_at_root, Unknown("no trust root was read"), present)
         self._failed: Lru[tuple[str, FileKey], tuple[float, Unknown]] = Lru(10_000)
         self._looks: SingleFlight[tuple[str, int], Knowledge] = SingleFlight()
         self._flights: SingleFlight[tuple[str, FileKey], Item[Provenance]] = SingleFlight()
@@ -108,7 +109,7 @@ class Provenances:
 
     async def known(self, project: str) -> Knowledge:
         """Return what is known of a project, no staler than a fraction of a second whichever process found it out."""
-        revision, root = await self._store.revision(project), await self._recent_trust_root()
+        revision, root = await self._store.revision(project), await self._root.current()
         kept = self._memory.get(project)
         if kept is not None and kept.revision >= revision and kept.knowledge.trust_root == root:
             return kept.knowledge
@@ -177,24 +178,20 @@ class Provenances:
         self._memory.put(project, _Kept(knowledge, revision), 1 + len(knowledge.checked))
         return knowledge
 
-    async def _recent_trust_root(self) -> Item[TrustRoot]:
-        return self._root if monotonic() < self._root_trusted_until else await self._trust_root()
+    async def _look_at_root(self, before: Item[TrustRoot]) -> Item[TrustRoot]:
+        root = await self._trust_root()
+        return before if root == before else root
 
     async def _trust_root(self) -> Item[TrustRoot]:
         try:
-            self._root = Known(await self._verifier.trust_root())
+            return Known(await self._verifier.trust_root())
         except TrustRootError as error:
             log.error("provenance cannot be verified: %s", error)
-            self._root = Unknown("the trust root cannot be read, so that nothing can be verified")
-        self._root_trusted_until = monotonic() + TRUSTED_SECONDS
-        return self._root
+            return Unknown("the trust root cannot be read, so that nothing can be verified")
 
     def _is_due(self, knowledge: Knowledge, file: File) -> bool:
         """Tell whether a file has provenance that was not verified yet, or that proved nothing a while ago."""
-        checked = knowledge.checked.get(key_of(file))
-        if checked is None or not isinstance(file.provenance, str):
-            return isinstance(file.provenance, str)
-        return _proof(checked.result) is None and self._clock.now() - checked.checked_at >= UNPROVEN_HOLDS
+        return due_at(knowledge, (file,)) <= self._clock.now()
 
     def _recent_failure(self, project: str, key: FileKey) -> Unknown | None:
         until, failed = self._failed.get((project, key)) or (0.0, None)
@@ -253,6 +250,18 @@ class Provenances:
             await asyncio.gather(*(verify(file) for file in files if self._is_due(knowledge, file)))
         except PinfoldError as error:
             log.warning("provenance of %s is not verified ahead: %s", project, error)
+
+
+def due_at(knowledge: Knowledge, files: Iterable[File]) -> datetime:
+    """Return when one of some files is to be verified: at the beginning of all time where it never was."""
+    return min((_due_at(knowledge, file) for file in files if isinstance(file.provenance, str)), default=NEVER)
+
+
+def _due_at(knowledge: Knowledge, file: File) -> datetime:
+    checked = knowledge.checked.get(key_of(file))
+    if checked is None:
+        return BEGINNING
+    return checked.checked_at + UNPROVEN_HOLDS if _proof(checked.result) is None else NEVER
 
 
 def _knowledge(root: Item[TrustRoot], results: Iterable[Checked]) -> Knowledge:

@@ -19,6 +19,7 @@ from pinfold.ports.catalog import Catalog
 from pinfold.ports.upstream import Upstream
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.present import Present
 from pinfold.usecases.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ _UNREADABLE = (
 class WheelMetadata:
     """Finds the metadata of wheels, keeps it, and knows what may be advertised of it."""
 
-    def __init__(self, catalog: Catalog, fetcher: FileFetcher) -> None:
+    def __init__(self, catalog: Catalog, fetcher: FileFetcher, present: Present) -> None:
         self._catalog = catalog
+        self._present = present
         self._fetcher = fetcher
         self._known: Lru[str, dict[str, str | None]] = Lru(WHEELS_IN_MEMORY)
         self._contents: Lru[str, bytes] = Lru(BYTES_IN_MEMORY)
@@ -131,6 +133,9 @@ class WheelMetadata:
 
     def _keep(self, project: str, known: dict[str, str | None]) -> None:
         self._known.put(project, known, 1 + len(known))
+        if known:
+            # That nothing was found out may have been known before; more than that a page has to tell.
+            self._present.change()
 
 
 def is_promised(file: File, digest: str | None) -> bool:

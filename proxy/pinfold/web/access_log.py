@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from pinfold.web.actor import actor_of
+from pinfold.usecases.authenticate import Authenticate
+from pinfold.web.actor import PRINCIPAL, actor_of
 from pinfold.web.errors import UNFINISHED
 from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED
 from pinfold.web.services import SERVICES
@@ -40,6 +41,8 @@ def _observer(request: web.Request, status: int, size: int, line: str) -> Callab
     """Return what counts and logs a request with its answer, given its seconds, however often it is the same."""
     services, resource = request.app[SERVICES], request.match_info.route.resource
     count = services.count_requests(resource.canonical if resource is not None else "-", request.method, status)
+    if (principal := request.get(PRINCIPAL)) is not None and principal.token is not None:
+        count = _noting_use(count, services.authenticate, principal.token.id)
     if not log.isEnabledFor(logging.INFO):
         return count
     actor = actor_of(request, services.trusted_proxies)
@@ -58,5 +61,13 @@ def _observer(request: web.Request, status: int, size: int, line: str) -> Callab
     def observed(seconds: float) -> None:
         count(seconds)
         log.info("%(event)s", {**told, "ms": round(seconds * 1000, 2)})
+
+    return observed
+
+
+def _noting_use(count: Callable[[float], None], authenticate: Authenticate, token_id: str) -> Callable[[float], None]:
+    def observed(seconds: float) -> None:
+        authenticate.note_use(token_id)
+        count(seconds)
 
     return observed

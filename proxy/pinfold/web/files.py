@@ -16,7 +16,7 @@ from pinfold.web.actor import actor_of
 from pinfold.web.as_of import as_of
 from pinfold.web.offload import hand_over
 from pinfold.web.ranges import asks_for_range
-from pinfold.web.request_memory import may_be_remembered
+from pinfold.web.request_memory import may_be_remembered, stands_only_for_now
 from pinfold.web.services import SERVICES
 from pinfold.web.simple import index_of
 from pinfold.web.transfer import Transfer
@@ -44,7 +44,10 @@ async def at_upstream_path(request: web.Request) -> web.StreamResponse:
     index = index_of(request)
     path = "/packages/" + request.match_info["path"]
     address = await request.app[SERVICES].files.locate(index, path.removesuffix(METADATA))
-    return await _serve(request, index, address, metadata=path.endswith(METADATA))
+    response = await _serve(request, index, address, metadata=path.endswith(METADATA))
+    # Which project has the path depends on others as well.
+    stands_only_for_now(request)
+    return response
 
 
 async def _serve(request: web.Request, index: Index, address: Address, *, metadata: bool) -> web.StreamResponse:

@@ -16,7 +16,8 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from pinfold.domain.errors import PinfoldError
-from pinfold.web.request_memory import Answer, Asked, Repetition, RequestMemory
+from pinfold.web.answers import Answer, Asked, Repetition
+from pinfold.web.request_memory import Begun, RequestMemory
 
 LONGEST_REQUEST: Final = 4096
 """Bytes; whoever sends more is not in a hurry."""
@@ -33,8 +34,8 @@ class Received:
     asked: Asked
     is_renewal: bool
     """Whether it is to be answered anew, although others are given what stands."""
-    began: float = 0.0
-    """On the monotonic clock: since when it is worked out."""
+    begun: Begun | None = None
+    """Since when it is worked out."""
 
 
 class RememberingHandler(web.RequestHandler):
@@ -69,9 +70,9 @@ class RememberingHandler(web.RequestHandler):
             return
         asked, now = (self._address, data), time.monotonic()
         standing = self._memory.get(asked, now)
-        if isinstance(standing, Answer) and now < standing.settled_until and self._give(standing, now):
-            return
         is_renewal = standing is not None and standing.claim_renewal(now)
+        if isinstance(standing, Answer) and not is_renewal and self._give(standing, now):
+            return
         already = len(self._messages)
         super().data_received(data)
         message = self._only_message(data, already)
@@ -106,8 +107,7 @@ class RememberingHandler(web.RequestHandler):
         standing = await self._memory.find(received.asked) if not received.is_renewal else None
         if standing is not None and await self._answer_again(standing, began):
             return _Sent()
-        received.began = time.monotonic()
-        self._memory.begin(received.asked, request)
+        received.begun = self._memory.begin(received.asked, request)
         return await otherwise(request)
 
     async def _answer_again(self, standing: Answer | Repetition, began: float) -> bool:
@@ -116,13 +116,13 @@ class RememberingHandler(web.RequestHandler):
         if transport is None or transport.is_closing():
             return False
         if isinstance(standing, Answer):
-            standing.payload.send(transport)
+            standing.send(transport)
             standing.observed(time.monotonic() - began)
             with suppress(ConnectionError):
                 await self._drain_helper()
             return True
         try:
-            await standing.again(transport, standing.head)
+            await standing.again(transport, standing.head.at(int(time.time())))
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, PinfoldError) and not transport.is_closing():
                 return False
@@ -139,8 +139,8 @@ class RememberingHandler(web.RequestHandler):
         """Send a response, and remember it, unless it was sent from memory."""
         sent, is_lost = await super().finish_response(request, resp, start_time)
         received = self._as_received(request)
-        if received is not None and not is_lost and sent.keep_alive and not isinstance(sent, _Sent):
-            self._memory.keep(received.asked, received.began, request, sent)
+        if received is not None and received.begun is not None and not is_lost and sent.keep_alive:
+            self._memory.keep(received.asked, received.begun, request, sent)
         return sent, is_lost
 
     def _as_received(self, request: web.BaseRequest) -> Received | None:
@@ -159,7 +159,7 @@ class RememberingHandler(web.RequestHandler):
         self._answered += 1
         manager.requests_count += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        answer.payload.send(transport)
+        answer.send(transport)
         answer.observed(time.monotonic() - began)
         return True
 

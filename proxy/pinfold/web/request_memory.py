@@ -1,23 +1,22 @@
-"""Answers that are given again: the same bytes to the same request from the same address, a moment later.
+"""Answers that are given again: the same bytes, but for the `Date`, to the same request from the same address.
 
 Most of what a warm page costs is to parse its request and to build its answer anew. What aiohttp has parsed and
-answered once is therefore answered again without it, for as long as it would answer the same, but for the `Date`: for
-no longer than what the decisions rest on counts as current anyway.
+answered once is therefore answered again without it, for as long as it would answer the same: while nothing changes
+that answers rest on, and time alone does not.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.present import AHEAD_SECONDS, SOON, TRUSTED_SECONDS, Present
 from pinfold.web.actor import PRINCIPAL
-from pinfold.web.payload import Lent, Payload, Pieces
+from pinfold.web.answers import Answer, Answers, Asked, Head, Repetition
 
 STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
 """On a request that would be answered the same until then."""
@@ -33,19 +32,16 @@ AGAIN: Final = web.RequestKey[Callable[[asyncio.Transport, bytes], Awaitable[Non
 Where it raises a PinfoldError, it sent nothing; where it raises anything else, it has ended the connection.
 """
 
-HOLDS: Final = 0.25
-"""Seconds: as long as stores trust what they read, so that a change made by another process holds within a second."""
-AHEAD: Final = 0.125
-"""Seconds before its end in which one request renews what all the others are still answered with."""
-OVERHEAD: Final = 1024
-"""Bytes that an answer takes up beside its own, roughly."""
-JOINED: Final = 16 * 1024
-"""Bytes up to which an answer leaves fastest in one piece, for a copy of its body behind its head."""
-LENT: Final = 512 * 1024
-"""Bytes up to which not to copy is faster: of more, it sends each part only once the client has read another."""
+HOLDS: Final = TRUSTED_SECONDS
+"""Seconds for which an answer stands whatever changes: as long as stores trust what they read.
 
-Asked = tuple[str, bytes]
-"""What an answer is remembered by: the peer's address, of which nothing may be lent to another, and the request."""
+So a change made by another process holds within a second, and one after the other does not have all worked out anew.
+"""
+MOST_REPEATED: Final = 128
+"""Downloads that are remembered: each has its file open, of which a process may have far fewer than memory holds.
+
+They stand no longer than a moment, since each holds on to its whole project, judged.
+"""
 
 
 def may_be_remembered(request: web.Request, until: datetime) -> None:
@@ -55,119 +51,104 @@ def may_be_remembered(request: web.Request, until: datetime) -> None:
     request[STANDS_UNTIL] = min(until, expires_at) if expires_at is not None else until
 
 
+def stands_only_for_now(request: web.Request) -> None:
+    """Say that an answer rests on more than is looked at, so that it is to be worked out again soon."""
+    if (until := request.get(STANDS_UNTIL)) is not None:
+        request[STANDS_UNTIL] = min(until, datetime.now(UTC) + SOON)
+
+
 async def wait_no_longer(request: web.Request, _: web.StreamResponse) -> None:
     """As an answer begins, let those go on who wait for it: a client may take hours to read it."""
     _let_go_on(request)
 
 
-@dataclass(slots=True)
-class Standing:
-    """Something that was answered, and until when it would be answered again."""
+class Begun(NamedTuple):
+    """When a request began to be worked out."""
 
-    until: float
+    at: float
     """On the monotonic clock."""
-    observed: Callable[[float], None]
-    settled_until: float = field(init=False)
-    """Before then, nobody need renew it."""
-
-    def __post_init__(self) -> None:
-        self.settled_until = self.until - AHEAD
-
-    def claim_renewal(self, now: float) -> bool:
-        """Tell whether whoever asks now is to renew this; only one of all who ask is."""
-        if now < self.settled_until:
-            return False
-        self.settled_until = self.until
-        return True
-
-
-@dataclass(slots=True)
-class Answer(Standing):
-    """An answer as it was sent."""
-
-    payload: Payload
-
-
-@dataclass(slots=True)
-class Repetition(Standing):
-    """The head of an answer as it was sent, and what does the rest once more."""
-
-    head: bytes
-    again: Callable[[asyncio.Transport, bytes], Awaitable[None]]
-    broken_off: Callable[[float], None]
+    revision: int
+    """The present one, before anything was looked up for the answer."""
 
 
 class RequestMemory:
     """Remembers answers within a budget of bytes."""
 
-    def __init__(self, budget: int) -> None:
-        self._answers: Lru[Asked, Answer | Repetition] = Lru(budget)
+    def __init__(self, budget: int, present: Present) -> None:
+        self._present = present
+        self._answers = Answers(budget)
+        self._repetitions: Lru[Asked, Repetition] = Lru(MOST_REPEATED)
         self._under_way: dict[Asked, asyncio.Future[None]] = {}
-        self._waited_for: set[Asked] = set()
 
     def get(self, asked: Asked, now: float) -> Answer | Repetition | None:
         """Return the answer that stands."""
-        answer = self._answers.peek(asked)
-        return answer if answer is not None and now < answer.until else None
+        standing = self._kept(asked)
+        if standing is None:
+            return None
+        if now >= standing.until - AHEAD_SECONDS and isinstance(standing, Answer):
+            self._answers.use(asked)
+            standing.prolong(self._present.stands_until(standing.revision), now)
+        return standing if now < standing.until else None
 
     async def find(self, asked: Asked) -> Answer | Repetition | None:
         """Return the answer that stands, or that will once another request like this one was answered."""
-        answer = self.get(asked, time.monotonic())
+        began = time.monotonic()
+        answer, kept = self.get(asked, began), self._answers.get(asked)
+        if answer is None and kept is not None and kept.revision == self._present.revision:
+            # Nobody asked for anything for so long that nobody has looked whether it still stands. What is seen now is
+            # current for whoever asked already, however many there are to be answered first.
+            await self._present.look()
+            answer = self.get(asked, began)
         if answer is None and (other := self._under_way.get(asked)) is not None and not other.done():
-            self._waited_for.add(asked)
-            # What takes longer is not remembered.
+            # What takes longer may not be remembered.
             await asyncio.wait((other,), timeout=HOLDS)
             answer = self.get(asked, time.monotonic())
         return answer
 
-    def begin(self, asked: Asked, request: web.BaseRequest) -> None:
+    def begin(self, asked: Asked, request: web.BaseRequest) -> Begun:
         """Let others who ask the same wait for the answer to this request, unless they wait for another one's."""
         if asked not in self._under_way:
             request[AWAITED] = self._under_way[asked] = asyncio.get_running_loop().create_future()
+        return Begun(time.monotonic(), self._present.revision)
 
     def end(self, asked: Asked, request: web.BaseRequest) -> None:
         """Let nobody wait any more for the answer to this request."""
         if AWAITED in request:
             _let_go_on(request)
             del self._under_way[asked]
-            self._waited_for.discard(asked)
 
-    def keep(self, asked: Asked, began: float, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Remember what a request was answered with, where it is known how long that stands.
-
-        `began` is when it began to be handled, on the monotonic clock: what is behind the answer was looked up later.
-        """
-        standing, now = self._answers.peek(asked), time.monotonic()
+    def keep(self, asked: Asked, begun: Begun, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Remember what a request was answered with, where it is known how long that stands."""
+        kept, now = self._kept(asked), time.monotonic()
         stands_until, observed = request.get(STANDS_UNTIL), request.get(OBSERVED)
         again, broken_off = request.get(AGAIN), request.get(BROKEN_OFF)
-        body = _body_of(response) if again is None else b""
-        if stands_until is None or observed is None or body is None:
+        head, body = _head_of(response), _body_of(response) if again is None else b""
+        if stands_until is None or observed is None or head is None or body is None:
             # It may be refused by now: then nobody is given any more what stood.
             self._answers.drop(asked)
+            self._repetitions.drop(asked)
             return
-        if standing is not None and now < standing.until - AHEAD:
+        if kept is not None and now < kept.until - AHEAD_SECONDS:
             # It was asked for by many at once: one of the others was answered first, or even renewed that meanwhile.
             return
         self._let_go(now)
-        to_wall = time.time() - time.monotonic()
-        until = min(began + to_wall + HOLDS, stands_until.timestamp()) - to_wall
-        if until <= time.monotonic():
+        to_wall, ends = time.time() - time.monotonic(), stands_until.timestamp()
+        until = min(begun.at + HOLDS, ends - to_wall)
+        if until <= now or request.writer.output_size != len(head.at(0)) + len(body):
             return
-        head = _head_of(response)
-        if request.writer.output_size != len(head) + len(body):
-            return
-        is_wanted = standing is not None or asked in self._waited_for
-        answer: Answer | Repetition
         if again is not None and broken_off is not None:
-            answer = Repetition(until, observed, head, again, broken_off)
+            self._repetitions.put(asked, Repetition(head, observed, until, again, broken_off), 1)
         else:
-            answer = Answer(until, observed, _payload(head, body, is_wanted=is_wanted))
-        self._answers.put(asked, answer, len(asked[1]) + len(head) + len(body) + OVERHEAD)
+            since = begun.at + to_wall
+            self._answers.put(asked, Answer(head, observed, until, body, begun.revision, since, ends))
 
     def _let_go(self, now: float) -> None:
-        # What repeats a download has its file open, of which a process may have far fewer than the budget holds.
-        while (oldest := self._answers.oldest()) is not None and oldest[1].until <= now:
-            self._answers.drop(oldest[0])
+        self._answers.let_go(self._present.revision, now)
+        while (oldest := self._repetitions.oldest()) is not None and oldest[1].until <= now:
+            self._repetitions.drop(oldest[0])
+
+    def _kept(self, asked: Asked) -> Answer | Repetition | None:
+        return self._answers.get(asked) or self._repetitions.get(asked)
 
 
 def _let_go_on(request: web.BaseRequest) -> None:
@@ -186,17 +167,9 @@ def _body_of(response: web.StreamResponse) -> bytes | None:
     return body if isinstance(body, bytes) else None
 
 
-def _payload(head: bytes, body: bytes, *, is_wanted: bool) -> Payload:
-    # Only what is asked for again and again is worth a copy; but then from the first: a connection that begins with
-    # long answers which are copied is taken for a slow one by the kernel (BBR), and held back for the rest of its time.
-    if is_wanted and len(body) <= JOINED:
-        return Pieces(head + body)
-    if is_wanted and len(body) <= LENT:
-        with suppress(OSError):
-            return Lent((head, body))
-    return Pieces(head, body)
-
-
-def _head_of(response: web.StreamResponse) -> bytes:
+def _head_of(response: web.StreamResponse) -> Head | None:
+    date = f"\r\n{hdrs.DATE}: {response.headers.get(hdrs.DATE)}\r\n"
     fields = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
-    return f"HTTP/1.1 {response.status} {response.reason}\r\n{fields}\r\n".encode()
+    before, found, behind = f"HTTP/1.1 {response.status} {response.reason}\r\n{fields}\r\n".partition(date)
+    at = len(f"\r\n{hdrs.DATE}: ")
+    return Head(f"{before}{date[:at]}".encode(), f"\r\n{behind}".encode()) if found else None

@@ -15,6 +15,7 @@ from tests.fakes.verifier import FakeVerifier
 from pinfold.adapters.prometheus import PrometheusTelemetry
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.project import File
+from pinfold.usecases.present import Present
 from pinfold.usecases.provenances import Provenances
 
 FILE = a_file(provenance="https://index.example/integrity/litellm")
@@ -56,7 +57,7 @@ class World:
         self.running: list[Provenances] = []
 
     def process(self) -> Provenances:
-        self.running.append(Provenances(self.store, self.verifier, self.clock, self.telemetry))
+        self.running.append(Provenances(self.store, self.verifier, self.clock, self.telemetry, Present()))
         return self.running[-1]
 
     async def establish(self, process: Provenances, *files: File) -> dict[str, str]:

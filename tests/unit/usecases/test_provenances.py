@@ -18,6 +18,7 @@ from pinfold.domain.provenance import Invalid, Provenance, TrustRoot, Unattested
 from pinfold.ports.look_back import INTENT
 from pinfold.ports.provenance_store import Checked
 from pinfold.usecases import provenances as module
+from pinfold.usecases.present import TRUSTED_SECONDS, Present
 from pinfold.usecases.provenances import Provenances, key_of
 
 
@@ -93,11 +94,11 @@ async def test_whoever_asks_after_something_was_found_out_is_told_of_it_while_an
     assert (await late).checked == {key_of(FILE): checked}
 
 
-async def test_a_renewed_trust_root_counts_within_a_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_renewed_trust_root_counts_within_a_second(world: World) -> None:
     process = world.process()
-    monkeypatch.setattr(module, "TRUSTED_SECONDS", 0.0)
     await world.establish(process, FILE)
     world.verifier.root = TrustRoot("0" * 64, world.verifier.root.modified_at)
+    await asyncio.sleep(TRUSTED_SECONDS)
     assert (await process.known("litellm")).checked == {}
 
 
@@ -258,7 +259,7 @@ class TestNews:
         async def noticed(projects: Collection[str] | None, cause: str, /, *, until: datetime | None = None) -> None:
             heard.append((projects, cause, until))
 
-        process = Provenances(world.store, world.verifier, world.clock, world.telemetry, noticed)
+        process = Provenances(world.store, world.verifier, world.clock, world.telemetry, Present(), noticed)
         world.running.append(process)
         return process, heard
 

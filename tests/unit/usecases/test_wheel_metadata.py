@@ -17,6 +17,7 @@ from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
 from pinfold.usecases.fetch_file import FileFetcher
+from pinfold.usecases.present import Present
 from pinfold.usecases.wheel_metadata import MAX_METADATA, WheelMetadata
 
 
@@ -55,10 +56,15 @@ class Silent:
 
 
 @pytest.fixture
-async def metadata(tmp_path):
+def present():
+    return Present()
+
+
+@pytest.fixture
+async def metadata(tmp_path, present):
     catalog, blobs = FakeCatalog(), FakeBlobs(tmp_path)
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(catalog, fetcher)
+    metadata = WheelMetadata(catalog, fetcher, present)
     yield metadata
     await metadata.close()
     await fetcher.close()
@@ -105,7 +111,7 @@ async def test_what_damage_left_of_a_wheel_is_not_read(tmp_path):
     upstream = Upstream(content, ranges=False)
     (tmp_path / blobs.put(content)).write_bytes(b"")
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(FakeCatalog(), fetcher)
+    metadata = WheelMetadata(FakeCatalog(), fetcher, Present())
     assert b"Name: six" in await metadata.get(upstream, "six", wheel(content))
     assert upstream.downloads == 1
     await metadata.close()
@@ -201,7 +207,7 @@ class Hesitant(FakeCatalog):
 async def test_nobody_waits_for_metadata_to_be_kept(tmp_path):
     catalog, blobs = Hesitant(), FakeBlobs(tmp_path)
     fetcher = FileFetcher(blobs, Silent())
-    metadata = WheelMetadata(catalog, fetcher)
+    metadata = WheelMetadata(catalog, fetcher, Present())
     content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
     digest = hashlib.sha256(content).hexdigest()
     file = replace(wheel(b"its bytes"), core_metadata=digest)
@@ -226,7 +232,7 @@ class FullDisk(FakeCatalog):
 
 async def test_metadata_that_cannot_be_kept_is_served_all_the_same(tmp_path, caplog):
     catalog, fetcher = FullDisk(), FileFetcher(FakeBlobs(tmp_path), Silent())
-    metadata = WheelMetadata(catalog, fetcher)
+    metadata = WheelMetadata(catalog, fetcher, Present())
     content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
     file = replace(wheel(b"its bytes"), core_metadata=hashlib.sha256(content).hexdigest())
     assert await metadata.get(Upstream(b"", metadata=content), "six", file) == content
@@ -246,16 +252,26 @@ async def test_metadata_that_the_catalog_lost_is_fetched_again(tmp_path, damage)
     content = b"Metadata-Version: 2.1\nName: six\nVersion: 1.0\n"
     file = replace(wheel(b"its bytes"), core_metadata=hashlib.sha256(content).hexdigest())
     await catalog.remember_metadata("six", file.sha256, content)
-    restarted = WheelMetadata(catalog, fetcher)
+    restarted = WheelMetadata(catalog, fetcher, Present())
     assert await restarted.get(Upstream(b""), "six", file) == content
     damage(catalog.contents, file.core_metadata)
     # What was served stays in memory.
     assert await restarted.get(Upstream(b""), "six", file) == content
     await restarted.close()
-    restarted = WheelMetadata(catalog, fetcher)
+    restarted = WheelMetadata(catalog, fetcher, Present())
     assert await restarted.get(Upstream(b"", metadata=content), "six", file) == content
     async with asyncio.timeout(5):
         while await catalog.metadata(file.core_metadata) != content:
             await asyncio.sleep(0.001)
     await restarted.close()
     await fetcher.close()
+
+
+async def test_what_is_found_out_changes_the_present_and_what_is_asked_for_again_does_not(metadata, present):
+    content = build_wheel("six", "1.0")
+    assert await metadata.known("six") == {}
+    assert present.revision == 0
+    for _ in range(2):
+        await metadata.get(Upstream(content), "six", wheel(content))
+        await metadata.known("six")
+        assert present.revision == 1

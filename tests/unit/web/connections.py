@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import Any
 from weakref import WeakSet
 
 import pytest
-from aiohttp import web
+from aiohttp import helpers, web
 
 from pinfold.domain.errors import PinfoldError
-from pinfold.web import remembering_handler, request_memory
+from pinfold.usecases.present import TRUSTED_SECONDS, Present
+from pinfold.web import answers, remembering_handler, request_memory
 from pinfold.web.remembering_handler import RememberingHandler
 from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED, STANDS_UNTIL, RequestMemory, wait_no_longer
 
@@ -27,6 +29,7 @@ START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 @dataclass
 class FakeTime:
     now: float = START
+    gmtime = staticmethod(time.gmtime)
 
     def time(self) -> float:
         return self.now
@@ -35,9 +38,30 @@ class FakeTime:
         return self.now - START
 
 
+class FakePresent(Present):
+    """What answers rest on, looked at whenever it is asked for, unless it cannot be."""
+
+    def __init__(self, clock: FakeTime) -> None:
+        super().__init__()
+        self.clock = clock
+        self.trusted_until = 0.0
+        self.looks = 0
+
+    def trust(self) -> None:
+        """Look at everything."""
+        self.trusted_until = self.clock.monotonic() + TRUSTED_SECONDS
+
+    def stands_until(self, revision: int) -> float:
+        return self.trusted_until if revision == self.revision else 0.0
+
+    async def look(self) -> None:
+        self.looks += 1
+        await asyncio.sleep(0)
+
+
 def set_clock(monkeypatch: pytest.MonkeyPatch, clock: FakeTime) -> FakeTime:
-    """Have the memory and its handler go by a clock."""
-    for module in (request_memory, remembering_handler):
+    """Have the memory, its handler and the dates of answers go by a clock."""
+    for module in (answers, request_memory, remembering_handler, helpers):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -3,7 +3,7 @@ import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving, set_clock, settle
+from tests.unit.web.connections import MIB, START, FakePresent, FakeTime, Server, get, serving, set_clock, settle
 
 from pinfold.domain.errors import StoreError
 from pinfold.web.request_memory import HOLDS, RequestMemory
@@ -15,8 +15,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving(RequestMemory(MIB)) as server:
+async def server(clock: FakeTime) -> AsyncIterator[Server]:
+    async with serving(RequestMemory(MIB, FakePresent(clock))) as server:
         yield server
 
 

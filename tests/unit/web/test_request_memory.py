@@ -7,11 +7,12 @@ from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
-from tests.unit.web.connections import MIB, START, FakeTime, Server, get, serving, set_clock, settle
+from tests.unit.web.connections import MIB, START, FakePresent, FakeTime, Server, get, serving, set_clock, settle
 
+from pinfold.usecases.present import AHEAD_SECONDS as AHEAD
 from pinfold.web import request_memory
 from pinfold.web.remembering_handler import LONGEST_REQUEST
-from pinfold.web.request_memory import AHEAD, HOLDS, RequestMemory
+from pinfold.web.request_memory import HOLDS, RequestMemory
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +21,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving(RequestMemory(MIB)) as server:
+async def server(clock: FakeTime) -> AsyncIterator[Server]:
+    async with serving(RequestMemory(MIB, FakePresent(clock))) as server:
         yield server
 
 
@@ -159,7 +160,7 @@ async def test_a_long_answer_that_is_asked_for_again_and_again_stays_the_same(
     for _ in range(3):
         assert await connection.send(get("/large")) == first
     assert len(server.handled) == 2
-    assert len(connection.wire.lent) == (0 if no_descriptor_is_left else 2)
+    assert len(connection.wire.lent) == (0 if no_descriptor_is_left else 3)
 
 
 async def test_a_clock_that_is_set_back_makes_nothing_stand_longer(
@@ -353,8 +354,8 @@ async def test_a_connection_in_use_is_not_closed_as_idle(server: Server) -> None
     assert connection.wire.closing
 
 
-async def test_memory_is_kept_within_its_budget() -> None:
-    async with serving(RequestMemory(300_000)) as server:
+async def test_memory_is_kept_within_its_budget(clock: FakeTime) -> None:
+    async with serving(RequestMemory(300_000, FakePresent(clock))) as server:
         connection = server.connect()
         for path in ("/large", "/large?second", "/large"):
             await connection.send(get(path))

@@ -13,12 +13,12 @@ import msgspec
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.advisories.osv_record import Record
 from pinfold.domain.advisory import Claim, ProjectClaims, Snapshot
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import NO_FEED, Item, Known
 from pinfold.ports.advisories import FeedState
+from pinfold.usecases.kept import Kept
 from pinfold.usecases.lru import Lru
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class SqliteAdvisoryStore:
     def __init__(self, file: Database, feeds: Iterable[str]) -> None:
         self._file = file
         self._feeds = tuple(sorted(feeds))
-        self._kept = Kept(self._look, _Held())
+        self._kept = Kept(self._look, _Held(), self._file.present)
 
     async def about(self, project: str) -> Item[ProjectClaims]:
         """Return what the feeds hold on a project."""

@@ -18,6 +18,7 @@ from sqlite_utils import Migrations
 from pinfold import __version__
 from pinfold.adapters.sqlite.errors import store_errors
 from pinfold.domain.errors import StoreError
+from pinfold.usecases.present import Present
 
 T = TypeVar("T")
 Work = Callable[[sqlite_utils.Database], T]
@@ -62,9 +63,19 @@ class Database:
     Every method raises StoreError when the file fails, and lets other errors of the work through.
     """
 
-    def __init__(self, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Migrations,
+        *,
+        durable: bool,
+        seal: Seal | None = None,
+        present: Present | None = None,
+    ) -> None:
         """Open or create a file; blocking. What is durable survives the loss of power, not only of the process."""
         self.path = path
+        self.present = Present() if present is None else present
+        """What stores over the file tell of all that they see change."""
         self._log = path.with_name(f"{path.name}-wal")
         self._seal = seal
         self._waiting: deque[_Change] = deque()
@@ -87,9 +98,17 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, f"{path.stem}-reader")
 
     @classmethod
-    async def open(cls, path: Path, schema: Migrations, *, durable: bool, seal: Seal | None = None) -> "Database":
+    async def open(
+        cls,
+        path: Path,
+        schema: Migrations,
+        *,
+        durable: bool,
+        seal: Seal | None = None,
+        present: Present | None = None,
+    ) -> "Database":
         """Open or create a file and bring its schema up to date."""
-        return await asyncio.to_thread(cls, path, schema, durable=durable, seal=seal)
+        return await asyncio.to_thread(cls, path, schema, durable=durable, seal=seal, present=present)
 
     async def read(self, work: Work[T]) -> T:
         """Run a function that only reads, on one snapshot of the file."""

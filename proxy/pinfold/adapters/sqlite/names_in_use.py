@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.ports.names_in_use import Use
+from pinfold.usecases.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class SqliteNamesInUse:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._kept = Kept(self._look, _Known())
+        self._kept = Kept(self._look, _Known(), self._ledger.present)
 
     async def uses(self) -> tuple[Use, ...]:
         """Return the uses in the order in which they came; without a look at the file where one was taken just now."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,11 +11,11 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import InvalidRecord, StoreError
 from pinfold.domain.pins import Pin, PinAct, PinSet, PinSetVersion, pins_digest
+from pinfold.usecases.kept import Kept
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -37,7 +38,7 @@ class SqlitePinStore:
         """Return a set as it is now; without a look at the file where one was taken just now."""
         kept = self._kept.get(name)
         if kept is None:
-            kept = self._kept[name] = Kept(lambda present: self._look(name, present), None)
+            kept = self._kept[name] = Kept(partial(self._look, name), None, self._ledger.present)
         latest = await kept.current()
         return None if latest is None or latest.head.act is PinAct.REMOVE else latest
 

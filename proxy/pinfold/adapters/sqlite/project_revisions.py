@@ -5,7 +5,7 @@ from typing import Literal
 import sqlite_utils
 
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.kept import Kept
+from pinfold.usecases.kept import Kept
 
 NEWS = 1000
 """Projects and rows that are told apart; where there are more, all projects count as having news."""
@@ -17,7 +17,7 @@ class ProjectRevisions:
     def __init__(self, file: Database, table: Literal["report", "provenance"]) -> None:
         self._file = file
         self._sql = f"SELECT id, project FROM {table} WHERE id > ? ORDER BY id DESC LIMIT {NEWS + 1}"  # noqa: S608 - no text of others
-        self._looks = Kept(self._look, None)
+        self._looks = Kept(self._look, 0, file.present)
         self._newest = 0
         self._before = 0
         """The number of each project without news."""
@@ -34,12 +34,13 @@ class ProjectRevisions:
     def rise(self, project: str, number: int) -> None:
         """Take in the number of a row that this process added, which need not be looked for."""
         self._news[project] = max(number, self._news.get(project, 0))
+        self._file.present.change()
 
     def distrust(self) -> None:
         """Look again before the next answer: this process may have added a row."""
         self._looks.distrust()
 
-    async def _look(self, _: None) -> None:
+    async def _look(self, before: int) -> int:
         after = self._newest
 
         def work(database: sqlite_utils.Database) -> list[tuple[int, str]]:
@@ -53,3 +54,4 @@ class ProjectRevisions:
         for number, project in rows:
             if number > self._before:
                 self._news[project] = max(number, self._news.get(project, 0))
+        return before if self._newest == before else self._newest

@@ -9,13 +9,13 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.audit_entry import Action, Entry
 from pinfold.domain.errors import AlreadyPublished, NotFound, StoreError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.domain.published import Claim, ClaimedProject, Claims, Deletion, PublishedFile, PublishedProject
+from pinfold.usecases.kept import Kept
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -28,7 +28,7 @@ class SqlitePublishedStore:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._claims = Kept(self._look, Claims(revision=-1))
+        self._claims = Kept(self._look, Claims(revision=-1), self._ledger.present)
 
     async def current(self) -> Claims:
         """Return all claims; without a look at the file where one was taken just now."""

@@ -9,7 +9,6 @@ import sqlite_utils
 
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.adapters.sqlite.record_rows import (
     Row,
     closing_columns,
@@ -25,6 +24,7 @@ from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import NotFound, StoreError
 from pinfold.domain.records import PublisherRecord, QuarantineRecord, Records, Waiver
 from pinfold.ports.clock import Clock
+from pinfold.usecases.kept import Kept
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class SqliteRecordStore:
     def __init__(self, ledger: Database, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._kept = Kept(self._look, Records(revision=-1))
+        self._kept = Kept(self._look, Records(revision=-1), self._ledger.present)
 
     async def current(self) -> Records:
         """Return all that is in force; without a look at the file where one was taken just now."""

@@ -10,7 +10,6 @@ import sqlite_utils
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database, Work
 from pinfold.adapters.sqlite.identities import find_repository, remember_repository, use_identity
-from pinfold.adapters.sqlite.kept import Kept
 from pinfold.audit.canonical import rfc3339
 from pinfold.domain.access import Role, Scope, Token
 from pinfold.domain.audit_entry import Entry
@@ -18,6 +17,7 @@ from pinfold.domain.errors import NotFound, StoreError
 from pinfold.domain.provenance import WorkflowPublisher
 from pinfold.domain.trusted_publishing import LIFETIME, Identity
 from pinfold.ports.tokens import KeptToken
+from pinfold.usecases.kept import Kept
 
 REMEMBERED = timedelta(days=1)
 """How long a short-lived token that has ended can still be told from one that never was."""
@@ -34,7 +34,7 @@ class SqliteTokenStore:
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
-        self._kept = Kept(self._look, _Tokens())
+        self._kept = Kept(self._look, _Tokens(), self._ledger.present)
 
     async def current(self) -> Mapping[str, KeptToken]:
         """Return the tokens by id; without a look at the file where one was taken just now."""

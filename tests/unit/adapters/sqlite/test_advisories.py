@@ -12,12 +12,12 @@ from tests.fakes.clock import NOON
 from pinfold.adapters.sqlite.advisories import SqliteAdvisoryStore
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.feed_schema import feeds
-from pinfold.adapters.sqlite.kept import TRUSTED_SECONDS
 from pinfold.advisories.osv_record import Record
 from pinfold.domain.advisory import AdvisoryKind, Bound, Claim, Event, Severity
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import NO_FEED, Known
 from pinfold.ports.advisories import FeedState
+from pinfold.usecases.present import TRUSTED_SECONDS
 
 CLAIM = Claim(
     "MAL-2026-2144",

@@ -37,6 +37,27 @@ async def test_what_other_processes_add_is_heard_of(file: Database) -> None:
     assert [await revisions.of(name) for name in ("other", "widget", "never-seen")] == [1, 3, 0]
 
 
+async def test_each_row_changes_the_present_and_nothing_else_does(file: Database) -> None:
+    revisions = ProjectRevisions(file, "report")
+    for _ in range(3):
+        before = file.present.revision
+        revisions.distrust()
+        await revisions.of("widget")
+        assert file.present.revision == before
+        await add(file, "widget")
+        revisions.distrust()
+        await revisions.of("other")
+        assert file.present.revision == before + 1
+
+
+async def test_what_this_process_added_changes_the_present_at_once(file: Database) -> None:
+    revisions = ProjectRevisions(file, "report")
+    await revisions.of("widget")
+    before = file.present.revision
+    revisions.rise("widget", 1)
+    assert file.present.revision > before
+
+
 async def test_where_there_are_many_news_all_projects_count_as_having_some(
     file: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +88,7 @@ class HoldsTheFirstRead:
     """A file of which whoever reads first is answered only once that is let go."""
 
     def __init__(self, file: Database) -> None:
-        self._file = file
+        self._file, self.present = file, file.present
         self.has_read, self.let_go = asyncio.Event(), asyncio.Event()
 
     async def read(self, work: Callable[[sqlite_utils.Database], T]) -> T:

@@ -11,12 +11,12 @@ from tests.fakes.clock import NOON, FakeClock
 
 from pinfold.adapters.sqlite import schema
 from pinfold.adapters.sqlite.database import Database, Work
-from pinfold.adapters.sqlite.kept import TRUSTED_SECONDS
 from pinfold.adapters.sqlite.records import SqliteRecordStore
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.errors import StoreError
 from pinfold.domain.records import QuarantineRecord, Waiver
 from pinfold.domain.target import ProjectTarget
+from pinfold.usecases.present import TRUSTED_SECONDS
 
 T = TypeVar("T")
 RECORD = QuarantineRecord("Q-1", ProjectTarget("litellm"), "reads credentials", None, "kim", NOON)

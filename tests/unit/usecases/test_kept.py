@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from pinfold.adapters.sqlite.kept import AHEAD_SECONDS, TRUSTED_SECONDS, Kept
 from pinfold.domain.errors import StoreError
+from pinfold.usecases.kept import Kept
+from pinfold.usecases.present import AHEAD_SECONDS, TRUSTED_SECONDS, Present
 
 
 class Looks:
@@ -24,7 +25,7 @@ class Looks:
 
 async def test_what_was_seen_just_now_is_not_looked_at_again():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     assert [await kept.current() for _ in range(10)] == [1] * 10
     await asyncio.sleep(TRUSTED_SECONDS)
     assert await kept.current() == 2
@@ -32,14 +33,14 @@ async def test_what_was_seen_just_now_is_not_looked_at_again():
 
 async def test_many_who_ask_at_once_cost_one_look():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     assert await asyncio.gather(*(kept.current() for _ in range(50))) == [1] * 50
 
 
 async def test_one_who_gives_up_does_not_take_the_answer_from_the_others():
     looks = Looks()
     looks.gate = asyncio.Event()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     first, second = (asyncio.create_task(kept.current()) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -51,7 +52,7 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_the_others():
 async def test_a_look_that_began_before_a_change_does_not_outlive_it():
     looks = Looks()
     looks.gate = asyncio.Event()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     before = asyncio.create_task(kept.current())
     await asyncio.sleep(0.01)
     kept.distrust()
@@ -65,7 +66,7 @@ async def test_a_look_that_began_before_a_change_does_not_outlive_it():
 async def test_a_failure_is_everybodys_and_not_kept():
     looks = Looks()
     looks.failure = StoreError("gone")
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     results = await asyncio.gather(*(kept.current() for _ in range(3)), return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 3
     looks.failure = None
@@ -74,7 +75,7 @@ async def test_a_failure_is_everybodys_and_not_kept():
 
 async def test_a_renewed_look_begins_after_it_was_asked_for():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     assert await kept.current() == 1
     assert await kept.renewed() == 2
     assert await kept.current() == 2
@@ -90,7 +91,7 @@ async def test_a_renewed_look_begins_after_it_was_asked_for():
 
 async def test_a_renewed_look_that_fails_is_followed_by_another():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     looks.failure = StoreError("gone")
     results = await asyncio.gather(*(kept.renewed() for _ in range(3)), return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 3
@@ -100,7 +101,7 @@ async def test_a_renewed_look_that_fails_is_followed_by_another():
 
 async def test_who_asks_again_and_again_never_waits_for_a_look():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     assert await kept.current() == 1
     await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
     looks.gate = asyncio.Event()
@@ -112,7 +113,7 @@ async def test_who_asks_again_and_again_never_waits_for_a_look():
 
 async def test_what_was_looked_at_ahead_is_trusted_from_when_that_look_began():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     await kept.current()
     await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
     looks.gate = asyncio.Event()
@@ -128,7 +129,7 @@ async def test_what_was_looked_at_ahead_is_trusted_from_when_that_look_began():
 
 async def test_a_look_ahead_that_fails_is_nobodys_and_the_state_is_given_no_longer_than_before():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     await kept.current()
     looks.failure = StoreError("gone")
     await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
@@ -140,7 +141,7 @@ async def test_a_look_ahead_that_fails_is_nobodys_and_the_state_is_given_no_long
 
 async def test_a_look_ahead_that_began_before_a_change_does_not_outlive_it():
     looks = Looks()
-    kept = Kept(looks, 0)
+    kept = Kept(looks, 0, Present())
     await kept.current()
     await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
     looks.gate = asyncio.Event()

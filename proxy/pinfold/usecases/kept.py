@@ -1,38 +1,41 @@
-"""What every request needs of the ledger and hardly anybody changes: kept in memory, and looked after cheaply."""
+"""What every request needs to know and hardly anybody changes: kept in memory, and looked after cheaply."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from pinfold.usecases.present import AHEAD_SECONDS, TRUSTED_SECONDS, Present
 
-TRUSTED_SECONDS = 0.25
-"""How long what was read counts as current: the longest that another process's change goes unseen."""
-AHEAD_SECONDS = TRUSTED_SECONDS / 2
-"""How long before its end a look is taken ahead, so that whoever asks again and again never waits for one."""
+T = TypeVar("T")
 
 
 class Kept(Generic[T]):
     """The present state of something, looked at anew no more often than every TRUSTED_SECONDS."""
 
-    def __init__(self, look: Callable[[T], Awaitable[T]], first: T) -> None:
-        """`look` is given the state that is kept, and returns it where nothing changed."""
+    def __init__(self, look: Callable[[T], Awaitable[T]], first: T, present: Present) -> None:
+        """`look` is given the state that is kept, and returns it, the very same, where nothing changed."""
         self._look = look
         self._state = first
-        self._trusted_until = 0.0
+        self._present = present
+        self.trusted_until = 0.0
+        """On the monotonic clock: until then the state counts as current."""
         self._check: asyncio.Task[T] | None = None
         self._queued: asyncio.Task[T] | None = None
 
     async def current(self) -> T:
         """Return the state; many who ask at once cost one look."""
-        left = self._trusted_until - monotonic()
+        self._present.watch(self)
+        left = self.trusted_until - monotonic()
         if left > AHEAD_SECONDS:
             return self._state
-        if self._check is None or self._check.done():
-            self._check = asyncio.create_task(self._renew())
-            self._check.add_done_callback(_leave_to_the_next)
-        return self._state if left > 0 else await asyncio.shield(self._check)
+        check = self._begun()
+        return self._state if left > 0 else await asyncio.shield(check)
+
+    def look_ahead(self) -> None:
+        """Begin a look, where one is due, that nobody waits for."""
+        if self.trusted_until - monotonic() <= AHEAD_SECONDS:
+            self._begun()
 
     async def renewed(self) -> T:
         """Return the state as a look finds it that begins after this call: one at a time, whoever asks for it."""
@@ -42,7 +45,14 @@ class Kept(Generic[T]):
 
     def distrust(self) -> None:
         """Look again before the next answer: this process changed something."""
-        self._check, self._trusted_until = None, 0.0
+        self._check, self.trusted_until = None, 0.0
+
+    def _begun(self) -> asyncio.Task[T]:
+        """Return the look that is under way, or one that begins now."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._renew())
+            self._check.add_done_callback(_leave_to_the_next)
+        return self._check
 
     async def _renew_after(self, earlier: asyncio.Task[T] | None) -> T:
         if earlier is not None and not earlier.done():
@@ -57,7 +67,9 @@ class Kept(Generic[T]):
         state = await self._look(self._state)
         # A change through this process begins a new check, beside which an older one has nothing more to say.
         if self._check is asyncio.current_task():
-            self._state, self._trusted_until = state, began + TRUSTED_SECONDS
+            if state is not self._state:
+                self._present.change()
+            self._state, self.trusted_until = state, began + TRUSTED_SECONDS
         return state
 
 
