@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from time import monotonic
 
 from pinfold.adapters.sqlite.audit_append import Draft
@@ -77,8 +78,7 @@ class Recorder:
                 recorded, durable = self._journals.recorded, self._journals.durable
                 await asyncio.sleep(delay)
                 try:
-                    # As a rule another process did: then this one has nothing to wait for but what it recorded since.
-                    if self._failed is None and durable is not None and await is_taken_up(self._ledger, durable):
+                    if await self._has_another_taken_up(durable):
                         self._taken_up = max(self._taken_up, recorded)
                     else:
                         await self._hand_over()
@@ -89,6 +89,14 @@ class Recorder:
                     delay = DELAY
         finally:
             self._handing_over = None
+
+    async def _has_another_taken_up(self, durable: tuple[Path, int] | None) -> bool:
+        if self._failed is not None or durable is None:
+            return False
+        try:
+            return await is_taken_up(self._ledger, durable)
+        except Exception:  # noqa: BLE001 - whoever hands over meets what is wrong, whatever it is, and ends recording
+            return False
 
     async def _hand_over(self) -> None:
         recorded = self._journals.recorded

@@ -131,6 +131,30 @@ async def test_nobody_records_anything_more_for_a_ledger_that_was_damaged_and_al
                     await go_on(log)
 
 
+@pytest.mark.parametrize("error", [StoreError("the disk is failing"), ValueError("no number")])
+async def test_nothing_more_is_recorded_where_nobody_can_tell_whether_it_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fail(*_: object) -> bool:
+        raise error
+
+    async with recording(tmp_path) as log:
+        monkeypatch.setattr(audit_recorder, "DELAY", 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(audit_recorder, "is_taken_up", fail)
+            patch.setattr(audit_recorder, "hand_over", fail)
+            async with asyncio.timeout(SECONDS):
+                with pytest.raises(type(error), match=str(error)):
+                    await go_on(log)
+            patch.undo()
+            patch.setattr(audit_recorder, "is_taken_up", fail)
+            await log.append(entry(3))
+            async with asyncio.timeout(SECONDS):
+                while log._recorder._handing_over is not None:
+                    await asyncio.sleep(0.01)
+        assert verified(tmp_path).last > 1
+
+
 async def test_a_ledger_that_fails_for_a_moment_is_taken_up_for_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
