@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 DELAY = 0.1
 """Seconds that entries wait for others before the ledger takes them up."""
+LOOK = 0.1
+"""Seconds for a look whether they were taken up: long reads by others may hold it up."""
 RETRY = 1.0
 """Seconds until a ledger that took nothing up is asked again."""
 LARGEST = 4 << 20
@@ -94,7 +96,8 @@ class Recorder:
         if self._failed is not None or durable is None:
             return False
         try:
-            return await is_taken_up(self._ledger, durable)
+            async with asyncio.timeout(LOOK):
+                return await is_taken_up(self._ledger, durable)
         except Exception:  # noqa: BLE001 - whoever hands over meets what is wrong, whatever it is, and ends recording
             return False
 

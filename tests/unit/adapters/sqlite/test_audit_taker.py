@@ -22,7 +22,7 @@ SECONDS = 10
 
 @pytest.fixture(autouse=True)
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have nobody wait between two looks, nor after a failure."""
+    """Have nobody wait between two looks, nor after a failure, nor give up a look."""
     for module, name in (
         (audit_taker, "BEAT"),
         (audit_taker, "IDLE"),
@@ -30,6 +30,7 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
         (audit_recorder, "RETRY"),
     ):
         monkeypatch.setattr(module, name, 0)
+    monkeypatch.setattr(audit_recorder, "LOOK", SECONDS)
 
 
 @asynccontextmanager
@@ -129,6 +130,22 @@ async def test_nobody_records_anything_more_for_a_ledger_that_was_damaged_and_al
                     StoreError, match="ends with entry 0, and 1 were logged: pinfold audit verify tells"
                 ):
                     await go_on(log)
+
+
+async def test_a_look_that_others_hold_up_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+
+    async def hang(*_: object) -> bool:
+        looks.append(None)
+        await asyncio.sleep(60)
+        return True
+
+    monkeypatch.setattr(audit_recorder, "is_taken_up", hang)
+    monkeypatch.setattr(audit_recorder, "LOOK", 0.01)
+    async with recording(tmp_path) as log:
+        await log.append(entry(1))
+        await until_entered(tmp_path, 1)
+    assert looks
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is failing"), ValueError("no number")])
