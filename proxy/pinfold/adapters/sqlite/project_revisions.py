@@ -33,7 +33,7 @@ class ProjectRevisions:
 
     def rise(self, project: str, number: int) -> None:
         """Take in the number of a row that this process added, which need not be looked for."""
-        self._news[project] = max(number, self._news.get(project, 0))
+        self._news[project] = max(number, self._news.get(project, self._before))
         self._file.present.change()
 
     def distrust(self) -> None:

@@ -116,3 +116,12 @@ async def test_a_look_that_ends_late_lets_no_number_fall(
     held.let_go.set()
     assert await early == number
     assert await revisions.of("widget") == number
+
+
+async def test_a_number_that_is_told_late_lets_none_fall(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project_revisions, "NEWS", 1)
+    revisions = ProjectRevisions(file, "report")
+    await add(file, "widget", "other", "another")
+    assert await revisions.of("widget") == 3
+    revisions.rise("widget", 1)
+    assert await revisions.of("widget") == 3
