@@ -32,7 +32,6 @@ from tests.bench.made_up_index import page_of
 
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
 from pinfold.bootstrap import Installation, open_installation
-from pinfold.bootstrap.running import SWITCH_SECONDS
 from pinfold.domain.advisory import ProjectClaims, Snapshot
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.evidence import Evidence, Known
@@ -136,7 +135,6 @@ async def running(upstream: str, folder: Path) -> AsyncIterator[tuple[Installati
     """Open an installation as a server does, and watch its event loop."""
     pypi, osv = {"url": upstream, "freshness": "1d"}, {"source": ""}
     settings = Settings.model_validate({"data": folder, "upstreams": {"pypi": pypi}, "feeds": {"osv": osv}})
-    sys.setswitchinterval(SWITCH_SECONDS)
     async with open_installation(settings) as installation:
         await installation.ready()
         await installation.warm_up()

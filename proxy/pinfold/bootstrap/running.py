@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 import logging
-import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
@@ -24,9 +23,6 @@ from pinfold.web.workers import Sockets, Work, supervise
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the interpreter from the event loop: a fifth of Python's own choice, with which the loop
-stands still for 20 to 40 ms while a long page is parsed, judged and rendered beside it."""
 _LOADED_LATE = ("pypi_simple", "pinfold.adapters.sigstore.attestation")
 """What commands do without until they need it, and workers need as soon as they serve."""
 
@@ -68,7 +64,6 @@ def _load() -> None:
 
 def _work(settings: Settings, sockets: Sockets, up: Callable[[], None]) -> None:
     configure_logging(settings)
-    sys.setswitchinterval(SWITCH_SECONDS)
     loop_factory = uvloop.new_event_loop if settings.server.event_loop == "uvloop" else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(_serve(settings, sockets, up) if sockets else _take_up(settings, up))
