@@ -1,6 +1,5 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from pinfold.ports.pins import PinStore
 from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
 from pinfold.ports.report_store import Inspected
+from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
@@ -139,7 +139,7 @@ class Gate:
             seen = _with_more_seen(kept, index, found, grounds, now) if kept is not None else None
             return seen or judge(index, name, found, grounds, now)
 
-        judged = await asyncio.to_thread(work) if len(found.listing.project.files) > IN_THREAD_ABOVE else work()
+        judged = await beside_the_loop(work) if len(found.listing.project.files) > IN_THREAD_ABOVE else work()
         self._memory.put((index.name, name), judged, 1 + len(judged.files))
         if found.source.fetch_ahead:
             self._ahead.consider(judged)

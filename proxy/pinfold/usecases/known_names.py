@@ -3,9 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from pinfold.domain.look_alikes import Likeness, NameIndex
 from pinfold.ports.names_in_use import NamesInUse, Use
+from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.lru import Lru
 
 COMPARED = 10_000
@@ -62,7 +64,7 @@ class KnownNames:
             async with self._building:
                 if len(uses) - self._taken_in > MANY:
                     names = (*self._everyday, *(use.project for use in uses))
-                    self._names = await asyncio.to_thread(NameIndex, names)
+                    self._names = await beside_the_loop(partial(NameIndex, names))
                     self._taken_in = 0
                     self._take_in(uses)
         self._take_in(uses)

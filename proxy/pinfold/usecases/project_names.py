@@ -7,12 +7,14 @@ import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from pinfold.domain.errors import UpstreamError
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.index.render import render_names_html, render_names_json
 from pinfold.ports.clock import Clock
 from pinfold.ports.published import PublishedStore
+from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.compress import compress
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.single_flight import SingleFlight
@@ -86,7 +88,7 @@ class ProjectNames:
             if not source.first_hand:
                 offered = await source.upstream.project_names()
                 names.update(name for name in offered if source.private or not (name in ours or index.reserves(name)))
-        pages = await asyncio.to_thread(_render, sorted(names))
+        pages = await beside_the_loop(partial(_render, sorted(names)))
         return _Kept(pages, self._clock.now() + FRESHNESS, claimed)
 
 

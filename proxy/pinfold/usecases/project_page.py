@@ -1,6 +1,5 @@
 """A project's page as a client gets it: every file judged, refused ones listed with the reason."""
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from pinfold.index.negotiate import Encoding, Representation
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
+from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.compress import compress
 from pinfold.usecases.decide import IN_THREAD_ABOVE, Gate
 from pinfold.usecases.indexes import Index
@@ -199,7 +199,7 @@ class ProjectPage:
         if entries is None or not entries.are_of(project, metadata):
             entries = Entries(seen, metadata)
         render = partial(_render, lister, seen, form, entries, key.encoding, only_shown=bool(as_of))
-        page = await asyncio.to_thread(render) if len(project.files) > IN_THREAD_ABOVE else render()
+        page = await beside_the_loop(render) if len(project.files) > IN_THREAD_ABOVE else render()
         if page is None:
             return None
         if as_of is None and len(project.files) >= LONG:

@@ -1,11 +1,11 @@
 """An index of the simple API, asked over HTTP."""
 
-import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from pinfold.domain.names import normalise
 from pinfold.domain.project import File
 from pinfold.index.parse import parse_names_html, parse_names_json, parse_project_html, parse_project_json
 from pinfold.ports.upstream import Download, Missing, Page, Unchanged, Validators
+from pinfold.usecases.beside_the_loop import beside_the_loop
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ class HttpUpstream:
         if len(answer.body) <= _AT_ONCE:
             with suppress(TooLong):
                 return understand(answer, min(limit, _AT_ONCE), json=json, html=html)
-        return await asyncio.to_thread(understand, answer, limit, json=json, html=html)
+        return await beside_the_loop(partial(understand, answer, limit, json=json, html=html))
 
     def _url(self, text: str) -> URL:
         try:
