@@ -15,7 +15,15 @@ from yarl import URL
 
 from pinfold.adapters.upstream.failures import require_identity
 from pinfold.adapters.upstream.options import UpstreamOptions
-from pinfold.adapters.upstream.pages import ACCEPT, TooLong, conditions, max_age, understand, validators
+from pinfold.adapters.upstream.pages import (
+    ACCEPT,
+    TooLong,
+    conditions,
+    max_age,
+    understand,
+    understand_at_once,
+    validators,
+)
 from pinfold.adapters.upstream.ranges import parse_content_range
 from pinfold.adapters.upstream.stream import FileStream
 from pinfold.adapters.upstream.transport import Answer, Question, Transport
@@ -37,8 +45,6 @@ MAX_PART = 16 << 20
 """Bytes of a range or of metadata that are held in memory."""
 MAX_PROVENANCE = 256 << 10
 """Bytes of a provenance document; PyPI's have about 10,000 an attestation."""
-_AT_ONCE = 64 << 10
-"""Bytes of a page that are unpacked and parsed on the event loop; what is larger is for a thread."""
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json, application/json;q=0.9"
 _IDENTITY: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
 
@@ -169,9 +175,8 @@ class HttpUpstream:
 
     async def _understood(self, answer: Answer, *, json: Callable[[bytes], T], html: Callable[[bytes], T]) -> T:
         limit = self._options.max_page_bytes
-        if len(answer.body) <= _AT_ONCE:
-            with suppress(TooLong):
-                return understand(answer, min(limit, _AT_ONCE), json=json, html=html)
+        with suppress(TooLong):
+            return understand_at_once(answer, limit, json=json)
         return await beside_the_loop(partial(understand, answer, limit, json=json, html=html))
 
     def _url(self, text: str) -> URL:

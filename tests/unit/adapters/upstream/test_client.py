@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -196,16 +197,9 @@ async def test_a_large_page_is_understood_too(index: FakeUpstream, connect: Conn
     assert len((await page_of(connect(index.url), "litellm")).project.files) == 400
 
 
-@pytest.mark.parametrize("gzipped", [True, False])
-@pytest.mark.parametrize(("files", "expected"), [(1, 0), (400, 1)])
-async def test_large_pages_do_not_hold_up_the_event_loop(
-    index: FakeUpstream,
-    connect: Connect,
-    monkeypatch: pytest.MonkeyPatch,
-    gzipped: bool,
-    files: int,
-    expected: int,
-) -> None:
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Any]]:
+    """What was worked out beside the event loop."""
     moved: list[Callable[[], Any]] = []
 
     async def beside_the_loop(work: Callable[[], Any]) -> Any:
@@ -213,11 +207,38 @@ async def test_large_pages_do_not_hold_up_the_event_loop(
         return work()
 
     monkeypatch.setattr(client, "beside_the_loop", beside_the_loop)
+    return moved
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+@pytest.mark.parametrize(("files", "expected"), [(1, 0), (400, 1)])
+async def test_large_pages_do_not_hold_up_the_event_loop(
+    index: FakeUpstream, connect: Connect, moved: list[Callable[[], Any]], gzipped: bool, files: int, expected: int
+) -> None:
     for number in range(files):
         index.add_file("litellm", f"1.{number}", content=b"%d" % number)
     index.manners = replace(index.manners, gzip=gzipped)
     assert len((await page_of(connect(index.url), "litellm")).project.files) == files
     assert len(moved) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        (b"<a>" * 20_000, {"Content-Type": "text/html", "Content-Encoding": ""}),
+        (b'{"name": "litellm", "files": [%s]}' % b",".join([b"0"] * 20_000), JSON | {"Content-Encoding": ""}),
+        (gzip.compress(b"") * 3_000, JSON | {"Content-Encoding": "gzip"}),
+    ],
+    ids=["tags", "entries that are none", "parts that hold nothing"],
+)
+async def test_nor_do_short_ones_that_were_made_to_take_long(
+    index: FakeUpstream, connect: Connect, moved: list[Callable[[], Any]], content: bytes, headers: dict[str, str]
+) -> None:
+    index.add_file("litellm", "1.82.6")
+    index.befall(PAGE, Fault(content=content, headers=headers))
+    with suppress(UpstreamError):
+        await page_of(connect(index.url), "litellm")
+    assert len(moved) == 1
 
 
 async def test_cookies_are_not_kept(index: FakeUpstream, connect: Connect) -> None:
