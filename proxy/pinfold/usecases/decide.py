@@ -8,6 +8,7 @@ from msgspec import structs
 
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import Need, Unknown
+from pinfold.domain.listing import Listing
 from pinfold.domain.project import File
 from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
@@ -35,7 +36,8 @@ from pinfold.usecases.single_flight import OneAtATime
 FILES_IN_MEMORY = 24_000
 """Some 1.1 KB each, listed and judged; room for four of the longest pages, beside the pages themselves."""
 IN_THREAD_ABOVE = 200
-"""Projects with more files are judged, and rendered, in a thread: at some 10 microseconds a file they hold the loop."""
+"""Projects with more files, or versions, are judged and rendered in a thread: at some 10 microseconds a file they would
+hold the loop."""
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
@@ -139,7 +141,7 @@ class Gate:
             seen = _with_more_seen(kept, index, found, grounds, now) if kept is not None else None
             return seen or judge(index, name, found, grounds, now)
 
-        judged = await beside_the_loop(work) if len(found.listing.project.files) > IN_THREAD_ABOVE else work()
+        judged = await beside_the_loop(work) if takes_long(found.listing) else work()
         self._memory.put((index.name, name), judged, 1 + len(judged.files))
         if found.source.fetch_ahead:
             self._ahead.consider(judged)
@@ -287,6 +289,14 @@ class Gate:
         again = structs.replace(judged, evidence=evidence, decision=decision, evidence_digest=evidence.digest())
         project.decided[key] = again
         return again
+
+
+def takes_long(listing: Listing) -> bool:
+    """Tell whether to judge a project, or to render it, would hold up the event loop."""
+    project = listing.project
+    # What the upstream took away is judged as well, and what it says besides files has no other bounds.
+    parts = (project.files, listing.sightings, project.versions, project.tracks, project.alternate_locations)
+    return any(len(part) > IN_THREAD_ABOVE for part in parts)
 
 
 def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime) -> bool:

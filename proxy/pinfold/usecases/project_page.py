@@ -14,7 +14,7 @@ from pinfold.ports.clock import Clock
 from pinfold.ports.telemetry import Telemetry
 from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.compress import compress
-from pinfold.usecases.decide import IN_THREAD_ABOVE, Gate
+from pinfold.usecases.decide import Gate, takes_long
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.judgement import Judgement
@@ -199,7 +199,7 @@ class ProjectPage:
         if entries is None or not entries.are_of(project, metadata):
             entries = Entries(seen, metadata)
         render = partial(_render, lister, seen, form, entries, key.encoding, only_shown=bool(as_of))
-        page = await beside_the_loop(render) if len(project.files) > IN_THREAD_ABOVE else render()
+        page = await beside_the_loop(render) if takes_long(project.found.listing) else render()
         if page is None:
             return None
         if as_of is None and len(project.files) >= LONG:

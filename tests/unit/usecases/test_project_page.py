@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.clock import NOON, FakeClock
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import FakeUpstream, Fault
 
 from pinfold.adapters.system_clock import SystemClock
 from pinfold.domain.audit_entry import Actor
@@ -206,3 +206,48 @@ async def test_a_page_counts_for_more_than_its_body(page_of, upstream):
     assert len(first.body) < project_page.PAGE_BYTES, "the bodies alone would have room side by side"
     await page_of("other")
     assert await page_of("six") is not first
+
+
+@pytest.fixture
+def moved(monkeypatch):
+    """What was worked out beside the event loop: judging, rendering, or both."""
+    moved = set()
+    for module in (decide, project_page):
+
+        async def beside_the_loop(work, module=module):
+            moved.add(module)
+            return work()
+
+        monkeypatch.setattr(module, "beside_the_loop", beside_the_loop)
+    return moved
+
+
+@pytest.fixture
+def _little_at_once(monkeypatch):
+    monkeypatch.setattr(decide, "IN_THREAD_ABOVE", 2)
+
+
+@pytest.mark.usefixtures("_little_at_once")
+@pytest.mark.parametrize(
+    "more", [{"versions": ["1", "2", "3"]}, {"alternate-locations": ["https://other.example/simple/six/"] * 3}]
+)
+async def test_a_page_that_has_much_besides_files_does_not_hold_up_the_event_loop(page_of, upstream, moved, more):
+    await page_of("six")
+    content = json.dumps({"name": "tail", "files": [], **more}).encode()
+    headers = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+    upstream.befall("/simple/tail/", Fault(status=200, content=content, headers=headers))
+    assert not moved
+    await page_of("tail")
+    assert moved == {decide, project_page}
+
+
+@pytest.mark.usefixtures("_little_at_once")
+async def test_nor_does_one_whose_files_were_taken_away(page_of, upstream, clock, moved):
+    gone = [upstream.add_file("six", f"1.{number}") for number in range(1, 3)]
+    await page_of("six")
+    for file in gone:
+        upstream.remove_file(file)
+    clock.advance(timedelta(minutes=10))
+    moved.clear()
+    await page_of("six")
+    assert decide in moved
