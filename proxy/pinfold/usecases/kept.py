@@ -57,10 +57,10 @@ class Kept(Generic[T]):
     async def _renew_after(self, earlier: asyncio.Task[T] | None) -> T:
         if earlier is not None and not earlier.done():
             await asyncio.wait([earlier])
-        # What whoever asks from here on wants to see may come too late for this look.
-        self._queued = None
-        self.distrust()
-        return await self.current()
+        # What whoever asks from here on wants to see may come too late for this look. What was seen before counts for
+        # everybody else as long as ever: anybody may ask for what there is not.
+        self._queued = self._check = None
+        return await asyncio.shield(self._begun())
 
     async def _renew(self) -> T:
         began = monotonic()

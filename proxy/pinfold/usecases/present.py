@@ -10,6 +10,9 @@ TRUSTED_SECONDS: Final = 0.25
 AHEAD_SECONDS: Final = TRUSTED_SECONDS / 2
 """How long before its end a look is taken ahead, so that whoever asks again and again never waits for one."""
 
+PATIENCE_SECONDS: Final = 2.0
+"""How long a look at everything is waited for: not everybody needs all of it, and whoever does waits for that."""
+
 SOON: Final = timedelta(seconds=TRUSTED_SECONDS)
 """For how long stands, whatever is seen, what rests on more than is looked at."""
 
@@ -61,10 +64,10 @@ class Present:
         return until
 
     async def look(self) -> None:
-        """Wait until everything was looked at just now, or could not be: whoever needs that is told why."""
+        """Wait until everything was looked at just now, could not be, or takes long: whoever needs it is told."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        await asyncio.shield(self._looking)
+        await asyncio.wait((self._looking,), timeout=PATIENCE_SECONDS)
 
     async def _look(self) -> None:
         await asyncio.gather(*(watched.current() for watched in self._watched), return_exceptions=True)

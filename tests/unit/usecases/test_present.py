@@ -24,12 +24,15 @@ class Store:
     def __init__(self, present: Present) -> None:
         self.state = "first"
         self.failure: StoreError | None = None
+        self.gate: asyncio.Event | None = None
         self.looks = 0
         self.kept = Kept(self._look, "", present)
 
     async def _look(self, before: str) -> str:
         self.looks += 1
         await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
         if self.failure is not None:
             raise self.failure
         return before if before == self.state else self.state
@@ -140,6 +143,30 @@ async def test_a_change_ends_what_began_before_it(clock: Clock) -> None:
     present.change()
     assert not stands(present, revision, clock)
     assert stands(present, present.revision, clock)
+
+
+async def test_whoever_asks_for_what_there_is_not_ends_nothing_for_others(clock: Clock) -> None:
+    present, (store,) = await a_present("store")
+    asking = asyncio.create_task(store.kept.renewed())
+    while store.looks < 2:
+        await asyncio.sleep(0)
+    assert not asking.done()
+    assert stands(present, present.revision, clock)
+    assert await store.kept.current() == "first", "nobody else waits for the look"
+    assert not asking.done()
+    assert await asking == "first"
+
+
+async def test_a_store_that_does_not_answer_keeps_nobody_waiting_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
+    present, (store,) = await a_present("store")
+    revision, store.gate = present.revision, asyncio.Event()
+    store.kept.distrust()
+    await asyncio.wait_for(present.look(), timeout=30)
+    assert present.stands_until(revision) == 0.0
+    store.gate.set()
+    await settle()
+    assert present.stands_until(revision) > 0.0, "the look went on all the same"
 
 
 async def test_many_who_wait_share_a_look() -> None:
