@@ -79,6 +79,9 @@ class Transfer:
             file = cast("BinaryIO", content)
             for position in range(0, content.length, SLICE):
                 upto = min(position + SLICE, content.length)
+                if position > 0:
+                    # The first was read a moment ago; how long ago this is, a slow client decides.
+                    await _bring_in(file, position, upto)
                 _expect_open(transport)
                 waiting = cast("aiofastnet.Transport", transport).sendfile(file, position, upto - position)
                 # The kernel takes most files at once.
@@ -105,14 +108,13 @@ class Transfer:
     async def _send(
         self, transport: asyncio.Transport, content: Content, file: BinaryIO, part: tuple[int, int]
     ) -> None:
-        """Let the kernel send bytes from the file, once they are in memory: a disk would hold up everybody else."""
+        """Let the kernel send bytes from the file."""
         position, end = part
         while position < end:
             upto = min(position + SLICE, await content.shown(position), end)
             if upto <= position:
                 return
-            if not is_in_memory(file.fileno(), position, upto - position):
-                await asyncio.to_thread(bring_in, file.fileno(), position, upto - position)
+            await _bring_in(file, position, upto)
             _expect_open(transport)
             async with asyncio.timeout(STALLED):
                 await aiofastnet.sendfile(asyncio.get_running_loop(), transport, file, position, upto - position)
@@ -142,6 +144,12 @@ class Transfer:
 async def _open(content: Content) -> BinaryIO:
     file = content.open_at_once()
     return file if file is not None else await asyncio.to_thread(content.open)
+
+
+async def _bring_in(file: BinaryIO, position: int, upto: int) -> None:
+    """See to it that the kernel has a part of a file in memory: to wait for a disk would hold up everybody else."""
+    if not is_in_memory(file.fileno(), position, upto - position):
+        await asyncio.to_thread(bring_in, file.fileno(), position, upto - position)
 
 
 def _expect_open(transport: asyncio.Transport) -> None:

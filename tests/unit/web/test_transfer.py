@@ -71,6 +71,19 @@ async def test_a_file_is_repeated_whole_and_recorded_each_time(ends: Ends, log: 
     assert (log.served, log.broken_off) == (3, [])
 
 
+async def test_what_a_slow_client_takes_later_is_brought_in_from_the_disk_before_it_is_sent(
+    ends: Ends, log: Log, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_in: list[int] = []
+    monkeypatch.setattr(transfer, "is_in_memory", lambda *_: False)
+    monkeypatch.setattr(transfer, "bring_in", lambda _, position, __: brought_in.append(position))
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(ends.read(len(HEAD + BODY)))
+        await repeat(log, ends, Stored(wheel))
+    assert reading.result() == HEAD + BODY
+    assert brought_in == [300_000, 600_000, 900_000]
+
+
 async def test_whoever_hung_up_gets_nothing_and_that_is_recorded(ends: Ends, log: Log, wheel: Path) -> None:
     ends.transport.abort()
     with pytest.raises(ConnectionResetError):
