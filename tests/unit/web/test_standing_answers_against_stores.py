@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.unit.web.connections import MIB, SILENT, Connection, FakeTime, Wire, get, set_clock
+from tests.unit.web.connections import MIB, SILENT, Connection, FakeTime, Wire, get, set_clock, settle
 
 from pinfold.domain.errors import StoreError
 from pinfold.usecases import kept as kept_module
@@ -94,11 +94,22 @@ class World:
         handler.connection_made(wire)
         self.connections.append(Connection(handler, wire))
 
+    async def _answer(self, connection: Connection, request: bytes) -> bytes:
+        before = len(connection.wire.sent)
+        answer = await connection.send(request, settling=5)
+        async with asyncio.timeout(30):
+            while not answer:
+                await asyncio.sleep(0)
+                answer = bytes(connection.wire.sent[before:])
+        # What is done once it is sent.
+        await settle()
+        return bytes(connection.wire.sent[before:])
+
     async def ask(self, number: int, path: str) -> None:
         """Ask, and hold what is told to what it may be."""
         self.asked += 1
         now = self.clock.now
-        head, _, body = (await self.connections[number].send(get(path), settling=150)).partition(b"\r\n\r\n")
+        head, _, body = (await self._answer(self.connections[number], get(path))).partition(b"\r\n\r\n")
         late = now - SEEN_WITHIN
         if head.startswith(b"HTTP/1.1 503"):
             assert any(store.fails for store in self.stores)
@@ -174,6 +185,15 @@ steps = st.one_of(
         ("wait", 7.0, None),
         ("ask", 0, "/all"),
         ("wait", 0.51, None),
+        ("ask", 0, "/all"),
+    ]
+)
+@example(
+    program=[
+        ("wait", 0.26, None),
+        ("during", 0, True),
+        ("during", 0, True),
+        *[("slow", number, True) for number in range(STORES)],
         ("ask", 0, "/all"),
     ]
 )
