@@ -38,6 +38,8 @@ class Journal:
         """Begin a journal; blocking."""
         self.path = folder / secrets.token_hex(16)
         self.size = 0
+        self.reach = 0
+        """Bytes that nobody can have read more of: `size`, and what is being written."""
         hidden = self.path.with_suffix(_UNFINISHED)
         with store_errors(self.path):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -62,9 +64,10 @@ class Journal:
 
     def append(self, records: bytes) -> None:
         """Append records that are `framed`, and return once they are durable; blocking."""
+        self.reach = self.size + len(records)
         with store_errors(self.path):
             _write(self._file, records, self.size)
-        self.size += len(records)
+        self.size = self.reach
 
     def close(self) -> None:
         """Leave the journal behind, unless nothing was ever acknowledged to be in it."""
@@ -98,17 +101,30 @@ class Found:
                 yield record, begin
 
     def remove(self, end: int) -> None:
-        """Remove what was left behind and is taken up, up to a place; what follows it stays, under another name."""
+        """Remove what was left behind and is taken up, up to a place; it stays, under another name, if more follows.
+
+        It also stays if its records end before that place: somebody may have claimed that they were taken up.
+        """
+        # The loss of power may take all from here that the ledger had taken up just before it was durable here.
+        whole = max((place for _, place in self.records()), default=end)
         with store_errors(self.path):
-            # The loss of power may take from here what the ledger had taken up just before it was durable here.
             rest = os.pread(self._file, max(0, self._length - end), end).rstrip(b"\0")
-            if not rest:
+            if not rest and whole == end:
                 self.path.unlink()
                 return
             self.path.rename(self.path.with_suffix(".torn"))
-        log.warning(
-            "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, len(rest)
-        )
+        if rest:
+            log.warning(
+                "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, len(rest)
+            )
+        else:
+            log.error(
+                "%s has %d bytes of entries, and the ledger claims to have %d: the power was lost, or somebody changed "
+                "the ledger",
+                self.path,
+                whole,
+                end,
+            )
 
 
 def framed(records: Iterable[bytes]) -> bytes:

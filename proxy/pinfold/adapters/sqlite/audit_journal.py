@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlite_utils
@@ -62,6 +62,11 @@ class EntryJournal:
         return self._journal.size
 
     @property
+    def reach(self) -> int:
+        """Bytes that nobody can have taken up more of: `size`, and what is being written."""
+        return self._journal.reach
+
+    @property
     def is_full(self) -> bool:
         """Whether another journal should follow it."""
         return self._journal.is_full
@@ -93,6 +98,24 @@ class EntryJournal:
         return _encode(_Record(entry, template, client, evidence.canonical()))
 
 
+class Durable(NamedTuple):
+    """What is known to be on the disk: all of a journal up to a place."""
+
+    journal: EntryJournal
+    end: int
+
+    def is_taken_up(self, database: sqlite_utils.Database) -> bool:
+        """Tell whether the audit log has it; raises StoreError where it claims more than was written."""
+        path, taken_up = self.journal.path, _taken_up(database, self.journal.path)
+        # Read after what it is compared with, which may only have been less.
+        if taken_up > self.journal.reach:
+            raise StoreError(
+                f"the ledger claims entries that were never in {path}: look at who may write there, restore it from a "
+                "backup, and restart Pinfold"
+            )
+        return taken_up >= self.end
+
+
 async def settle(ledger: Database) -> bool:
     """Have the audit log take up whatever any process recorded by now, and tell whether that was anything.
 
@@ -104,22 +127,22 @@ async def settle(ledger: Database) -> bool:
     return waiting
 
 
-async def is_taken_up(ledger: Database, durable: tuple[Path, int]) -> bool:
+async def is_taken_up(ledger: Database, durable: Durable) -> bool:
     """Tell whether the audit log has what a journal holds up to a place, and all before it; raises StoreError."""
-    return await ledger.read(lambda database: _taken_up(database, durable[0])) >= durable[1]
+    return await ledger.read(durable.is_taken_up)
 
 
-async def hand_over(ledger: Database, durable: tuple[Path, int] | None = None) -> None:
+async def hand_over(ledger: Database, durable: Durable | None = None) -> None:
     """Change nothing: whatever a change is, what journals hold is taken up before it.
 
-    Raises StoreError, also where of one journal less was taken up than is known to be `durable`.
+    Raises StoreError, also where of one journal less was taken up than is known to be `durable`, or more than there is.
     """
 
     def work(database: sqlite_utils.Database) -> None:
-        if durable is not None and _taken_up(database, durable[0]) < durable[1]:
+        if durable is not None and not durable.is_taken_up(database):
             raise StoreError(
-                f"{durable[0]} lost entries that were durable: look at the disk's health and at who may write there, "
-                "and restart Pinfold"
+                f"{durable.journal.path} lost entries that were durable: look at the disk's health and at who may "
+                "write there, and restart Pinfold"
             )
 
     await ledger.write(work)

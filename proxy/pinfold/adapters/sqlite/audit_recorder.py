@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from pathlib import Path
 from time import monotonic
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_journal import hand_over, is_taken_up
+from pinfold.adapters.sqlite.audit_journal import Durable, hand_over, is_taken_up
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.entry_writer import EntryWriter
 from pinfold.domain.errors import StoreError
@@ -92,7 +91,7 @@ class Recorder:
         finally:
             self._handing_over = None
 
-    async def _has_another_taken_up(self, durable: tuple[Path, int] | None) -> bool:
+    async def _has_another_taken_up(self, durable: Durable | None) -> bool:
         if self._failed is not None or durable is None:
             return False
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pinfold.adapters.sqlite.audit_append import Draft
-from pinfold.adapters.sqlite.audit_journal import EntryJournal
+from pinfold.adapters.sqlite.audit_journal import Durable, EntryJournal
 from pinfold.adapters.woken_thread import WokenThread
 from pinfold.domain.evidence import Evidence
 
@@ -17,14 +17,6 @@ class _Waiting(NamedTuple):
     draft: Draft
     evidence: Evidence | None
     durable: asyncio.Future[None]
-
-
-class _Written(NamedTuple):
-    journal: Path
-    end: int
-    """How far the journal is written."""
-    size: int
-    """Bytes that were written at once."""
 
 
 class EntryWriter:
@@ -38,7 +30,7 @@ class EntryWriter:
         """`written` is called whenever entries have become durable."""
         self.recorded = 0
         """Bytes that went to journals."""
-        self.durable: tuple[Path, int] | None = None
+        self.durable: Durable | None = None
         """The journal that was written to last, and how far."""
         self._ledger = ledger
         self._written = written
@@ -79,31 +71,31 @@ class EntryWriter:
     def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
         while taken := [self._waiting.popleft() for _ in range(len(self._waiting))]:
             try:
-                written = self._append(taken)
+                size, durable = self._append(taken)
             except Exception as error:  # noqa: BLE001 - it is for those who wait to hear
                 loop.call_soon_threadsafe(self._failed, taken, error)
                 # What follows goes to another journal: nobody knows how this one ends.
                 self._leave()
             else:
-                loop.call_soon_threadsafe(self._succeeded, taken, written)
+                loop.call_soon_threadsafe(self._succeeded, taken, size, durable)
 
-    def _append(self, taken: list[_Waiting]) -> _Written:
+    def _append(self, taken: list[_Waiting]) -> tuple[int, Durable]:
         if self._journal is not None and self._journal.is_full:
             self._leave()
         if self._journal is None:
             self._journal = EntryJournal(self._ledger)
         data = self._journal.encode((draft, evidence) for draft, evidence, _ in taken)
         self._journal.append(data)
-        return _Written(self._journal.path, self._journal.size, len(data))
+        return len(data), Durable(self._journal, self._journal.size)
 
     def _leave(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
 
-    def _succeeded(self, taken: list[_Waiting], written: _Written) -> None:
-        self.recorded += written.size
-        self.durable = written.journal, written.end
+    def _succeeded(self, taken: list[_Waiting], size: int, durable: Durable) -> None:
+        self.recorded += size
+        self.durable = durable
         self._written()
         for waiting in taken:
             # Whoever waited for it may have hung up.

@@ -212,6 +212,16 @@ def test_a_journal_that_lost_what_was_taken_up_is_done_with(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_journal_of_which_more_was_taken_up_than_there_is_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, [b"one", b"two"])
+    with only(tmp_path) as seen:
+        seen.remove(5_000)
+    assert list(tmp_path.iterdir()) == [path.with_suffix(".torn")]
+    assert "has 22 bytes of entries, and the ledger claims to have 5000" in caplog.text
+
+
 def test_a_disk_that_takes_no_content_does_not_fill_with_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pwrite = os.pwrite
     for _ in range(3):

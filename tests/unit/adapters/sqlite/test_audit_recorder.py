@@ -25,6 +25,7 @@ from tests.unit.adapters.sqlite.ledgers import (
 from pinfold.adapters.sqlite import audit_recorder
 from pinfold.adapters.sqlite import database as database_module
 from pinfold.adapters.sqlite import ledger as ledger_module
+from pinfold.adapters.sqlite.audit_journal import Durable
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.adapters.sqlite.ledger import open_ledger
@@ -96,7 +97,7 @@ async def test_what_is_recorded_while_the_ledger_takes_up_the_rest_is_soon_taken
 ) -> None:
     hand_over = audit_recorder.hand_over
 
-    async def meanwhile(ledger: Database, durable: tuple[Path, int] | None) -> None:
+    async def meanwhile(ledger: Database, durable: Durable | None) -> None:
         await hand_over(ledger, durable)
         monkeypatch.setattr(audit_recorder, "hand_over", hand_over)
         await log.append(entry(2))
@@ -245,6 +246,19 @@ async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
     with pytest.raises(StoreError, match="lost entries that were durable"):
         await log.close()
     assert verified(tmp_path).ok
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_nor_once_the_ledger_claims_to_have_what_is_not_written_yet(ledger: Database, tmp_path: Path) -> None:
+    log = SqliteAuditLog(ledger)
+    async with asyncio.timeout(10):
+        await log.append(entry(1))
+        with intruding(tmp_path) as intruder:
+            intruder.execute("REPLACE INTO audit_journal VALUES (?, 900000)", [journals(tmp_path)[0].name])
+        with pytest.raises(StoreError, match="the ledger claims entries that were never in"):
+            await go_on(log)
+    with pytest.raises(StoreError, match="the ledger claims entries that were never in"):
+        await log.close()
 
 
 async def test_a_ledger_that_failed_a_moment_ago_is_not_asked_again_for_each_entry(

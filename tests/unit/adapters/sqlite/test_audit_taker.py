@@ -9,7 +9,7 @@ import pytest
 from tests.unit.adapters.sqlite.ledgers import entry, intruding, opened, verified
 
 from pinfold.adapters.sqlite import audit_recorder, audit_taker
-from pinfold.adapters.sqlite.audit_journal import settle
+from pinfold.adapters.sqlite.audit_journal import Durable, settle
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_taker import take_up_for_all
 from pinfold.adapters.sqlite.database import Database
@@ -82,7 +82,7 @@ async def test_what_was_taken_up_by_another_is_not_handed_over_again(
         handed_over.append(arguments)
         await hand_over(*arguments)
 
-    async def looked_at(ledger: Database, durable: tuple[Path, int]) -> bool:
+    async def looked_at(ledger: Database, durable: Durable) -> bool:
         assert await settle(other)
         looks.append(await is_taken_up(ledger, durable))
         return looks[-1]
