@@ -3,8 +3,29 @@ import asyncio
 import pytest
 
 from pinfold.domain.errors import StoreError
+from pinfold.usecases import kept as module
 from pinfold.usecases.kept import Kept
 from pinfold.usecases.present import AHEAD_SECONDS, TRUSTED_SECONDS, Present
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", clock)
+    return clock
+
+
+async def settle():
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 class Looks:
@@ -23,11 +44,11 @@ class Looks:
         return count
 
 
-async def test_what_was_seen_just_now_is_not_looked_at_again():
+async def test_what_was_seen_just_now_is_not_looked_at_again(clock):
     looks = Looks()
     kept = Kept(looks, 0, Present())
     assert [await kept.current() for _ in range(10)] == [1] * 10
-    await asyncio.sleep(TRUSTED_SECONDS)
+    clock.now += TRUSTED_SECONDS
     assert await kept.current() == 2
 
 
@@ -54,10 +75,10 @@ async def test_a_look_that_began_before_a_change_does_not_outlive_it():
     looks.gate = asyncio.Event()
     kept = Kept(looks, 0, Present())
     before = asyncio.create_task(kept.current())
-    await asyncio.sleep(0.01)
+    await settle()
     kept.distrust()
     after = asyncio.create_task(kept.current())
-    await asyncio.sleep(0.01)
+    await settle()
     looks.gate.set()
     assert (await before, await after) == (1, 2)
     assert await kept.current() == 2
@@ -81,9 +102,9 @@ async def test_a_renewed_look_begins_after_it_was_asked_for():
     assert await kept.current() == 2
     looks.gate = asyncio.Event()
     first = asyncio.create_task(kept.renewed())
-    await asyncio.sleep(0.01)
+    await settle()
     later = [asyncio.create_task(kept.renewed()) for _ in range(20)]
-    await asyncio.sleep(0.01)
+    await settle()
     looks.gate.set()
     assert await first == 3
     assert await asyncio.gather(*later) == [4] * 20, "those who came during a look share the next, and no more"
@@ -99,57 +120,58 @@ async def test_a_renewed_look_that_fails_is_followed_by_another():
     assert await kept.renewed() == looks.count
 
 
-async def test_who_asks_again_and_again_never_waits_for_a_look():
+async def test_who_asks_again_and_again_never_waits_for_a_look(clock):
     looks = Looks()
     kept = Kept(looks, 0, Present())
     assert await kept.current() == 1
-    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    clock.now += TRUSTED_SECONDS - AHEAD_SECONDS
     looks.gate = asyncio.Event()
-    assert [await asyncio.wait_for(kept.current(), 0.01) for _ in range(3)] == [1] * 3
+    assert [await asyncio.wait_for(kept.current(), 30) for _ in range(3)] == [1] * 3
     looks.gate.set()
-    await asyncio.sleep(0.01)
+    await settle()
     assert (await kept.current(), looks.count) == (2, 2)
 
 
-async def test_what_was_looked_at_ahead_is_trusted_from_when_that_look_began():
+async def test_what_was_looked_at_ahead_is_trusted_from_when_that_look_began(clock):
     looks = Looks()
     kept = Kept(looks, 0, Present())
     await kept.current()
-    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    clock.now += TRUSTED_SECONDS - AHEAD_SECONDS
     looks.gate = asyncio.Event()
     await kept.current()
-    await asyncio.sleep(TRUSTED_SECONDS)
+    await settle()
+    clock.now += TRUSTED_SECONDS
     waiting = asyncio.create_task(kept.current())
-    await asyncio.sleep(0.01)
+    await settle()
     assert not waiting.done(), "nothing is trusted any more"
     looks.gate.set()
     assert await waiting == 2
     assert await kept.current() == 3
 
 
-async def test_a_look_ahead_that_fails_is_nobodys_and_the_state_is_given_no_longer_than_before():
+async def test_a_look_ahead_that_fails_is_nobodys_and_the_state_is_given_no_longer_than_before(clock):
     looks = Looks()
     kept = Kept(looks, 0, Present())
     await kept.current()
     looks.failure = StoreError("gone")
-    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    clock.now += TRUSTED_SECONDS - AHEAD_SECONDS
     assert await kept.current() == 1
-    await asyncio.sleep(AHEAD_SECONDS)
+    clock.now += AHEAD_SECONDS
     with pytest.raises(StoreError):
         await kept.current()
 
 
-async def test_a_look_ahead_that_began_before_a_change_does_not_outlive_it():
+async def test_a_look_ahead_that_began_before_a_change_does_not_outlive_it(clock):
     looks = Looks()
     kept = Kept(looks, 0, Present())
     await kept.current()
-    await asyncio.sleep(TRUSTED_SECONDS - AHEAD_SECONDS)
+    clock.now += TRUSTED_SECONDS - AHEAD_SECONDS
     looks.gate = asyncio.Event()
     assert await kept.current() == 1
-    await asyncio.sleep(0)
+    await settle()
     kept.distrust()
     after = asyncio.create_task(kept.current())
-    await asyncio.sleep(0.01)
+    await settle()
     looks.gate.set()
     assert await after == 3
     assert await kept.current() == 3
