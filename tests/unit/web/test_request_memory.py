@@ -294,8 +294,9 @@ async def test_nobody_waits_for_an_answer_that_takes_longer_than_one_is_remember
     monkeypatch.setattr(request_memory, "HOLDS", 0.001)
     await server.connect().send(get("/slow"))
     await server.connect().send(get("/slow"))
-    await asyncio.sleep(0.01)
-    assert len(server.handled) == 2
+    async with asyncio.timeout(30):
+        while len(server.handled) < 2:
+            await asyncio.sleep(0.001)
 
 
 async def test_nobody_waits_for_the_end_of_an_answer_that_began(server: Server) -> None:
@@ -318,8 +319,7 @@ async def test_a_request_right_behind_another_does_not_end_remembering(server: S
     connection = server.connect()
     await connection.send(get(), settling=3)
     await connection.send(get("/other"), settling=3)
-    await connection.send()
-    await asyncio.sleep(0.01)
+    await settle()
     await connection.send(get("/third"))
     await connection.send(get("/third"))
     assert server.handled.count("GET /third") == 1
@@ -343,14 +343,19 @@ async def test_a_server_that_stops_answers_nothing_more(server: Server) -> None:
     assert await connection.send(get()) == b""
 
 
-async def test_a_connection_in_use_is_not_closed_as_idle(server: Server) -> None:
-    connection = server.connect(keepalive_timeout=0.08)
+async def test_a_connection_in_use_is_not_closed_as_idle(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, passed = asyncio.get_running_loop(), 0.0
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + passed)
+    connection = server.connect(keepalive_timeout=100)
     for _ in range(8):
         await connection.send(get())
-        await asyncio.sleep(0.03)
+        passed += 40
+        await settle()
     assert not connection.wire.closing
     assert len(server.handled) == 1
-    await asyncio.sleep(0.2)
+    passed += 101
+    await settle()
     assert connection.wire.closing
 
 
