@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from io import FileIO
 from typing import BinaryIO, ClassVar, Final, Protocol, cast
 
@@ -58,7 +59,8 @@ class Lent(FileIO):
     def send(self, transport: asyncio.Transport) -> None:
         """Have the kernel send the bytes; what it does not take at once, it takes as the client reads."""
         # The transport keeps this object, of which it wants no more than the descriptor, until all is sent.
-        waiting = cast("aiofastnet.Transport", transport).sendfile(cast("BinaryIO", self), 0, self._length)
-        if waiting is not None:
-            # The connection's end is told to its protocol.
-            waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        # A connection's end is told to its protocol, and is for nobody else, as with what is written.
+        with suppress(ConnectionError):
+            waiting = cast("aiofastnet.Transport", transport).sendfile(cast("BinaryIO", self), 0, self._length)
+            if waiting is not None:
+                waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

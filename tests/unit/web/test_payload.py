@@ -48,6 +48,13 @@ async def test_a_client_that_goes_meanwhile_is_no_error(ends: Ends) -> None:
     assert errors == []
 
 
+@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Lent((HEAD, BODY))])
+async def test_a_client_that_went_just_before_is_no_error(ends: Ends, payload: Payload) -> None:
+    ends.client.close()
+    payload.send(ends.transport)
+    assert ends.transport.is_closing()
+
+
 def test_what_has_no_room_is_not_lent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "writev", lambda *_: 10)
     with pytest.raises(OSError, match="no room"):
