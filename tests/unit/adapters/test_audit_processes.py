@@ -84,12 +84,13 @@ def test_kill_9_of_whoever_takes_up_for_all_loses_nothing_and_enters_nothing_twi
         for _ in range(2):
             receiver, sender = context.Pipe(duplex=False)
             # None of them would take anything up itself before the test is over.
-            arguments = (tmp_path, sender, 8, SECONDS)
+            arguments = (tmp_path, sender, 2, SECONDS)
             recorders.enter_context(
                 running(context.Process(target=audit_processes.append_until_killed, args=arguments))
             )
             sender.close()
             reports.append(recorders.enter_context(receiver))
+            acknowledged.append(receive(receiver))
         for _ in range(ROUNDS):
             ready, sender = context.Pipe(duplex=False)
             taker = context.Process(target=audit_processes.take_up_until_killed, args=(tmp_path, sender))
