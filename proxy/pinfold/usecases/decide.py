@@ -38,6 +38,8 @@ FILES_IN_MEMORY = 24_000
 IN_THREAD_ABOVE = 200
 """Projects with more files, or versions, are judged and rendered in a thread: at some 10 microseconds a file they would
 hold the loop."""
+LOCATIONS_AT_ONCE = 20
+"""Addresses of the project elsewhere (PEP 708), of up to 4 KB each, that are rendered on the event loop."""
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
@@ -295,8 +297,9 @@ def takes_long(listing: Listing) -> bool:
     """Tell whether to judge a project, or to render it, would hold up the event loop."""
     project = listing.project
     # What the upstream took away is judged as well, and what it says besides files has no other bounds.
-    parts = (project.files, listing.sightings, project.versions, project.tracks, project.alternate_locations)
-    return any(len(part) > IN_THREAD_ABOVE for part in parts)
+    parts = (project.files, listing.sightings, project.versions)
+    locations = len(project.tracks) + len(project.alternate_locations)
+    return any(len(part) > IN_THREAD_ABOVE for part in parts) or locations > LOCATIONS_AT_ONCE
 
 
 def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime) -> bool:

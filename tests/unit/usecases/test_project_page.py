@@ -224,7 +224,8 @@ def moved(monkeypatch):
 
 @pytest.fixture
 def _little_at_once(monkeypatch):
-    monkeypatch.setattr(decide, "IN_THREAD_ABOVE", 2)
+    for name in ("IN_THREAD_ABOVE", "LOCATIONS_AT_ONCE"):
+        monkeypatch.setattr(decide, name, 2)
 
 
 @pytest.mark.usefixtures("_little_at_once")
