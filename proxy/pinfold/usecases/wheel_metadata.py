@@ -103,6 +103,8 @@ class WheelMetadata:
         digest = hashlib.sha256(content).hexdigest() if content is not None else None
         # Others may have found out more meanwhile.
         self._keep(project, {**(self._known.get(project) or known), file.sha256: digest})
+        # Here alone: what was forgotten, and is read from the catalog again, is nothing new.
+        self._present.change()
         if content is not None and digest is not None:
             self._contents.put(digest, content, len(content))
         self._stores.start((project, file.sha256), lambda: self._store(project, file, content))
@@ -133,9 +135,6 @@ class WheelMetadata:
 
     def _keep(self, project: str, known: dict[str, str | None]) -> None:
         self._known.put(project, known, 1 + len(known))
-        if known:
-            # That nothing was found out may have been known before; more than that a page has to tell.
-            self._present.change()
 
 
 def is_promised(file: File, digest: str | None) -> bool:

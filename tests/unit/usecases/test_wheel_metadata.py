@@ -16,6 +16,7 @@ from pinfold.domain.errors import NotFound, StoreError, UpstreamError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
+from pinfold.usecases import wheel_metadata as module
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.present import Present
 from pinfold.usecases.wheel_metadata import MAX_METADATA, WheelMetadata
@@ -275,3 +276,18 @@ async def test_what_is_found_out_changes_the_present_and_what_is_asked_for_again
         await metadata.get(Upstream(content), "six", wheel(content))
         await metadata.known("six")
         assert present.revision == 1
+
+
+async def test_what_others_found_out_long_ago_changes_nothing_when_it_is_read_again(tmp_path, monkeypatch):
+    catalog, fetcher, present = FakeCatalog(), FileFetcher(FakeBlobs(tmp_path), Silent()), Present()
+    monkeypatch.setattr(module, "WHEELS_IN_MEMORY", 3)
+    metadata = WheelMetadata(catalog, fetcher, present)
+    for project in ("six", "idna"):
+        await catalog.remember_metadata(project, wheel(project.encode()).sha256, b"Metadata-Version: 2.1")
+    # There is no room for both: whoever asks for one after the other would have no answer stand.
+    for _ in range(3):
+        for project in ("six", "idna"):
+            assert len(await metadata.known(project)) == 1
+    assert present.revision == 0
+    await metadata.close()
+    await fetcher.close()
