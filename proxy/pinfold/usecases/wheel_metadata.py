@@ -25,6 +25,7 @@ from pinfold.usecases.single_flight import SingleFlight
 log = logging.getLogger(__name__)
 
 MAX_METADATA = 8 * 1024 * 1024
+"""Bytes of it, whether an upstream has it or a wheel; it is kept in the catalog, and hashed on the event loop."""
 MAX_DIRECTORY = 32 * 1024 * 1024
 WHEELS_IN_MEMORY = 30_000
 BYTES_IN_MEMORY = 16 * 1024 * 1024

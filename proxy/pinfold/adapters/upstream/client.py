@@ -33,6 +33,7 @@ from pinfold.domain.project import File
 from pinfold.index.parse import parse_names_html, parse_names_json, parse_project_html, parse_project_json
 from pinfold.ports.upstream import Download, Missing, Page, Unchanged, Validators
 from pinfold.usecases.beside_the_loop import beside_the_loop
+from pinfold.usecases.wheel_metadata import MAX_METADATA
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ Observer = Callable[[str, str, float, str], None]
 `abandoned`)."""
 
 MAX_PART = 16 << 20
-"""Bytes of a range or of metadata that are held in memory."""
+"""Bytes of a range that are held in memory."""
 MAX_PROVENANCE = 256 << 10
 """Bytes of a provenance document; PyPI's have about 10,000 an attestation."""
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json, application/json;q=0.9"
@@ -143,7 +144,7 @@ class HttpUpstream:
         parts = urlsplit(file.url)
         with self._measured("metadata") as measured:
             url = self._url(parts._replace(path=parts.path + ".metadata").geturl())
-            answer = await self._transport.fetch(Question(url, _IDENTITY, frozenset((200,))), limit=MAX_PART)
+            answer = await self._transport.fetch(Question(url, _IDENTITY, frozenset((200,))), limit=MAX_METADATA)
             if answer.gone:
                 measured.outcome = "missing"
                 return None

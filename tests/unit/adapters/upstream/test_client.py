@@ -19,6 +19,7 @@ from pinfold.adapters.upstream import client
 from pinfold.domain.errors import FileMismatch, UpstreamError
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Page, Unchanged, Validators
+from pinfold.usecases.wheel_metadata import MAX_METADATA
 
 PAGE = "/simple/litellm/"
 JSON = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
@@ -334,13 +335,13 @@ async def test_metadata_without_a_hash_is_taken_as_it_comes(index: FakeUpstream,
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(headers={"Content-Encoding": "gzip"}), Fault(headers={"Content-Length": str((16 << 20) + 1)})]
+    "fault", [Fault(headers={"Content-Encoding": "gzip"}), Fault(headers={"Content-Length": str(MAX_METADATA + 1)})]
 )
 async def test_metadata_that_is_encoded_or_huge_is_refused(index: FakeUpstream, connect: Connect, fault: Fault) -> None:
     served = index.add_file("litellm", "1.82.6")
     file = await entry_of(connect(index.url), served)
     index.befall(served.metadata_path, fault)
-    with pytest.raises(UpstreamError, match=r"content encoding|larger than 16777216 bytes"):
+    with pytest.raises(UpstreamError, match=r"content encoding|larger than 8388608 bytes"):
         await connect(index.url).metadata(file)
 
 
