@@ -29,6 +29,8 @@ _UNFINISHED = ".new"
 """What the name of a journal ends with that is not prepared yet."""
 PREPARED = 1 << 20
 """Bytes of a journal when it begins; one that is written beyond them grows."""
+_LOOKED_THROUGH = 16 * PREPARED
+"""Bytes behind the records; no process that records leaves as many, but a file may claim any length."""
 
 
 class Journal:
@@ -108,14 +110,16 @@ class Found:
         # The loss of power may take all from here that the ledger had taken up just before it was durable here.
         whole = max((place for _, place in self.records()), default=end)
         with store_errors(self.path):
-            rest = os.pread(self._file, max(0, self._length - end), end).rstrip(b"\0")
+            rest = max(0, self._length - end)
+            if rest <= _LOOKED_THROUGH:
+                rest = len(os.pread(self._file, rest, end).rstrip(b"\0"))
             if not rest and whole == end:
                 self.path.unlink()
                 return
             self.path.rename(self.path.with_suffix(".torn"))
         if rest:
             log.warning(
-                "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, len(rest)
+                "%s ends with %d bytes that were not written whole, nor acknowledged to anybody", self.path, rest
             )
         else:
             log.error(

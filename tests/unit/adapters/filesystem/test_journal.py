@@ -212,6 +212,16 @@ def test_a_journal_that_lost_what_was_taken_up_is_done_with(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_claims_any_length_is_set_aside_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 32)
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with only(tmp_path) as seen:
+        assert list(seen.records()) == []
+        seen.remove(0)
+    assert list(tmp_path.iterdir()) == [path.with_suffix(".torn")]
+
+
 def test_a_journal_of_which_more_was_taken_up_than_there_is_is_set_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
