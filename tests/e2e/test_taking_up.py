@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import sqlite3
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.server import PinfoldServer
+from tests.e2e.without_pause import without_pause
 
 SECONDS = 30
 """More than any of it takes on a busy machine."""
@@ -43,29 +43,12 @@ def fetch(address: str) -> int:
             return error.code
 
 
-class Served:
-    """How many downloads were answered, each over a connection of its own, which either worker may get."""
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-
-    @contextmanager
-    def without_pause(self, address: str, threads: int = 4) -> Iterator[None]:
-        ended = threading.Event()
-
-        def keep_asking() -> None:
-            while not ended.is_set():
-                self.answers.append(fetch(address))
-
-        asking = [threading.Thread(target=keep_asking) for _ in range(threads)]
-        for thread in asking:
-            thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            for thread in asking:
-                thread.join()
+@contextmanager
+def fetched_without_pause(address: str) -> Iterator[list[int]]:
+    """Yield how downloads are answered, each over a connection of its own, which either worker may get."""
+    answers: list[int] = []
+    with without_pause(lambda _: answers.append(fetch(address))):
+        yield answers
 
 
 def taker(server: PinfoldServer) -> int | None:
@@ -110,31 +93,30 @@ def soon_entered(server: PinfoldServer, number: int) -> None:
 
 
 def test_one_that_is_killed_is_replaced_and_each_download_is_entered_once(server, wheel):
-    chance, served = random.Random(20260324), Served()
-    victim = None
-    with served.without_pause(wheel):
+    chance, victim = random.Random(20260324), None
+    with fetched_without_pause(wheel) as answers:
         for _ in range(2):
             victim = present_taker(server, after=victim)
             time.sleep(chance.uniform(0.5, 1))
             os.kill(victim, signal.SIGKILL)
         present_taker(server, after=victim)
         time.sleep(0.5)
-    assert set(served.answers) == {200}
-    soon_entered(server, len(served.answers))
+    assert set(answers) == {200}
+    soon_entered(server, len(answers))
     assert server.stop() == 0
-    assert len(server.audited("--action", "file.served", "--limit", "100000")) == len(served.answers)
+    assert len(server.audited("--action", "file.served", "--limit", "100000")) == len(answers)
     assert server.run("audit", "verify")
 
 
 def test_while_it_is_stopped_workers_take_up_what_they_record(server, wheel):
-    served, stopped = Served(), present_taker(server)
+    stopped = present_taker(server)
     # While there is nothing to take up, so that it does not hold the ledger.
     os.kill(stopped, signal.SIGSTOP)
     try:
-        with served.without_pause(wheel):
+        with fetched_without_pause(wheel) as answers:
             time.sleep(1)
-        assert set(served.answers) == {200}
-        soon_entered(server, len(served.answers))
+        assert set(answers) == {200}
+        soon_entered(server, len(answers))
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert server.stop() == 0
@@ -147,12 +129,12 @@ def test_a_ledger_that_was_tampered_with_soon_ends_all_serving_by_every_worker(s
         for (name,) in intruder.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
             intruder.execute(f"DROP TRIGGER {name}")
         intruder.execute("DELETE FROM audit")
-    served, deadline = Served(), time.monotonic() + SECONDS
-    with served.without_pause(wheel):
+    deadline = time.monotonic() + SECONDS
+    with fetched_without_pause(wheel) as answers:
         # A worker that was asked for nothing yet learns of it within 0.3 s of its first entry. Each connection is
         # another worker's, as it comes: of both, none serves any more.
         while [fetch(wheel) for _ in range(32)] != [503] * 32:
             assert time.monotonic() < deadline, "it is served on"
-    assert set(served.answers) <= {200, 503}
+    assert set(answers) <= {200, 503}
     assert [fetch(wheel) for _ in range(32)] == [503] * 32
     assert "pinfold audit verify tells what was changed" in server.log.read_text()

@@ -4,7 +4,6 @@ import http.client
 import os
 import random
 import signal
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.server import PinfoldServer
+from tests.e2e.without_pause import without_pause
 from tests.fakes.upstream import Fault
 
 PROJECT = "six"
@@ -54,25 +54,16 @@ def asked_without_pause(url: str, threads: int = 4) -> Iterator[None]:
     """Ask on a new connection each time, from several threads, and insist that every answer is whole."""
     failures: list[str] = []
     answers = [0] * threads
-    ended = threading.Event()
 
-    def keep_asking(number: int) -> None:
-        while not ended.is_set():
-            try:
-                assert PROJECT in ask(url)
-                answers[number] += 1
-            except (OSError, http.client.HTTPException, AssertionError) as error:
-                failures.append(f"{type(error).__name__}: {error}")
+    def ask_once(number: int) -> None:
+        try:
+            assert PROJECT in ask(url)
+            answers[number] += 1
+        except (OSError, http.client.HTTPException, AssertionError) as error:
+            failures.append(f"{type(error).__name__}: {error}")
 
-    asking = [threading.Thread(target=keep_asking, args=(number,)) for number in range(threads)]
-    for thread in asking:
-        thread.start()
-    try:
+    with without_pause(ask_once, threads):
         yield
-    finally:
-        ended.set()
-        for thread in asking:
-            thread.join()
     assert not failures, f"{len(failures)} failed beside {sum(answers)} answers: {failures[:3]}"
     assert all(answers), f"a thread got no answer at all: {answers}"
 

@@ -243,12 +243,16 @@ def test_what_is_remembered_is_what_is_worked_out_anew(
         asyncio.run(run(Path(folder)))
 
 
+async def _have_all_stand(world: World, clock: FakeTime) -> None:
+    for _ in range(3):
+        await world.compare()
+        clock.now += HELD
+    world.handled.clear()
+
+
 async def test_what_nobody_changes_is_worked_out_once(clock: FakeTime, tmp_path: Path) -> None:
     async with a_world(clock, tmp_path) as world:
-        for _ in range(3):
-            await world.compare()
-            clock.now += HELD
-        world.handled.clear()
+        await _have_all_stand(world, clock)
         asked = [request for request in world.requests if b"missing" not in request and b"young" not in request]
         for _ in range(20):
             for request in asked:
@@ -259,10 +263,7 @@ async def test_what_nobody_changes_is_worked_out_once(clock: FakeTime, tmp_path:
 
 async def test_a_token_is_noted_as_used_whenever_it_is(clock: FakeTime, tmp_path: Path) -> None:
     async with a_world(clock, tmp_path) as world:
-        for _ in range(3):
-            await world.compare()
-            clock.now += HELD
-        world.handled.clear()
+        await _have_all_stand(world, clock)
         clock.now += 100.0
         await _ask(world.remembering, world.requests[0])
         assert world.handled == []

@@ -179,33 +179,18 @@ async def test_time_ends_it_whatever_stands(server: Server, present: FakePresent
     assert len(server.handled) == 2
 
 
-async def test_a_clock_that_is_set_forward_ends_what_ends_by_then(
-    server: Server, present: FakePresent, clock: FakeTime, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seconds", [3600, -3600], ids=["forward", "back"])
+async def test_a_clock_that_is_set_ends_what_ends_by_then_or_was_said_later(
+    server: Server, present: FakePresent, clock: FakeTime, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    class SetForward(FakeTime):
+    class Set(FakeTime):
         def time(self) -> float:
-            return self.now + 3600
+            return self.now + seconds
 
     server.stands_for = timedelta(minutes=10)
     connection = server.connect()
     await connection.send(get())
-    later = set_clock(monkeypatch, SetForward(clock.now + TRUSTED_SECONDS + 0.01))
-    present.clock = later
-    present.trust()
-    await connection.send(get())
-    assert len(server.handled) == 2
-
-
-async def test_a_clock_that_is_set_back_ends_what_was_said_later(
-    server: Server, present: FakePresent, clock: FakeTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class SetBack(FakeTime):
-        def time(self) -> float:
-            return self.now - 3600
-
-    connection = server.connect()
-    await connection.send(get())
-    later = set_clock(monkeypatch, SetBack(clock.now + TRUSTED_SECONDS + 0.01))
+    later = set_clock(monkeypatch, Set(clock.now + TRUSTED_SECONDS + 0.01))
     present.clock = later
     present.trust()
     await connection.send(get())
