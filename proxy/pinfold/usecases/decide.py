@@ -108,15 +108,13 @@ class Gate:
         """Return until when time alone changes nothing of how a project is judged, and has nothing begun for it."""
         return min(judgement.until, self._left_alone_until(judgement.grounds, judgement.to_verify))
 
-    def file_stands_until(self, project: JudgedProject, judged: JudgedFile) -> datetime:
-        """Return until when time alone changes nothing of how a file is judged, and has nothing begun for it."""
+    def left_alone_until(self, project: JudgedProject, judged: JudgedFile) -> datetime:
+        """Return until when nothing is begun for whoever asks for a file: it looks at all files of the project."""
         now, rules = self._clock.now(), project.index.policy.for_project(project.name)
-        wanted = rules.to_verify(judged.evidence, project.found.listing.project.files, now)
-        until = min(project.judgement.until, self._left_alone_until(project.grounds, wanted))
         if project.awaits_inspection(judged):
-            until = min(until, now + SOON)
-        changes_at = judged.decision.changes_at
-        return until if changes_at is None else min(until, changes_at)
+            return now + SOON
+        wanted = rules.to_verify(judged.evidence, project.found.listing.project.files, now)
+        return self._left_alone_until(project.grounds, wanted)
 
     def _left_alone_until(self, grounds: Grounds, to_verify: Iterable[File]) -> datetime:
         """Return until when none of some files is verified; what could not be had just now is asked for again soon."""

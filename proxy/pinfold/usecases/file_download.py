@@ -66,8 +66,11 @@ class Granted:
     project: JudgedProject
     judged: JudgedFile
 
-    stands_until: datetime
-    """Until when the same would be granted again, as far as time alone changes that."""
+    @property
+    def stands_until(self) -> datetime:
+        """Until when the same would be granted again, as far as time alone changes that."""
+        until, changes_at = self.project.judgement.until, self.judged.decision.changes_at
+        return until if changes_at is None else min(until, changes_at)
 
     @property
     def awaits_inspection(self) -> bool:
@@ -153,7 +156,7 @@ class FileDownload:
                 entry.details["served"] = await served.number()
             await self._audit_log.append(entry, judged.evidence)
             raise Refused(project.refusal_of(judged), judged, reference)
-        return Granted(project, judged, self._gate.file_stands_until(project, judged))
+        return Granted(project, judged)
 
     async def open(self, granted: Granted, ask: Ask) -> tuple[Content, Appended]:
         """Return a granted file's bytes, and the audit entry that says so, which is already durable.
@@ -223,6 +226,10 @@ class FileDownload:
         else:
             self._fetcher.expect(granted.judged.file)
         return content
+
+    def metadata_stands_until(self, granted: Granted) -> datetime:
+        """Return until when to ask for a granted wheel's metadata again would change nothing, nor begin anything."""
+        return min(granted.stands_until, self._gate.left_alone_until(granted.project, granted.judged))
 
     def _count(self, index: Index, judged: JudgedFile) -> None:
         deciding = judged.decision.deciding

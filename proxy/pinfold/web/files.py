@@ -87,7 +87,7 @@ async def _serve(request: web.Request, index: Index, address: Address, *, metada
 
 async def _metadata(request: web.Request, files: FileDownload, granted: Granted) -> web.StreamResponse:
     content = await files.metadata(granted)
-    may_be_remembered(request, granted.stands_until)
+    may_be_remembered(request, files.metadata_stands_until(granted))
     etag = f'"{granted.judged.file.sha256}.metadata"'
     headers = {
         "Content-Type": "text/plain; charset=utf-8",
