@@ -92,8 +92,10 @@ def canonical_version(text: str) -> str | None:
 def newest_release(versions: Iterable[str | None]) -> str | None:
     """Return the newest of some versions, a pre-release only where there is nothing else; None where there is none."""
     known = [version for text in set(versions) if text is not None and (version := parse_version(text))]
-    finals = [version for version in known if not version.is_prerelease]
-    return str(max(finals or known)) if known else None
+    newest = max(known, default=None)
+    if newest is not None and newest.is_prerelease:
+        newest = max((version for version in known if not version.is_prerelease), default=newest)
+    return None if newest is None else str(newest)
 
 
 def is_filename(text: str) -> bool:

@@ -1,6 +1,6 @@
 """What is remembered of a project's attested files, by release line: the ground for trust on first use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -87,6 +87,27 @@ class ProjectHistory:
         """Return the history by major version, in the order of their first attested files."""
         found = [line for name, line in self._lines.items() if name and "." not in name]
         return sorted(found, key=lambda line: line.attested_since)
+
+
+class AttestedUploads:
+    """The files that a project's page says to be attested, by release line; laid out once, and asked for each file."""
+
+    def __init__(self, listed: Iterable[File]) -> None:
+        """Take in everything on the page; files that came at one moment stay in its order."""
+        attested = sorted((file for file in listed if isinstance(file.provenance, str)), key=born)
+        self._by_line: dict[str | None, list[File]] = {None: attested}
+        for file in attested:
+            for name in lines_of(file.version) or ():
+                self._by_line.setdefault(name, []).append(file)
+
+    def of(self, line: str | None) -> Sequence[File]:
+        """Return those of a line in the order of their uploads; those of all lines, and of none, where it is None."""
+        return self._by_line.get(line, ())
+
+
+def born(file: File) -> datetime:
+    """Return when a file came; one whose upload time is not stated comes before all others."""
+    return file.upload_time or BEGINNING
 
 
 @lru_cache(maxsize=65536)

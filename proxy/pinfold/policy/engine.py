@@ -11,6 +11,7 @@ from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outco
 from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.project import File
 from pinfold.domain.records import Waiver
+from pinfold.domain.release_lines import AttestedUploads
 from pinfold.policy.rule import Rule
 
 log = logging.getLogger(__name__)
@@ -81,11 +82,11 @@ class ProjectRules:
             for entry, verdict in zip(self.rules, decision.verdicts, strict=True)
         )
 
-    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:
+    def to_verify(self, evidence: Evidence, attested: AttestedUploads, at: datetime) -> tuple[File, ...]:
         """Return the files whose provenance must be verified before a file can be judged for good."""
         if not self.needs:
             return ()
-        wanted = (file for entry in self.rules for file in entry.rule.to_verify(evidence, listed, at))
+        wanted = (file for entry in self.rules for file in entry.rule.to_verify(evidence, attested, at))
         return tuple(dict.fromkeys(wanted))
 
 

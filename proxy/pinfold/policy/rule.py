@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Annotated, ClassVar
@@ -15,6 +14,7 @@ from pinfold.domain.errors import InvalidName
 from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.names import normalise_glob
 from pinfold.domain.project import File
+from pinfold.domain.release_lines import AttestedUploads
 
 
 def _glob(text: str) -> str:
@@ -50,10 +50,10 @@ class Rule(BaseModel):
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Return what the evidence shows at a moment; a passing file gets the shared `PASS`."""
 
-    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:  # noqa: ARG002 - for those that do
+    def to_verify(self, evidence: Evidence, attested: AttestedUploads, at: datetime) -> tuple[File, ...]:  # noqa: ARG002 - for those that do
         """Return the files whose provenance must be verified before the rule can judge this one for good.
 
-        `listed` is everything on the project's page. Also pure.
+        `attested` is what the project's page says to be attested. Also pure.
         """
         return ()
 

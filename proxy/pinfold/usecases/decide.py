@@ -109,12 +109,11 @@ class Gate:
         return min(judgement.until, self._left_alone_until(judgement.grounds, judgement.to_verify))
 
     def left_alone_until(self, project: JudgedProject, judged: JudgedFile) -> datetime:
-        """Return until when nothing is begun for whoever asks for a file: it looks at all files of the project."""
-        now, rules = self._clock.now(), project.index.policy.for_project(project.name)
+        """Return until when nothing is begun for whoever asks for a file."""
+        now = self._clock.now()
         if project.awaits_inspection(judged):
             return now + SOON
-        wanted = rules.to_verify(judged.evidence, project.found.listing.project.files, now)
-        return self._left_alone_until(project.grounds, wanted)
+        return self._left_alone_until(project.grounds, project.to_verify_for(judged, now))
 
     def _left_alone_until(self, grounds: Grounds, to_verify: Iterable[File]) -> datetime:
         """Return until when none of some files is verified; what could not be had just now is asked for again soon."""
@@ -160,21 +159,20 @@ class Gate:
             return None
         project, judged = found
         unverified: Mapping[FileKey, Unknown] = {}
-        rules, listed = index.policy.for_project(name), project.found.listing.project.files
-        if wanted := rules.to_verify(judged.evidence, listed, self._clock.now()):
+        if wanted := project.to_verify_for(judged, self._clock.now()):
             unverified = await self._provenances.establish(project.found.source.upstream, name, wanted)
             # What was learnt may change the other files too, and with them what the last good release is.
             found = await self._look(index, name, filename, sha256)
         uninspected: Unknown | None = None
         for _ in range(COMPARED_AT_MOST):
-            if found is None or uninspected or self._final(*found, unverified, None, INSPECTION)[1].refused:
+            if found is None or uninspected or self._final(*found, unverified, None, INSPECTION).refused:
                 break
             wanted_file = None if Need.INSPECTION in awaited else found[0].to_inspect(found[1])
             if wanted_file is None:
                 break
             uninspected = await self._inspect(found[0], wanted_file, is_asked_for=wanted_file == found[1].file)
             found = await self._look(index, name, filename, sha256)
-        return self._final(*found, unverified, uninspected, awaited) if found else None
+        return (found[0], self._final(*found, unverified, uninspected, awaited)) if found else None
 
     def expect(self, project: JudgedProject, judged: JudgedFile, metadata: bytes) -> None:
         """Begin with what somebody who read a new wheel's metadata will ask for: its bytes, and pages of what it needs.
@@ -208,7 +206,7 @@ class Gate:
             judged, attempts = project.by_filename[file.filename], attempts - 1
             wanted = project.to_inspect(judged)
             if not attempts or wanted in (None, file) or await self._inspect(project, wanted, is_asked_for=False):
-                return self._final(project, judged, {}, None, frozenset())
+                return project, self._final(project, judged, {}, None, frozenset())
 
     async def _grounds(self, index: Index, name: str) -> Grounds:
         needs = index.policy.for_project(name).needs
@@ -263,17 +261,13 @@ class Gate:
         unverified: Mapping[FileKey, Unknown],
         uninspected: Unknown | None,
         awaited: frozenset[Need],
-    ) -> tuple[JudgedProject, JudgedFile]:
+    ) -> JudgedFile:
         """Judge a file with what could be found out for it, and what could not."""
         if unverified and project.provenance is not None:
             project = replace(project, provenance=replace(project.provenance, failures=unverified))
         if uninspected is not None and project.inspections is not None:
             project = replace(project, inspections=project.inspections.failing(judged.file, uninspected))
-        final = self._again(project, judged, awaited)
-        if final.refused and not judged.refused:
-            # The page still waits for what is settled here: it must not call this file good in the refusal's line.
-            project = replace(project, files=tuple(final if each is judged else each for each in project.files))
-        return project, final
+        return self._again(project, judged, awaited)
 
     def _again(self, project: JudgedProject, judged: JudgedFile, awaited: frozenset[Need]) -> JudgedFile:
         """Ask the decision function for one file as of now, unless nothing can have changed since it was last asked."""

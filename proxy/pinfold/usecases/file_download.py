@@ -144,10 +144,8 @@ class FileDownload:
         if found is None:
             raise NotFound(f"index {index.name} knows no file {address.filename} of {address.project} with this hash")
         project, judged = found
-        if ask.as_of is not None:
-            if not judged.stood_at(ask.as_of):
-                raise NotFound(f"index {index.name} had no file {address.filename} at {ask.as_of:%Y-%m-%d %H:%M} UTC")
-            project = project.as_of(ask.as_of)
+        if ask.as_of is not None and not judged.stood_at(ask.as_of):
+            raise NotFound(f"index {index.name} had no file {address.filename} at {ask.as_of:%Y-%m-%d %H:%M} UTC")
         self._count(index, judged)
         if judged.refused:
             reference = judged.reference()
@@ -155,7 +153,7 @@ class FileDownload:
             if served is not None:
                 entry.details["served"] = await served.number()
             await self._audit_log.append(entry, judged.evidence)
-            raise Refused(project.refusal_of(judged), judged, reference)
+            raise Refused(project.refusal_of(judged, ask.as_of), judged, reference)
         return Granted(project, judged)
 
     async def open(self, granted: Granted, ask: Ask) -> tuple[Content, Appended]:

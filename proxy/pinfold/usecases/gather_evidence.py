@@ -13,7 +13,7 @@ from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Provenance, TrustRoot, Unattested
 from pinfold.domain.records import Records
-from pinfold.domain.release_lines import ProjectHistory
+from pinfold.domain.release_lines import AttestedUploads, ProjectHistory
 from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index
@@ -21,7 +21,8 @@ from pinfold.usecases.provenances import FileKey, Knowledge, key_of
 
 _UNSEEN: Item[Sighting] = Unknown("the file was never seen on its project's page")
 _UNATTESTED: Item[Provenance] = Known(Unattested())
-_LIKE_NONE: Item[Resemblance | None] = Known(None)
+LIKE_NONE: Item[Resemblance | None] = Known(None)
+"""The name of the project could be taken for no known one."""
 _NOT_MEANT: Item[Assessment] = Known(Assessment(Advisories(), {}, {}, {}))
 _SILENT = Unknown("the index does not state provenance")
 _UNVERIFIED = Unknown("its provenance is not verified yet")
@@ -33,6 +34,8 @@ class ProjectProvenance:
 
     knowledge: Knowledge
     history: ProjectHistory
+    uploads: AttestedUploads
+    """What the upstream lists, and says to be attested."""
     failures: Mapping[FileKey, Unknown] = field(default_factory=dict)
     """Files that were to be verified for this very request, and could not be."""
 
@@ -63,7 +66,8 @@ def provenance_of(listing: Listing, knowledge: Knowledge) -> ProjectProvenance:
     """Return what is known of a project's provenance, with the history of its release lines, in one pass."""
     files = (*listing.project.files, *listing.vanished_files())
     attested = (knowledge.publishers_of(file) for file in files)
-    return ProjectProvenance(knowledge, ProjectHistory(each for each in attested if each is not None))
+    history = ProjectHistory(each for each in attested if each is not None)
+    return ProjectProvenance(knowledge, history, AttestedUploads(listing.project.files))
 
 
 def gather(
@@ -76,7 +80,7 @@ def gather(
     advisories: Item[Assessment] = NO_FEED,
     inspections: ProjectInspections | None = None,
     pins: Item[ProjectPins] | None = None,
-    likenesses: tuple[Likeness, ...] = (),
+    resemblance: Item[Resemblance | None] = LIKE_NONE,
 ) -> list[Evidence]:
     """Return the evidence of a project's files, in their order.
 
@@ -92,8 +96,7 @@ def gather(
     sightings = listing.sightings
     trust_root = provenance.trust_root if provenance else None
     if origin.private:
-        advisories = _NOT_MEANT
-    resemblance = _resemblance(listing, likenesses) if likenesses and not origin.private else _LIKE_NONE
+        advisories, resemblance = _NOT_MEANT, LIKE_NONE
     return [
         Evidence(
             project=project,
@@ -116,8 +119,10 @@ def gather(
     ]
 
 
-def _resemblance(listing: Listing, likenesses: tuple[Likeness, ...]) -> Item[Resemblance | None]:
-    """Return what tells an established project from one that waits for typing errors."""
+def resemblance_of(listing: Listing, likenesses: tuple[Likeness, ...]) -> Item[Resemblance | None]:
+    """Return what tells an established project from one that waits for typing errors, in one pass."""
+    if not likenesses:
+        return LIKE_NONE
     files = (*listing.project.files, *listing.vanished_files())
     uploads = (file.upload_time for file in files if file.upload_time is not None)
     releases = {*map(canonical_version, listing.project.versions), *(file.version for file in files)}

@@ -11,11 +11,11 @@ from pinfold.domain.decision import Decision
 from pinfold.domain.evidence import Evidence, Item, Known, Unknown
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.project import File
-from pinfold.domain.release_lines import BEGINNING
+from pinfold.domain.release_lines import born
 from pinfold.policy import engine
 from pinfold.usecases.compare_contents import Comparison, ProjectInspections
 from pinfold.usecases.find_project import Found
-from pinfold.usecases.gather_evidence import provenance_of
+from pinfold.usecases.gather_evidence import provenance_of, resemblance_of
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.inspections import Contents
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject, is_offered, newest_allowed
@@ -48,6 +48,7 @@ def judge(
         provenance=provenance_of(found.listing, knowledge) if knowledge else None,
         advisories=about if isinstance(about, Unknown) else Known(assess(about.value, everything)),
         inspections=ProjectInspections(contents) if contents else None,
+        resemblance=resemblance_of(found.listing, grounds.likenesses),
     )
     judged = [
         JudgedFile(evidence.file, evidence, decision, vanished=position >= len(listed))
@@ -65,7 +66,7 @@ def judge(
     project = replace(project, files=tuple(judged))
     if contents and contents.inspected:
         project = _compared(project, contents, at)
-    return replace(project, to_verify=_to_verify(project, listed, at)) if knowledge else project
+    return replace(project, to_verify=_to_verify(project, len(listed), at)) if knowledge else project
 
 
 def judge_seen(project: JudgedProject, contents: Contents, at: datetime) -> JudgedProject | None:
@@ -111,11 +112,6 @@ def _compared(project: JudgedProject, contents: Contents, at: datetime) -> Judge
     return replace(project, files=tuple(judged))
 
 
-def _to_verify(project: JudgedProject, listed: Sequence[File], at: datetime) -> tuple[File, ...]:
-    rules = project.index.policy.for_project(project.name)
-    newest = sorted(project.files[: len(listed)], key=_upload, reverse=True)[:NEWEST]
-    return tuple(dict.fromkeys(file for each in newest for file in rules.to_verify(each.evidence, listed, at)))
-
-
-def _upload(judged: JudgedFile) -> datetime:
-    return judged.file.upload_time or BEGINNING
+def _to_verify(project: JudgedProject, listed: int, at: datetime) -> tuple[File, ...]:
+    newest = sorted(project.files[:listed], key=lambda judged: born(judged.file), reverse=True)[:NEWEST]
+    return tuple(dict.fromkeys(file for each in newest for file in project.to_verify_for(each, at)))

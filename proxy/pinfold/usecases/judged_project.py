@@ -12,14 +12,16 @@ from msgspec import Struct, structs
 from pinfold.advisories.assess import Assessment
 from pinfold.domain.decision import Decision, reference, refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Need, Unknown
+from pinfold.domain.look_alikes import Resemblance
 from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
-from pinfold.usecases.gather_evidence import ProjectProvenance, gather
+from pinfold.usecases.gather_evidence import LIKE_NONE, ProjectProvenance, gather
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judgement import Grounds, Judgement
+from pinfold.usecases.last_good import LastGood
 from pinfold.usecases.previous_releases import PreviousReleases
 
 EVERYTHING = frozenset(Need)
@@ -88,6 +90,8 @@ class JudgedProject:
     """What advisory feeds hold on the project, matched with the files."""
     inspections: ProjectInspections | None = None
     """What is known of the content of the files, where a rule asks for it."""
+    resemblance: Item[Resemblance | None] = LIKE_NONE
+    """The known names that the project's could be taken for."""
 
     def evidence_of(self, files: Sequence[File]) -> list[Evidence]:
         """Gather the evidence of some of the files, in their order."""
@@ -101,7 +105,7 @@ class JudgedProject:
             self.advisories,
             self.inspections,
             self.grounds.pins,
-            self.grounds.likenesses,
+            self.resemblance,
         )
 
     @cached_property
@@ -154,14 +158,15 @@ class JudgedProject:
         spans = (judged.span for judged in self.files)
         return sorted(moment for span in spans for moment in span if moment is not None)
 
-    def refusal_of(self, judged: JudgedFile) -> str:
-        """Return the line that tells a client why a file is refused."""
-        if judged is not self.by_filename.get(judged.file.filename):
-            return refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
-        line = self._refusals.get(judged.file.filename)
+    def refusal_of(self, judged: JudgedFile, as_of: datetime | None = None) -> str:
+        """Return the line that tells a client why a file is refused; as of a moment, by what was there then."""
+        filename = judged.file.filename
+        is_of_the_page = as_of is None and judged is self.by_filename.get(filename)
+        line = self._refusals.get(filename) if is_of_the_page else None
         if line is None:
-            line = refusal_line(judged.decision, last_good=self.last_good, ref=judged.reference())
-            self._refusals[judged.file.filename] = line
+            line = refusal_line(judged.decision, last_good=self._last_good_for(judged, as_of), ref=judged.reference())
+            if is_of_the_page:
+                self._refusals[filename] = line
         return line
 
     @cached_property
@@ -169,10 +174,27 @@ class JudgedProject:
         """The lines about files as they are judged here: all forms of a page have the same, and each costs a digest."""
         return {}
 
+    def _last_good_for(self, refused: JudgedFile, as_of: datetime | None) -> str | None:
+        """Return the last good release beside a file that is refused by now: its page may have left that open."""
+        listed = self.by_filename.get(refused.file.filename)
+        if as_of is None and (listed is None or listed.refused):
+            return self.last_good
+        return self._last_good_then.release(beside=refused.file.sha256, as_of=as_of)
+
+    @cached_property
+    def _last_good_then(self) -> LastGood:
+        return LastGood((judged.span[0], judged.file) for judged in self.files if is_offered(judged))
+
     @cached_property
     def by_filename(self) -> dict[str, JudgedFile]:
         """The files by name."""
         return {judged.file.filename: judged for judged in self.files}
+
+    def to_verify_for(self, judged: JudgedFile, at: datetime) -> tuple[File, ...]:
+        """Return the files whose provenance must be verified before one can be judged for good."""
+        if self.provenance is None:
+            return ()
+        return self.index.policy.for_project(self.name).to_verify(judged.evidence, self.provenance.uploads, at)
 
     def awaits_inspection(self, judged: JudgedFile) -> bool:
         """Tell whether a file is judged for good only once its bytes, or those of an earlier release, are inspected."""
@@ -233,8 +255,12 @@ class JudgedProject:
         return structs.replace(judged, file=first, vanished=True)
 
     def at_upstream_path(self, path: str) -> JudgedFile | None:
-        """Return the file that the upstream keeps at a path of its file host, whichever host that is."""
-        return next((judged for judged in self.files if urlsplit(judged.file.url).path == path), None)
+        """Return the file that the upstream keeps at a path of its file host, whichever host that is.
+
+        The path ends with the file's name, as those of PyPI do.
+        """
+        judged = self.by_filename.get(path.rpartition("/")[2])
+        return judged if judged is not None and urlsplit(judged.file.url).path == path else None
 
 
 def newest_allowed(files: Sequence[JudgedFile]) -> str | None:

@@ -13,6 +13,7 @@ from tests.unit.policy.scripted import HOUR, Scripted, a_waiver, decided, entry,
 from pinfold.domain.decision import Effect, Finding, Mode, Outcome
 from pinfold.domain.evidence import Evidence, Need
 from pinfold.domain.records import Waiver
+from pinfold.domain.release_lines import AttestedUploads
 from pinfold.policy.document import parse_policy
 from pinfold.policy.engine import SHARED, Policy, PolicyRule, Selector, decide
 
@@ -182,14 +183,14 @@ class TestNeeds:
         document = '[[rule]]\nid = "provenance"\n[[rule]]\nid = "provenance-downgrade"\n'
         file = a_file(provenance="https://index.example/provenance")
         rules = parse_policy(document, "test.toml").for_project("litellm")
-        assert rules.to_verify(evidence_of(file), (file,), UPLOADED) == (file,)
+        assert rules.to_verify(evidence_of(file), AttestedUploads([file]), UPLOADED) == (file,)
 
     def test_policies_that_ask_for_nothing_want_nothing_verified(self) -> None:
         file = a_file(provenance="https://index.example/provenance")
         assert (
             parse_policy('[[rule]]\nid = "vanished"\n', "x")
             .for_project("a")
-            .to_verify(evidence_of(file), (file,), UPLOADED)
+            .to_verify(evidence_of(file), AttestedUploads([file]), UPLOADED)
             == ()
         )
 

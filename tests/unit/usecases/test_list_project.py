@@ -176,3 +176,12 @@ def test_one_line_tells_of_a_refusal_in_every_form() -> None:
     # A file that is judged once more has a line of its own.
     again = structs.replace(project.files[0], evidence_digest="0" * 64)
     assert project.refusal_of(again) not in ("", line)
+
+
+def test_a_file_that_is_refused_though_its_page_left_that_open_is_not_the_last_good_one() -> None:
+    project, refused = judged(a_listing()), judged(a_listing(), "5").files[-1]
+    assert project.last_good == "5"
+    assert "; last good 4; ref D-" in project.refusal_of(refused)
+    assert "; last good 4; ref D-" in project.refusal_of(refused, as_of=NOON + timedelta(hours=1))
+    assert "; ref D-" in (line := project.refusal_of(refused, as_of=NOON - timedelta(hours=1)))
+    assert "last good" not in line

@@ -1,6 +1,5 @@
 """`provenance`: files without the attestation that their project must have."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
@@ -11,6 +10,7 @@ from pinfold.domain.evidence import Evidence, Need, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, PublisherPin, Unattested, Verified
 from pinfold.domain.records import PublisherDecision
+from pinfold.domain.release_lines import AttestedUploads
 from pinfold.policy.publishers import PublisherTable
 from pinfold.policy.rule import Rule
 
@@ -47,7 +47,7 @@ class ProvenanceRule(Rule):
                     return PASS
                 return Finding(Outcome.FAIL, f"published by {', '.join(map(str, publishers))}{_needed(allowed)}")
 
-    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:  # noqa: ARG002
+    def to_verify(self, evidence: Evidence, attested: AttestedUploads, at: datetime) -> tuple[File, ...]:  # noqa: ARG002
         """Return the file itself, where it needs an attestation."""
         if self.require == "pinned" and not self._allowed(evidence):
             return ()

@@ -1,5 +1,6 @@
 """`provenance-downgrade`: a file that is vouched for less, or by somebody else, than the files before it."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,7 +13,7 @@ from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.evidence import Evidence, Need, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, Likeness, Publisher, Unattested, Verified, likeness
-from pinfold.domain.release_lines import BEGINNING, FirstUse, LineHistory, ProvenanceHistory, lines_of
+from pinfold.domain.release_lines import AttestedUploads, FirstUse, LineHistory, ProvenanceHistory, born, lines_of
 from pinfold.policy.rule import Rule
 
 _POSITION = {"minor": 0, "major": 1, "project": 2}
@@ -47,25 +48,24 @@ class ProvenanceDowngrade(Rule):
         found = self._compare(evidence, before, at)
         return found if found is PASS else self._until_old(found, evidence.file)
 
-    def to_verify(self, evidence: Evidence, listed: Sequence[File], at: datetime) -> tuple[File, ...]:
+    def to_verify(self, evidence: Evidence, attested: AttestedUploads, at: datetime) -> tuple[File, ...]:
         """Return the file, and the one that tells who was before it: the newest that is old enough, else the first."""
         file = evidence.file
         if self._is_old(file, at) or not isinstance(file.provenance, str):
             return ()
-        uploaded, line = _uploaded(file), self._line_of(file)
-        attested = [
-            each
-            for each in listed
-            if isinstance(each.provenance, str)
-            and _born(each) < uploaded
-            and each.filename != file.filename
-            # A file whose name carries no version could belong to any line.
-            and (line is None or self._line_of(each) == line)
-        ]
-        limit = BEGINNING if self._ignore_after is None else at - self._ignore_after
-        old = [each for each in attested if each.upload_time is not None and each.upload_time <= limit]
-        anchor = max(old, key=_born) if old else min(attested, key=_born, default=None)
+        # A file whose name carries no version could belong to any line.
+        anchor = self._anchor(file, attested.of(self._line_of(file)), at)
         return (file,) if anchor is None else (file, anchor)
+
+    def _anchor(self, file: File, line: Sequence[File], at: datetime) -> File | None:
+        """Find by halves what tells who was before a file that is not old, among thousands in the order of uploads."""
+        if self._ignore_after is not None and (old := bisect_right(line, at - self._ignore_after, key=born)):
+            newest = line[old - 1]
+            if newest.upload_time is not None:
+                return line[bisect_left(line, newest.upload_time, key=born)]
+        # Where its own upload time is not stated, it may be the first.
+        first = next((each for each in line[:2] if each.filename != file.filename), None)
+        return first if first is not None and born(first) < _uploaded(file) else None
 
     def _compare(self, evidence: Evidence, before: LineHistory | None, at: datetime) -> Finding:
         found, file = evidence.provenance, evidence.file
@@ -144,7 +144,3 @@ class ProvenanceDowngrade(Rule):
 def _uploaded(file: File) -> datetime:
     """Return when a file came; one whose upload time is not stated comes after all others."""
     return file.upload_time or _LATEST
-
-
-def _born(file: File) -> datetime:
-    return file.upload_time or BEGINNING

@@ -9,6 +9,7 @@ from pinfold.domain.decision import PASS, Outcome
 from pinfold.domain.evidence import Known, Unknown
 from pinfold.domain.provenance import Environment, Invalid, PublisherKind, PublisherPin, Unattested, pin_of
 from pinfold.domain.records import PublisherDecision
+from pinfold.domain.release_lines import AttestedUploads
 from pinfold.policy.rules.provenance import ProvenanceRule
 
 URL = "https://index.example/integrity/litellm/1.82.8/litellm-1.82.8-py3-none-any.whl/provenance"
@@ -119,12 +120,12 @@ def test_a_pin_on_any_rule_makes_anybody_a_somebody() -> None:
 
 def test_only_what_is_judged_and_can_be_fetched_is_to_be_verified() -> None:
     silent, bare = a_file(provenance=False), a_file(provenance=True)
-    assert ANYBODY.to_verify(evidence_of(ATTESTED), (ATTESTED,), SEEN) == (ATTESTED,)
-    assert ANYBODY.to_verify(evidence_of(silent), (silent,), SEEN) == ()
-    assert ANYBODY.to_verify(evidence_of(bare), (bare,), SEEN) == ()
-    assert ONLY_PINNED.to_verify(evidence_of(ATTESTED), (ATTESTED,), SEEN) == ()
+    assert ANYBODY.to_verify(evidence_of(ATTESTED), AttestedUploads([ATTESTED]), SEEN) == (ATTESTED,)
+    assert ANYBODY.to_verify(evidence_of(silent), AttestedUploads([silent]), SEEN) == ()
+    assert ANYBODY.to_verify(evidence_of(bare), AttestedUploads([bare]), SEEN) == ()
+    assert ONLY_PINNED.to_verify(evidence_of(ATTESTED), AttestedUploads([ATTESTED]), SEEN) == ()
     pinned = evidence_of(ATTESTED, publishers=(a_publisher(pin_of(OWN), PublisherDecision.PIN),))
-    assert ONLY_PINNED.to_verify(pinned, (ATTESTED,), SEEN) == (ATTESTED,)
+    assert ONLY_PINNED.to_verify(pinned, AttestedUploads([ATTESTED]), SEEN) == (ATTESTED,)
 
 
 @pytest.mark.parametrize(

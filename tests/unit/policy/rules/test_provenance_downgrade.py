@@ -12,7 +12,7 @@ from pinfold.domain.decision import PASS, Effect, Outcome
 from pinfold.domain.evidence import Known, Unknown
 from pinfold.domain.provenance import Invalid, PublisherKind, Unattested, pin_of
 from pinfold.domain.records import PublisherDecision
-from pinfold.domain.release_lines import AttestedFile, ProjectHistory
+from pinfold.domain.release_lines import BEGINNING, AttestedFile, AttestedUploads, ProjectHistory, lines_of
 from pinfold.policy.rules.provenance_downgrade import ProvenanceDowngrade
 
 RULE = ProvenanceDowngrade(ignore_after_days=30)
@@ -200,7 +200,7 @@ def test_files_without_attestations_can_be_accepted_and_nothing_else_with_them()
 
 class TestToVerify:
     def wanted(self, file, *listed, rule=RULE, at=AT):
-        found = rule.to_verify(evidence_of(file), (*listed, file), at)
+        found = rule.to_verify(evidence_of(file), AttestedUploads((*listed, file)), at)
         return [each.version for each in found]
 
     def test_the_file_and_the_lines_first(self) -> None:
@@ -221,6 +221,62 @@ class TestToVerify:
         assert self.wanted(a_release("1.82", provenance=True), *others) == []
         assert self.wanted(a_release("1.82", provenance=False), *others) == []
         assert self.wanted(a_release("1.82"), *others, at=UPLOADED + 30 * DAY) == []
+
+    @given(
+        files=st.lists(
+            st.tuples(
+                st.sampled_from(["1.0", "1.1", "1.1.1", "2.0", "1!1.0", None]),
+                st.one_of(st.none(), st.integers(0, 60)),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=12,
+        ),
+        chosen=st.integers(0, 11),
+        line=st.sampled_from(["minor", "major", "project"]),
+        days=st.sampled_from([None, 10.0, 30.0]),
+    )
+    def test_is_what_a_look_at_every_file_of_the_page_finds(self, files, chosen, line, days) -> None:
+        listed = [
+            a_file(
+                version=version,
+                filename=f"litellm-{place}.whl",
+                upload_time=None if ago is None else UPLOADED - ago * DAY,
+                provenance=f"https://index.example/integrity/{place}" if is_attested else True,
+            )
+            for place, (version, ago, is_attested) in enumerate(files)
+        ]
+        file, rule = listed[chosen % len(listed)], ProvenanceDowngrade(line=line, ignore_after_days=days)
+        expected = (file, *whoever_was_before(file, listed, rule)) if is_looked_at(file, rule) else ()
+        assert rule.to_verify(evidence_of(file), AttestedUploads(listed), UPLOADED) == expected
+
+
+def is_looked_at(file, rule) -> bool:
+    ago = None if file.upload_time is None else (UPLOADED - file.upload_time) / DAY
+    return isinstance(file.provenance, str) and (None in (ago, rule.ignore_after_days) or ago < rule.ignore_after_days)
+
+
+def whoever_was_before(file, listed, rule):
+    """The anchor of a file's line as it is defined: by a look at all files of the page."""
+
+    def line_of(other):
+        lines = lines_of(other.version)
+        return None if lines is None else dict(zip(("minor", "major", "project"), lines, strict=True))[rule.line]
+
+    def came(other):
+        return other.upload_time or BEGINNING
+
+    before = [
+        other
+        for other in listed
+        if isinstance(other.provenance, str)
+        and other is not file
+        and (file.upload_time is None or came(other) < file.upload_time)
+        and line_of(file) in (None, line_of(other))
+    ]
+    limit = None if rule.ignore_after_days is None else UPLOADED - rule.ignore_after_days * DAY
+    old = [other for other in before if limit and other.upload_time and other.upload_time <= limit]
+    return [max(old, key=came)] if old else [min(before, key=came)] if before else []
 
 
 @given(
