@@ -17,6 +17,7 @@ import msgspec
 import sqlite_utils
 
 from pinfold.adapters.filesystem.journal import Found, Journal, found, framed
+from pinfold.adapters.sqlite import audit_places
 from pinfold.adapters.sqlite.audit_append import Brief, Draft, Sources, append_all
 from pinfold.adapters.sqlite.audit_parts import LoggedClient, LoggedTemplate
 from pinfold.adapters.sqlite.database import Database
@@ -106,7 +107,8 @@ class Durable(NamedTuple):
 
     def is_taken_up(self, database: sqlite_utils.Database) -> bool:
         """Tell whether the audit log has it; raises StoreError where it claims more than was written."""
-        path, taken_up = self.journal.path, _taken_up(database, self.journal.path)
+        path = self.journal.path
+        taken_up = audit_places.taken_up(database, path.name)
         # Read after what it is compared with, which may only have been less.
         if taken_up > self.journal.reach:
             raise StoreError(
@@ -129,7 +131,12 @@ async def settle(ledger: Database) -> bool:
 
 async def is_taken_up(ledger: Database, durable: Durable) -> bool:
     """Tell whether the audit log has what a journal holds up to a place, and all before it; raises StoreError."""
-    return await ledger.read(durable.is_taken_up)
+
+    def work(database: sqlite_utils.Database) -> bool:
+        audit_places.check(database)
+        return durable.is_taken_up(database)
+
+    return await ledger.read(work)
 
 
 async def hand_over(ledger: Database, durable: Durable | None = None) -> None:
@@ -150,17 +157,22 @@ async def hand_over(ledger: Database, durable: Durable | None = None) -> None:
 
 def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     """Tell whether journals hold what is not in the audit log yet; raises StoreError."""
-    return any(any(journal.records(_taken_up(database, journal.path))) for journal in found(folder))
+    audit_places.check(database)
+    return any(any(journal.records(audit_places.taken_up(database, journal.path.name))) for journal in found(folder))
 
 
 def take_up(database: sqlite_utils.Database, folder: Path) -> list[bytes]:
     """Append what journals hold to the audit log, in the transaction that is open, and remove those that are done with.
 
-    Returns the hashes of the entries in the log's tree. Raises StoreError where a record cannot be read.
+    Returns the hashes of the entries in the log's tree. Raises StoreError where a record cannot be read, or somebody
+    changed how far journals were taken up.
     """
-    records = [_take(database, journal) for journal in found(folder)]
+    audit_places.check(database)
+    taken = {journal.path.name: _take(database, journal) for journal in found(folder)}
+    records = taken.values()
     if not any(records):
         return []
+    audit_places.note_gone(database, taken)
     content = _Content(folder, chain(*records))
     # Each journal is in order; among them, time is what there is to go by.
     entries = [record.entry for record in merge(*records, key=attrgetter("entry.time"))]
@@ -213,23 +225,17 @@ class _Content:
 
 def _take(database: sqlite_utils.Database, journal: Found) -> list[_Record]:
     """Return the records that a journal holds, and note that they are taken up; remove it where it is done with."""
-    begin = end = _taken_up(database, journal.path)
+    end = audit_places.taken_up(database, journal.path.name)
     records = []
-    for record, after in _records(journal, begin):
+    for record, after in _records(journal, end):
         records.append(record)
         end = after
     if records:
-        database.execute("REPLACE INTO audit_journal VALUES (?, ?)", [journal.path.name, end])
+        audit_places.note(database, journal.path.name, end)
     elif journal.is_left_behind:
         # That all of it is taken up was committed before.
         journal.remove(end)
     return records
-
-
-def _taken_up(database: sqlite_utils.Database, journal: Path) -> int:
-    """Return how many of a journal's bytes are in the audit log."""
-    row = database.execute("SELECT taken_up FROM audit_journal WHERE name = ?", [journal.name]).fetchone()
-    return row[0] if row else 0
 
 
 def _records(journal: Found, begin: int) -> Iterator[tuple[_Record, int]]:

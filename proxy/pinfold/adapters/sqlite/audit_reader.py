@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlite_utils
 
+from pinfold.adapters.sqlite import audit_places
 from pinfold.adapters.sqlite.audit_journal import is_anything_waiting
 from pinfold.adapters.sqlite.audit_tree import Tiles
 from pinfold.adapters.sqlite.errors import store_errors
@@ -35,6 +36,8 @@ class LogState:
     present_key: str
     key_changes: tuple[bytes, ...]
     """The last checkpoints of the keys that were replaced, oldest first."""
+    are_journals_as_signed: bool
+    """Whether the latest checkpoint vouches for how far journals were taken up."""
 
 
 class StoredCheckpoint(NamedTuple):
@@ -80,7 +83,7 @@ class LogReader:
             with sqlite_utils.Database(connection, execute_plugins=False) as database:
                 database.execute("PRAGMA trusted_schema=OFF")
                 reader = cls(database)
-                if not reader._has_tree():
+                if not reader._has("audit_tile", "audit_checkpoint", "audit_state"):
                     raise StoreError(f"{path} has no signed audit log yet: start this version of Pinfold once")
                 yield reader
 
@@ -99,12 +102,15 @@ class LogReader:
                 raise StoreError("the audit log's checkpoints are gone: restore the ledger from a backup")
             changes = self._database.execute("SELECT note FROM audit_checkpoint WHERE ends_key ORDER BY size")
             (size, note), (pruned, first_key, present_key) = latest, keys
-            return LogState(size, note, pruned, first_key, present_key, tuple(note for (note,) in changes))
+            replaced = tuple(note for (note,) in changes)
+            are_signed = audit_places.are_signed(self._database, note, gone_too=True)
+            return LogState(size, note, pruned, first_key, present_key, replaced, are_signed)
 
     def is_anything_to_come(self, journals: Path) -> bool:
         """Tell whether journals hold entries that the log does not have yet."""
         with self.snapshot():
-            return is_anything_waiting(self._database, journals)
+            # What an earlier version left is looked at by whoever opens it to write.
+            return not self._has("audit_journal_gone") or is_anything_waiting(self._database, journals)
 
     def strays(self, state: LogState) -> list[int]:
         """Return numbers of entries beyond either end of the log, as it was at the time of a state."""
@@ -196,9 +202,8 @@ class LogReader:
         if row is None or row[0] != state.pruned:
             raise StoreError("entries were pruned from the audit log while it was read: run the command again")
 
-    def _has_tree(self) -> bool:
-        tables = {"audit_tile", "audit_checkpoint", "audit_state"}
-        return tables <= set(self._database.table_names())
+    def _has(self, *tables: str) -> bool:
+        return set(tables) <= set(self._database.table_names())
 
     def _one(self, sql: str, *values: str | int) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._database.execute(sql, values).fetchone()

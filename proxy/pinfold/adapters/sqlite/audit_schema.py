@@ -112,8 +112,7 @@ def audit_entries_and_templates(database: sqlite_utils.Database) -> None:
 def audit_proofs(database: sqlite_utils.Database) -> None:
     """Create what proves the audit log: its tree as tiles, signed checkpoints of it, and how far it was pruned.
 
-    And how far journals were taken up, in bytes. These rows stay, so that a journal which comes back, from a backup or
-    after the loss of power, is not taken up twice.
+    And how far journals were taken up, in bytes.
 
     Entries can be deleted up to the mark, which only rises; that it rose rightly is an entry's to say, and the
     verification's to check.
@@ -150,5 +149,21 @@ def audit_proofs(database: sqlite_utils.Database) -> None:
         WHEN NEW.pruned < OLD.pruned BEGIN
             SELECT raise(ABORT, 'what was pruned from the audit log does not come back');
         END;
+        """
+    )
+
+
+@ledger()
+def journals_that_are_gone(database: sqlite_utils.Database) -> None:
+    """Create what was taken up of journals that are gone, in a chain that `audit_places` tells of."""
+    database.executescript(
+        """
+        CREATE TABLE audit_journal_gone (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,
+            taken_up INTEGER NOT NULL,
+            head BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_journal_gone_name ON audit_journal_gone (name);
         """
     )

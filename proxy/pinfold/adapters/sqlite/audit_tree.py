@@ -10,6 +10,7 @@ from functools import partial
 import sqlite_utils
 
 from pinfold.adapters.filesystem.signing_keys import SigningKeys
+from pinfold.adapters.sqlite import audit_places
 from pinfold.adapters.sqlite.audit_append import append_entry
 from pinfold.adapters.sqlite.database import Database
 from pinfold.audit.checkpoint import Checkpoint, LogKeys
@@ -85,7 +86,7 @@ class AuditTree:
         signer = self._follow(database)
         tree = self._caught_up(database)
         if tree.size > self._tree.size:
-            self._keep(database, tree, _checkpoint(signer, tree).sign(signer))
+            self._keep(database, tree, _checkpoint(database, signer, tree).sign(signer))
 
     def rotate(self, database: sqlite_utils.Database, entry: Entry) -> tuple[Verifier, Verifier]:
         """Replace the key by a new one, and return both; the entry about it is the last that the old key signs."""
@@ -95,7 +96,7 @@ class AuditTree:
         append_entry(database, replace(entry, details=details))
         tree = self._caught_up(database)
         database.execute("UPDATE audit_state SET present_key = ?", [str(new.verifier)])
-        self._keep(database, tree, _checkpoint(old, tree).sign_as_last(old, new), ends_key=True)
+        self._keep(database, tree, _checkpoint(database, old, tree).sign_as_last(old, new), ends_key=True)
         self._signer = new
         return old.verifier, new.verifier
 
@@ -118,14 +119,14 @@ class AuditTree:
         database.execute("INSERT INTO audit_state VALUES (1, ?, ?, 0)", [key, key])
         self._tree, self._grown = CompactRange(), CompactRange()
         tree = self._caught_up(database)
-        self._keep(database, tree, _checkpoint(signer, tree).sign(signer))
+        self._keep(database, tree, _checkpoint(database, signer, tree).sign(signer))
         return signer
 
     def _resume(self, database: sqlite_utils.Database, size: int, note: bytes) -> Signer:
         with _tampering():
             tree, signer = self._reached(database, size), self._signer
             # Ed25519 signs a text in one way only, and faster than a signature is verified.
-            if signer is None or note != _checkpoint(signer, tree).sign(signer):
+            if signer is None or note != _checkpoint(database, signer, tree).sign(signer):
                 tree, signer = self._verified(database, size, note, tree)
         self._tree, self._note = tree, note
         return signer
@@ -173,8 +174,8 @@ class AuditTree:
         self._tree, self._note = tree, note
 
 
-def _checkpoint(signer: Signer, tree: CompactRange) -> Checkpoint:
-    return Checkpoint(signer.name, tree.size, tree.root())
+def _checkpoint(database: sqlite_utils.Database, signer: Signer, tree: CompactRange) -> Checkpoint:
+    return Checkpoint(signer.name, tree.size, tree.root(), audit_places.extensions(database))
 
 
 def _leaves_after(database: sqlite_utils.Database, size: int) -> list[bytes]:

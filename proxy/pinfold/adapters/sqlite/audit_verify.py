@@ -75,6 +75,7 @@ class _StoreVerifier:
         for block in self._reader.blocks(self._state, self._state.pruned + 1, self._state.size, columns):
             self._take(block)
         self._check_strays()
+        self._check_journals()
         answer = self._log.finish()
         if answer.ok:
             # Where hashes or entries are damaged, the tiles above them cannot fit either, which says nothing new.
@@ -161,6 +162,11 @@ class _StoreVerifier:
             text = f"an entry {seq} is there that is not of the log, which has "
             last, first = self._state.size, self._state.pruned + 1
             self._findings.add(Kind.INSERTED, seq, text + (spelled(first, last) if first <= last else "none"))
+
+    def _check_journals(self) -> None:
+        if not self._state.are_journals_as_signed:
+            text = "what the ledger says of journals is not what was signed: entries may be missing, or be there twice"
+            self._findings.add(Kind.MALFORMED, self._state.size + 1, text)
 
     def _check_tiles(self) -> None:
         for level, index in self._tiles.finish():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.adapters.sqlite.ledgers import abandon, entry, intruding, journals, ledger_of, log_entries, verified
+from tests.unit.adapters.sqlite.ledgers import abandon, entry, journals, ledger_of, log_entries, rewrite, verified
 
 from pinfold.adapters.filesystem.journal import PREPARED, Journal, found, framed
 from pinfold.adapters.sqlite.audit_append import Draft
@@ -113,8 +113,6 @@ def test_what_is_written_at_once_has_what_recurs_once(tmp_path: Path) -> None:
 def test_what_the_ledger_lost_of_entries_that_were_written_at_once_is_found_with_the_first(tmp_path: Path) -> None:
     path = recorded_at_once(tmp_path, 2)
     end, _ = [end for journal in found(path.parent) for _, end in journal.records()]
-    with intruding(tmp_path) as intruder:
-        # The first was taken up, and pruned since.
-        intruder.execute("INSERT INTO audit_journal VALUES (?, ?)", [path.name, end])
-    log_entries(tmp_path)
+    # The first was taken up, and pruned since.
+    rewrite(tmp_path, f"INSERT INTO audit_journal VALUES ('{path.name}', {end})")
     assert verified(tmp_path) == Verification(1, 1, 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -227,38 +227,6 @@ async def test_nothing_is_recorded_any_more_for_a_log_that_was_tampered_with(
     await log.append(entry(3))
     found = await entries(log)
     assert (found[0], found[-1]) == (entry(2), entry(3))
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(
-    "harm", [Path.unlink, lambda path: path.write_bytes(b"nonsense"), lambda path: path.write_bytes(b"")]
-)
-async def test_nothing_is_recorded_any_more_once_a_journal_lost_what_was_in_it(
-    ledger: Database, tmp_path: Path, harm: Callable[[Path], object]
-) -> None:
-    log = SqliteAuditLog(ledger)
-    async with asyncio.timeout(10):
-        await log.append(entry(1))
-        (journal,) = journals(tmp_path)
-        harm(journal)
-        with pytest.raises(StoreError, match="lost entries that were durable"):
-            await go_on(log)
-    with pytest.raises(StoreError, match="lost entries that were durable"):
-        await log.close()
-    assert verified(tmp_path).ok
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_nor_once_the_ledger_claims_to_have_what_is_not_written_yet(ledger: Database, tmp_path: Path) -> None:
-    log = SqliteAuditLog(ledger)
-    async with asyncio.timeout(10):
-        await log.append(entry(1))
-        with intruding(tmp_path) as intruder:
-            intruder.execute("REPLACE INTO audit_journal VALUES (?, 900000)", [journals(tmp_path)[0].name])
-        with pytest.raises(StoreError, match="the ledger claims entries that were never in"):
-            await go_on(log)
-    with pytest.raises(StoreError, match="the ledger claims entries that were never in"):
-        await log.close()
 
 
 async def test_a_ledger_that_failed_a_moment_ago_is_not_asked_again_for_each_entry(
