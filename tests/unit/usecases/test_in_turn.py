@@ -9,7 +9,7 @@ from pinfold.usecases.in_turn import in_turn
 LONG = timedelta(minutes=1)
 
 
-async def test_one_after_the_other_has_the_turn_and_nothing_is_left_behind(tmp_path):
+async def test_one_after_the_other_has_the_turn(tmp_path):
     here, elsewhere, order = Turns(tmp_path), Turns(tmp_path), []
 
     async def work(turns, name):
@@ -20,7 +20,14 @@ async def test_one_after_the_other_has_the_turn_and_nothing_is_left_behind(tmp_p
 
     await asyncio.gather(work(here, "one"), work(elsewhere, "other"))
     assert order == ["one begins", "one ends", "other begins", "other ends"]
-    assert list(tmp_path.iterdir()) == []
+
+
+async def test_any_number_of_turns_leaves_one_empty_file_behind(tmp_path):
+    turns = Turns(tmp_path)
+    for number in range(20):
+        async with in_turn(turns.take, f"page {number}", LONG):
+            pass
+    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [("turns", 0)]
 
 
 async def test_another_turn_is_not_waited_for(tmp_path):
