@@ -75,8 +75,8 @@ async def test_bytes_with_another_hash_are_refused_and_thrown_away(blobs: Blobs,
 async def test_what_is_settled_is_found_at_once_and_stays(blobs: Blobs) -> None:
     async with blobs.claim(SHA256) as writer:
         assert writer is not None
-        await writer.write(CONTENT)
-        path = await writer.settle(SHA256)
+        await writer.write(CONTENT[:5])
+        path = await writer.settle(SHA256, CONTENT[5:])
         assert await blobs.find(SHA256) == path
         assert path.read_bytes() == CONTENT
     async with blobs.writer() as writer:
@@ -90,6 +90,8 @@ async def test_bytes_with_another_hash_are_not_settled(blobs: Blobs) -> None:
         await writer.write(CONTENT + b"!")
         with pytest.raises(FileMismatch, match=SHA256):
             await writer.settle(SHA256)
+        with pytest.raises(FileMismatch, match=SHA256):
+            await writer.settle(SHA256, CONTENT)
         assert await blobs.find(SHA256) is None
         assert await blobs.find(hashlib.sha256(CONTENT + b"!").hexdigest()) is None
 

@@ -103,7 +103,8 @@ class FakeBlobWriter:
         with self.path.open("ab") as file:
             file.write(chunk)
 
-    async def settle(self, sha256: str) -> Path:
+    async def settle(self, sha256: str, last: bytes = b"") -> Path:
+        await self.write(last)
         return await self.commit(sha256)
 
     async def commit(self, sha256: str) -> Path:

@@ -17,10 +17,11 @@ class BlobWriter(Protocol):
         """Append bytes and hash them."""
         ...
 
-    async def settle(self, sha256: str) -> Path:
-        """End the blob and let it be found by its hash, atomically; raises FileMismatch where it has another one.
+    async def settle(self, sha256: str, last: bytes = b"") -> Path:
+        """End the blob, after its last bytes, and let it be found by its hash, atomically.
 
-        Until it is durable as well, soon after, the loss of power may damage it, as `verify` would tell.
+        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may damage
+        it, as `verify` would tell.
         """
         ...
 

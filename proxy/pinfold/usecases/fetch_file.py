@@ -154,17 +154,22 @@ class FileFetcher:
                     f"{upstream.name} announces {download.length} bytes for {file.filename}; its page says {file.size}"
                 )
             fill.begin(writer.path, file.size if download.length is None else download.length)
-            written = 0
+            arrived, last = 0, b""
             async for chunk in download.chunks:
-                written += len(chunk)
-                if written > most:
+                arrived += len(chunk)
+                if arrived > most:
                     raise FileMismatch(
                         f"{upstream.name} sends more bytes for {file.filename} than its page says: {most}"
                     )
-                await writer.write(chunk)
-                fill.advance(len(chunk))
+                if arrived == fill.length:
+                    last = chunk
+                else:
+                    await writer.write(chunk)
+                    fill.advance(len(chunk))
         # Nobody has to wait until it is durable: what the loss of power damages is told by its hash, and fetched again.
-        fill.finish(await writer.settle(file.sha256))
+        path = await writer.settle(file.sha256, last)
+        fill.advance(len(last))
+        fill.finish(path)
 
     async def _follow(self, fill: Fill, file: File) -> None:
         """Fill from what another process is bringing in, if it does; where nothing of it came, nothing is done."""

@@ -80,7 +80,7 @@ def spellings(file):
     yield f"/files/bait/{'0' * 64}/{name}"
     yield f"/simple/bait/{name}"
     yield f"/simple/bait/../../files/bait/{sha}/{name}"
-    yield f"/blobs/sha256/{sha[:2]}/{sha[2:4]}/{sha}"
+    yield f"/blobs/sha256/{sha}"
     yield f"/files/bait/{sha}/" + "a" * 5000 + ".whl"
 
 

@@ -12,11 +12,12 @@ import pytest
 from msgspec import structs
 
 from pinfold.adapters.filesystem.blobs import FileBlobs
-from pinfold.domain.errors import StoreError
+from pinfold.domain.errors import FileMismatch, StoreError
 from pinfold.domain.names import FileKind
 from pinfold.domain.project import File
 from pinfold.ports.upstream import Download
 from pinfold.usecases.fetch_file import LARGEST_NEXT, FileFetcher
+from pinfold.usecases.file_content import HELD_BACK
 
 CONTENT = b"the bytes of a wheel"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -28,15 +29,20 @@ class Upstream:
 
     def __init__(self):
         self.downloads = 0
+        self.pieces, self.length = [CONTENT], len(CONTENT)
+        self.go_on = asyncio.Event()
+        self.go_on.set()
 
     @asynccontextmanager
     async def download(self, file):
         self.downloads += 1
 
         async def chunks():
-            yield CONTENT
+            for piece in self.pieces:
+                yield piece
+                await self.go_on.wait()
 
-        yield Download(len(CONTENT), chunks())
+        yield Download(self.length, chunks())
 
 
 class Counting(FileBlobs):
@@ -211,3 +217,38 @@ async def test_what_is_not_here_is_not_fetched_ahead(setting: Setting) -> None:
         await asyncio.sleep(0.001)
     await anew.close()
     assert (setting.blobs.verified, setting.upstream.downloads) == (0, 1)
+
+
+async def test_what_has_arrived_is_shown_while_more_is_to_come(setting: Setting) -> None:
+    pieces = [b"1" * 100_000, b"2" * 100_000]
+    file = structs.replace(FILE, sha256=hashlib.sha256(b"".join(pieces)).hexdigest(), size=200_000)
+    setting.upstream.pieces, setting.upstream.length = pieces, 200_000
+    setting.upstream.go_on.clear()
+    fill = await setting.fetcher.fetch(setting.upstream, file)
+    assert await fill.shown(0) == 100_000 - HELD_BACK
+    setting.upstream.go_on.set()
+    assert await fill.whole() == 200_000
+    assert fill.path.read_bytes() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("length", [None, len(CONTENT)])
+@pytest.mark.parametrize("pieces", [[CONTENT[:7], CONTENT[7:]], [CONTENT[:1], CONTENT[1:19], CONTENT[19:]]])
+async def test_a_file_may_come_in_pieces_whether_its_length_is_announced_or_not(
+    setting: Setting, pieces: list[bytes], length: int | None
+) -> None:
+    setting.path.unlink()
+    setting.upstream.pieces, setting.upstream.length = pieces, length
+    for size in (len(CONTENT), None):
+        path = await setting.fetcher.fetch_whole(setting.upstream, structs.replace(FILE, size=size))
+        assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("pieces", [[CONTENT, b"!"], [CONTENT[:-1], b"!"], [CONTENT + b"!"], [b"!", CONTENT]])
+async def test_what_is_not_what_its_page_says_is_kept_by_nobody(setting: Setting, pieces: list[bytes]) -> None:
+    setting.path.unlink()
+    setting.upstream.pieces = pieces
+    for length in (len(CONTENT), None):
+        setting.upstream.length = length
+        with pytest.raises(FileMismatch):
+            await setting.fetcher.fetch_whole(setting.upstream, FILE)
+    assert await setting.fetcher.stored(SHA256) is None

@@ -28,7 +28,7 @@ _SYNC_SECONDS = 2.0
 
 
 class FileBlobs:
-    """Blobs at `<folder>/sha256/ab/cd/<hash>`, which come in through a folder on the same file system.
+    """Blobs at `<folder>/sha256/<hash>`, which come in through a folder on the same file system.
 
     A text that is no hash names no blob. Any number of processes may work on the two folders.
     """
@@ -110,7 +110,7 @@ class FileBlobs:
 
     def place(self, sha256: str) -> Path:
         """Return where the blob of a hash is, if it is kept."""
-        return self._folder / sha256[:2] / sha256[2:4] / sha256
+        return self._folder / sha256
 
     def sync_soon(self, path: Path) -> None:
         """Have a blob made durable in a while, with all others that come until then."""
@@ -176,13 +176,14 @@ class FileBlobWriter:
         """Append bytes and hash them."""
         await _in_thread(self._threads, self.path, lambda: self._file.write(chunk))
 
-    async def settle(self, sha256: str) -> Path:
-        """End the blob and let it be found by its hash, atomically; raises FileMismatch where it has another one.
+    async def settle(self, sha256: str, last: bytes = b"") -> Path:
+        """End the blob, after its last bytes, and let it be found by its hash, atomically.
 
-        Until it is durable as well, soon after, the loss of power may damage it, as `verify` would tell.
+        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may damage
+        it, as `verify` would tell.
         """
         target = self._blobs.place(sha256)
-        await _in_thread(self._threads, self.path, lambda: self._file.settle(sha256, target))
+        await _in_thread(self._threads, self.path, lambda: self._file.settle(sha256, target, last))
         self._blobs.sync_soon(target)
         return target
 

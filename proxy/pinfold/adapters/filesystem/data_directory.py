@@ -3,14 +3,16 @@
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pinfold import __version__
+from pinfold.adapters.filesystem.durable import sync_folder
 from pinfold.adapters.filesystem.errors import store_errors
 from pinfold.domain.errors import StoreError
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when an older Pinfold could not work on the directory any more."""
 
 _MARKER = "PINFOLD"
@@ -95,6 +97,22 @@ class DataDirectory:
                 f"{self.root} was written by Pinfold {match[2]}, which this Pinfold {__version__} is too old for: "
                 "run that version, or name another data directory"
             )
+        if int(match[1]) < LAYOUT:
+            self._flatten()
+            self._write_marker(marker)
+
+    def _flatten(self) -> None:
+        """Take blobs out of the folders that layout 1 had for the beginnings of their hashes."""
+        flat = self.blobs / "sha256"
+        # Another process may be doing the same.
+        for blob in list(flat.glob("??/??/*")):
+            with suppress(FileNotFoundError):
+                blob.rename(flat / blob.name)
+        for folder in [*flat.glob("??/??"), *flat.glob("??")]:
+            with suppress(FileNotFoundError):
+                folder.rmdir()
+        if flat.exists():
+            sync_folder(flat)
 
     def _write_marker(self, marker: Path) -> None:
         strangers = [entry.name for entry in self.root.iterdir() if entry.name != "lost+found" and entry.name[0] != "."]

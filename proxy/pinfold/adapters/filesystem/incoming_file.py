@@ -45,15 +45,12 @@ class IncomingFile:
     def write(self, chunk: bytes) -> None:
         """Append bytes and hash them."""
         with self._lock:
-            # Hashed first: bytes that are written by half and then again must not pass for the file.
-            self._hash.update(chunk)
-            rest = memoryview(chunk)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            self._append(chunk)
 
-    def settle(self, sha256: str, target: Path) -> None:
-        """Give the bytes their name for good; raises FileMismatch where they have another hash."""
+    def settle(self, sha256: str, target: Path, last: bytes = b"") -> None:
+        """Append the last bytes, and give all their name for good; raises FileMismatch where they have another hash."""
         with self._lock:
+            self._append(last)
             self._check(sha256)
             _make_folder(target.parent)
             self._rename(target)
@@ -80,6 +77,13 @@ class IncomingFile:
             if self._descriptor >= 0:
                 self.path.unlink(missing_ok=True)
                 self._close()
+
+    def _append(self, chunk: bytes) -> None:
+        # Hashed first: bytes that are written by half and then again must not pass for the file.
+        self._hash.update(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
 
     def _check(self, sha256: str) -> None:
         if (found := self._hash.hexdigest()) != sha256:

@@ -23,7 +23,7 @@ from pinfold.adapters.upstream.tls import trusting
 from pinfold.domain.errors import UpstreamError
 
 MAX_REDIRECTS = 5
-READ_SIZE = 256 << 10
+READ_SIZE = 512 << 10
 """The most that is read at once; aiohttp buffers twice as much for a response."""
 _CONNECTIONS = 256
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))

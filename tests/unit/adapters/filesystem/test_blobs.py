@@ -3,7 +3,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import threading
 from collections.abc import AsyncIterator
@@ -48,10 +47,10 @@ def left_over(data: DataDirectory) -> list[str]:
 
 async def test_a_blob_lies_where_its_hash_says_and_nobody_may_change_it(blobs: FileBlobs, data: DataDirectory) -> None:
     path = await keep(blobs, CONTENT)
-    assert path == data.blobs / "sha256" / SHA256[:2] / SHA256[2:4] / SHA256
+    assert path == data.blobs / "sha256" / SHA256
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
     assert path.stat().st_nlink == 1
-    assert [stat.S_IMODE(folder.stat().st_mode) for folder in path.parents[:3]] == [0o750] * 3
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in path.parents[:1]] == [0o750]
 
 
 async def test_a_commit_replaces_what_lies_there_by_what_was_verified(blobs: FileBlobs) -> None:
@@ -86,8 +85,7 @@ async def test_a_folder_under_a_hash_is_no_blob(blobs: FileBlobs) -> None:
 
 
 async def test_a_file_in_the_way_of_a_folder_is_an_error(blobs: FileBlobs, data: DataDirectory) -> None:
-    (data.blobs / "sha256").mkdir()
-    (data.blobs / "sha256" / SHA256[:2]).write_bytes(b"")
+    (data.blobs / "sha256").write_bytes(b"")
     with pytest.raises(StoreError, match="something else is in the way"):
         await keep(blobs, CONTENT)
     with pytest.raises(StoreError, match="something else is in the way"):
@@ -104,6 +102,10 @@ async def test_a_full_disk_is_an_error_and_leaves_nothing(
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(StoreError, match="the disk is full; free some space"):
         await keep(blobs, CONTENT)
+    async with blobs.claim(SHA256) as writer:
+        assert writer is not None
+        with pytest.raises(StoreError, match="the disk is full; free some space"):
+            await writer.settle(SHA256, CONTENT)
     monkeypatch.undo()
     assert await blobs.find(SHA256) is None
     assert left_over(data) == []
@@ -231,7 +233,7 @@ async def test_a_claim_that_met_bytes_on_their_way_to_their_name_does_not_touch_
     blobs: FileBlobs, data: DataDirectory, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
-    arrives, target = data.incoming / sha256, data.blobs / "sha256" / sha256[:2] / sha256[2:4] / sha256
+    arrives, target = data.incoming / sha256, data.blobs / "sha256" / sha256
     arrives.write_bytes(content)
     target.parent.mkdir(parents=True)
     real_flock = fcntl.flock
@@ -264,10 +266,10 @@ async def test_what_was_settled_is_made_durable_together_and_each_folder_once(
         async with blobs.writer() as writer:
             await writer.write(content)
             paths.append(await writer.settle(hashlib.sha256(content).hexdigest()))
-    shutil.rmtree(paths.pop().parents[1])
+    paths.pop().unlink()
     assert synced == []
     await blobs.close()
-    assert {*paths, *paths[0].parents[:4], *paths[1].parents[:4]} <= set(synced)
+    assert {*paths, *paths[0].parents[:2]} <= set(synced)
     assert data.blobs in synced
     assert len(synced) == len(set(synced))
 

@@ -28,7 +28,7 @@ def test_a_new_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_directory_says_who_wrote_it(tmp_path: Path) -> None:
     DataDirectory.open(tmp_path)
-    assert (tmp_path / "PINFOLD").read_text() == f"layout 1\nwritten by Pinfold {__version__}\n"
+    assert (tmp_path / "PINFOLD").read_text() == f"layout 2\nwritten by Pinfold {__version__}\n"
 
 
 def test_a_directory_can_be_opened_again(tmp_path: Path) -> None:
@@ -64,10 +64,23 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_a_later_layout_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "PINFOLD").write_text("layout 2\nwritten by Pinfold 9.0\n")
+    (tmp_path / "PINFOLD").write_text("layout 3\nwritten by Pinfold 9.0\n")
     with pytest.raises(StoreError, match=r"was written by Pinfold 9\.0, .* run that version"):
         DataDirectory.open(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["PINFOLD"]
+
+
+def test_blobs_of_the_first_layout_are_taken_out_of_their_folders(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path)
+    (data.root / "PINFOLD").write_text("layout 1\nwritten by Pinfold 0.1\n")
+    for name in ("ab" * 32, "abcd" * 16):
+        folder = data.blobs / "sha256" / name[:2] / name[2:4]
+        folder.mkdir(parents=True)
+        (folder / name).write_text(name)
+    DataDirectory.open(tmp_path)
+    kept = data.blobs / "sha256"
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {name: name for name in ("ab" * 32, "abcd" * 16)}
+    assert (data.root / "PINFOLD").read_text().startswith("layout 2\n")
 
 
 @pytest.mark.parametrize("text", ["", "layout one\nwritten by Pinfold 1\n", "layout 1\n", "\xff\x1b[31m", "1" * 10_000])
