@@ -20,8 +20,8 @@ class BlobWriter(Protocol):
     async def settle(self, sha256: str, last: bytes = b"") -> Path:
         """End the blob, after its last bytes, and let it be found by its hash, atomically.
 
-        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may damage
-        it, as `verify` would tell.
+        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may
+        damage it, as `verify` would tell.
         """
         ...
 

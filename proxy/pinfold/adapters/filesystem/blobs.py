@@ -179,8 +179,8 @@ class FileBlobWriter:
     async def settle(self, sha256: str, last: bytes = b"") -> Path:
         """End the blob, after its last bytes, and let it be found by its hash, atomically.
 
-        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may damage
-        it, as `verify` would tell.
+        Raises FileMismatch where it has another one. Until it is durable as well, soon after, the loss of power may
+        damage it, as `verify` would tell.
         """
         target = self._blobs.place(sha256)
         await _in_thread(self._threads, self.path, lambda: self._file.settle(sha256, target, last))
