@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from pinfold.inspection.calls import Names
 
@@ -30,16 +31,19 @@ def find_opaque_flow(tree: ast.Module) -> list[Flow]:
     A name that is given a decoded value in a function stands for it in that function, others do in the whole module.
     Every step takes time in proportion to the size of the tree.
     """
-    module = _Module(tree)
-    if not module.executors:
+    nodes = list(ast.walk(tree))
+    calls = _Calls.of(nodes)
+    # Most modules that only mention something that executes need not be looked into any further.
+    if not calls.executors:
         return []
+    module = _Module(nodes, calls)
     flows = [
         Flow(call.lineno, f"{name} executes what is decoded on the spot", f"flow:{name}")
-        for call, name in module.executors
+        for call, name in calls.executors
         if module.is_decoded(call)
     ]
     if not flows:
-        name = module.executors[0][1]
+        name = calls.executors[0][1]
         flows = [
             Flow(literal.node.lineno, f"{len(literal.value)} opaque characters are decoded beside {name}", "literal")
             for literal in module.decoded_literals()
@@ -61,25 +65,41 @@ class _Given:
     scope: _Function | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The calls in a module that matter."""
+
+    decoders: set[ast.AST]
+    executors: list[tuple[ast.Call, str]]
+    """Each with the name of what it executes its arguments with."""
+
+    @classmethod
+    def of(cls, nodes: list[ast.AST]) -> Self:
+        """Return the calls among the nodes of a module."""
+        names, calls = Names(), []
+        for node in nodes:
+            names.add(node)
+            if isinstance(node, ast.Call):
+                calls.append(node)
+        executors = [(call, name) for call in calls if (name := names.executes(call)) is not None]
+        return cls({call for call in calls if names.decodes(call)}, executors)
+
+
 class _Module:
     """A syntax tree in which everything is marked that a decoded value reaches."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: list[ast.AST], calls: _Calls) -> None:
+        """Take in the nodes of a tree, parents before their children."""
+        self._decoders = calls.decoders
         self._parents: dict[ast.AST, ast.AST] = {}
-        self._scopes: dict[ast.AST, _Function | None] = {tree: None}
+        self._scopes: dict[ast.AST, _Function | None] = {nodes[0]: None}
         self._uses: dict[_Given, list[ast.AST]] = defaultdict(list)
         self._globals: set[str] = set()
         self._literals: list[_Literal] = []
         self._marked: set[ast.AST] = set()
-        names, calls = Names(), []
-        for node in ast.walk(tree):
+        for node in nodes:
             self._place_children(node)
             self._collect(node)
-            names.add(node)
-            if isinstance(node, ast.Call):
-                calls.append(node)
-        self._decoders: set[ast.AST] = {call for call in calls if names.decodes(call)}
-        self.executors = [(call, name) for call in calls if (name := names.executes(call)) is not None]
         self._spread()
 
     def is_decoded(self, call: ast.Call) -> bool:

@@ -34,10 +34,20 @@ _DECODING_WORDS = {
     **{word: (word,) for word in ("a2b_", "decompress", "decrypt", "marshal")},
 }
 """By a part that each of them has."""
-_EXECUTES = re.compile(
-    r"(?<![.\w])(?:exec|eval|compile)\b|builtins|subprocess|\bos\s*\.\s*(?:system|popen|exec|spawn)|import\s+(?:system|popen)"
-    r"|FunctionType|CodeType|runpy"
-)
+_OF_OS = r"os(?<!\wos)\s*\.\s*"
+_EXECUTING_WORDS = {
+    word: re.compile(expression)
+    for word, expression in (
+        ("exec", rf"exec(?<![.\w]exec)\b|{_OF_OS}exec"),
+        ("eval", r"eval(?<![.\w]eval)\b"),
+        ("compile", r"compile(?<![.\w]compile)\b"),
+        ("system", rf"{_OF_OS}system|import\s+system"),
+        ("popen", rf"{_OF_OS}popen|import\s+popen"),
+        ("spawn", rf"{_OF_OS}spawn"),
+        *((word, word) for word in ("builtins", "subprocess", "FunctionType", "CodeType", "runpy")),
+    )
+}
+"""With how each has to stand there; an expression that begins with a word is looked for as fast as the word."""
 _LONG = 1000
 _LONG_RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{{_LONG}}}")
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
@@ -69,7 +79,7 @@ def note_opaque_code(path: str, file: str, source: bytes, notes: Notes, kind: Ki
     """Remember where a module executes what it has decoded, or that it cannot be told."""
     try:
         text = decode(source)
-        if not _hints_at_decoding(text) or not _EXECUTES.search(text):
+        if not _hints_at_decoding(text) or not _hints_at_executing(text):
             return
         flows = find_opaque_flow(parse(text, notes.limits))
     except NotRead as error:
@@ -83,8 +93,21 @@ def _hints_at_decoding(text: str) -> bool:
     for part, words in _DECODING_WORDS.items():
         if part in text and any(word in text for word in words):
             return True
-    lines = text.split("\n")
-    return max(map(len, lines)) >= _LONG and any(len(line) >= _LONG and _LONG_RUN.search(line) for line in lines)
+    return _has_long_line(text) and any(len(line) >= _LONG and _LONG_RUN.search(line) for line in text.split("\n"))
+
+
+def _has_long_line(text: str) -> bool:
+    begin = 0
+    while begin + _LONG <= len(text):
+        end = text.rfind("\n", begin, begin + _LONG)
+        if end < 0:
+            return True
+        begin = end + 1
+    return False
+
+
+def _hints_at_executing(text: str) -> bool:
+    return any(word in text and expression.search(text) for word, expression in _EXECUTING_WORDS.items())
 
 
 def decode(source: bytes) -> str:
@@ -102,9 +125,10 @@ def decode(source: bytes) -> str:
 
 def parse(text: str, limits: Limits) -> ast.Module:
     """Return the syntax tree of a module; raise NotRead for what is too large or is no Python."""
-    words = _WORDS.finditer(_LONG_LITERAL.sub("''", text))
-    if next(islice(words, limits.tokens, None), None) is not None:
-        raise NotRead(f"source of more than {limits.tokens} words and signs")
+    if len(text) > limits.tokens:
+        words = _WORDS.finditer(_LONG_LITERAL.sub("''", text))
+        if next(islice(words, limits.tokens, None), None) is not None:
+            raise NotRead(f"source of more than {limits.tokens} words and signs")
     try:
         with _parsing, warnings.catch_warnings():
             warnings.simplefilter("ignore")

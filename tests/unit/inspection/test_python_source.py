@@ -108,6 +108,23 @@ def test_whatever_decodes_is_looked_at(decoded: str) -> None:
     assert look(f"exec({decoded})") != []
 
 
+@pytest.mark.parametrize(
+    ("imported", "executing"),
+    [
+        *(("import os", f"os . {name}") for name in ("system", "popen", "execv", "spawnl", "spawnv")),
+        *((f"from os import {name}", name) for name in ("system", "popen")),
+        *((f"from builtins import {name} as f", "f") for name in ("exec", "eval", "compile")),
+        *(("import types as t", f"t.{name}") for name in ("FunctionType", "CodeType")),
+        ("import runpy", "runpy.run_path"),
+        ("from subprocess import call as f", "f"),
+        ("import sys", "sys.modules['builtins'].exec"),
+    ],
+)
+def test_whatever_executes_is_looked_at(imported: str, executing: str) -> None:
+    (observation,) = look(f"{imported}\nimport base64\n{executing}(base64.b64decode('x'))")
+    assert observation.line == 3
+
+
 @pytest.mark.parametrize("case", PLAIN)
 def test_decoding_and_executing_apart_is_not(case: str) -> None:
     assert look(PLAIN[case]) == []
