@@ -138,3 +138,9 @@ def test_a_ledger_that_was_tampered_with_soon_ends_all_serving_by_every_worker(s
     assert set(answers) <= {200, 503}
     assert [fetch(wheel) for _ in range(32)] == [503] * 32
     assert "pinfold audit verify tells what was changed" in server.log.read_text()
+    assert [fetch(f"{server.url}/readyz") for _ in range(32)] == [503] * 32
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=SECONDS) as metrics:
+        told = dict(line.split() for line in metrics.read().decode().splitlines() if line.startswith("pinfold_audit_"))
+    assert told["pinfold_audit_take_up_failed"] == "1.0"
+    assert float(told["pinfold_audit_waiting_entries"]) > 0
+    assert float(told["pinfold_audit_waiting_seconds"]) > 0

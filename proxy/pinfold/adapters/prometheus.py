@@ -9,6 +9,7 @@ from pinfold import __version__
 from pinfold.adapters.request_histogram import RequestHistogram
 from pinfold.domain.advisory import Snapshot
 from pinfold.domain.provenance import TrustRoot
+from pinfold.ports.audit_log import Backlog
 
 
 class PrometheusTelemetry:
@@ -67,6 +68,20 @@ class PrometheusTelemetry:
             registry=registry,
         )
 
+        self._audit_waiting = Gauge(
+            "pinfold_audit_waiting_entries",
+            "Entries that this process recorded durably, and that are not in the audit log yet",
+            registry=registry,
+        )
+        self._audit_waiting_seconds = Gauge(
+            "pinfold_audit_waiting_seconds", "Since the oldest of them was recorded, at most", registry=registry
+        )
+        self._audit_failed = Gauge(
+            "pinfold_audit_take_up_failed",
+            "Whether the audit log took nothing up when it was asked last: nothing more is served until it does",
+            registry=registry,
+        )
+
     def decided(self, index: str, rule: str, effect: str) -> None:
         """Count a file's decision."""
         self._decisions.labels(index, rule, effect).inc()
@@ -90,6 +105,12 @@ class PrometheusTelemetry:
     def inspected(self, outcome: str, seconds: float) -> None:
         """Count an inspection."""
         self._inspections.labels(outcome).observe(seconds)
+
+    def audit_log(self, backlog: Callable[[], Backlog]) -> None:
+        """Tell from now on what waits for the audit log, as of each reading."""
+        self._audit_waiting.set_function(lambda: backlog().entries)
+        self._audit_waiting_seconds.set_function(lambda: backlog().seconds)
+        self._audit_failed.set_function(lambda: backlog().failure is not None)
 
     def trust_root(self, root: TrustRoot) -> None:
         """Tell the trust root from now on, with its age as of each reading."""

@@ -126,6 +126,8 @@ class Installation:
     async def ready(self) -> None:
         """Raise the StoreError that keeps requests from being decided, if there is one."""
         await self.records.current()
+        if (failure := self.audit_log.backlog.failure) is not None:
+            raise StoreError(f"the audit log took nothing up when it was asked last: {failure}")
 
     @property
     def _verifies(self) -> bool:
@@ -204,6 +206,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
     async with AsyncExitStack() as stack:
         upstreams = open_upstreams(settings, telemetry, stack)
         stores = await open_stores(settings, clock, stack)
+        telemetry.audit_log(lambda: stores.audit_log.backlog)
         indexes = load_indexes(settings, policies, upstreams, stores)
         receivers = open_receivers(settings, clock, stack)
         feeds = open_feeds(settings, stores.data, stack)

@@ -55,6 +55,17 @@ class Tally:
     last: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a process made durable and the log does not have yet, as far as that process knows."""
+
+    entries: int
+    seconds: float
+    """Since the oldest of them was durable, at most."""
+    failure: Exception | None
+    """Why the log took up none of them when it was asked last."""
+
+
 class Appended(Protocol):
     """An entry that is durable, and has a number as soon as somebody asks for it."""
 

@@ -161,6 +161,17 @@ def is_anything_waiting(database: sqlite_utils.Database, folder: Path) -> bool:
     return any(any(journal.records(audit_places.taken_up(database, journal.path.name))) for journal in found(folder))
 
 
+async def how_many_wait(ledger: Database) -> int:
+    """Return how many entries journals hold that the audit log does not have, by its own account; raises StoreError."""
+    folder = folder_of(ledger.path)
+
+    def work(database: sqlite_utils.Database) -> int:
+        waiting = (journal.records(audit_places.taken_up(database, journal.path.name)) for journal in found(folder))
+        return sum(1 for _ in chain.from_iterable(waiting))
+
+    return await ledger.read(work)
+
+
 def take_up(database: sqlite_utils.Database, folder: Path) -> list[bytes]:
     """Append what journals hold to the audit log, in the transaction that is open, and remove those that are done with.
 

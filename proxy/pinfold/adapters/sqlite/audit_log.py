@@ -22,7 +22,7 @@ from pinfold.domain.audit_entry import Entry, Recorded
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
 from pinfold.domain.target import Target
-from pinfold.ports.audit_log import AuditQuery, Tally
+from pinfold.ports.audit_log import AuditQuery, Backlog, Tally
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ class SqliteAuditLog:
         self._ledger = ledger
         self._recorder = Recorder(ledger)
         self._evidence = KeptEvidence(ledger)
+
+    @property
+    def backlog(self) -> Backlog:
+        """What this process appended that the ledger does not have yet."""
+        return self._recorder.backlog
 
     async def append(self, entry: Entry, evidence: Evidence | None = None) -> "_Appended":
         """Append an entry, with the evidence that it refers to, and return once that is durable."""

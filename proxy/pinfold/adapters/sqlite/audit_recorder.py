@@ -4,12 +4,14 @@ import asyncio
 import logging
 from time import monotonic
 
+from pinfold.adapters.outage import Outage
 from pinfold.adapters.sqlite.audit_append import Draft
 from pinfold.adapters.sqlite.audit_journal import Durable, hand_over, is_taken_up
 from pinfold.adapters.sqlite.database import Database
-from pinfold.adapters.sqlite.entry_writer import EntryWriter
+from pinfold.adapters.sqlite.entry_writer import Amount, EntryWriter
 from pinfold.domain.errors import StoreError
 from pinfold.domain.evidence import Evidence
+from pinfold.ports.audit_log import Backlog
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,27 @@ class Recorder:
         self._ledger = ledger
         self._journals = EntryWriter(ledger.path, self._see_to_it_that_it_is_taken_up)
         self._handing_over: asyncio.Task[None] | None = None
-        self._taken_up = 0
-        """How many of the bytes that were recorded the ledger has, as far as this process knows."""
+        self._taken_up = Amount(0, 0)
+        """How much of what was recorded the ledger has, as far as this process knows."""
+        self._waits_since = 0.0
+        """When the oldest entry was recorded that the ledger does not have, or before, on the monotonic clock."""
         self._must_wait = False
         """The ledger has to take up what there is before anything more is recorded."""
         self._failed: tuple[float, Exception] | None = None
         """When the ledger took nothing up, on the monotonic clock, and why."""
+        self._outage = Outage(
+            log,
+            "the audit log does not take up what was recorded, and nothing more is",
+            "the audit log takes up what was recorded",
+        )
         self._is_closed = False
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits for the ledger."""
+        entries = self._journals.recorded.entries - self._taken_up.entries
+        seconds = monotonic() - self._waits_since if entries else 0.0
+        return Backlog(entries, seconds, self._failed and self._failed[1])
 
     async def record(self, draft: Draft, evidence: Evidence | None) -> None:
         """Return once an entry is durable; raises StoreError where it cannot be, or the ledger would not take it."""
@@ -60,15 +76,16 @@ class Recorder:
             self._handing_over.cancel()
             await asyncio.wait([self._handing_over])
         await self._journals.close()
-        if self._journals.recorded:
+        if self._journals.recorded.entries:
             # The first change takes up what is left, and the second finds that there is nothing left.
             for _ in range(2):
                 await hand_over(self._ledger, self._journals.durable)
 
     def _see_to_it_that_it_is_taken_up(self) -> None:
-        if self._journals.recorded - self._taken_up > LARGEST:
+        if self._journals.recorded.size - self._taken_up.size > LARGEST:
             self._must_wait = True
         if self._handing_over is None and not self._is_closed:
+            self._waits_since = monotonic()
             self._handing_over = asyncio.create_task(self._hand_over_soon())
 
     async def _hand_over_soon(self) -> None:
@@ -76,7 +93,7 @@ class Recorder:
         try:
             # Until nothing is left: what was recorded while the ledger took up the rest waits for nobody else.
             while self._journals.recorded > self._taken_up:
-                recorded, durable = self._journals.recorded, self._journals.durable
+                recorded, durable, now = self._journals.recorded, self._journals.durable, monotonic()
                 await asyncio.sleep(delay)
                 try:
                     if await self._has_another_taken_up(durable):
@@ -84,10 +101,11 @@ class Recorder:
                     else:
                         await self._hand_over()
                 except Exception as error:  # noqa: BLE001 - nothing more is recorded, whatever it is
-                    log.error("the audit log does not take up what was recorded, and nothing more is: %s", error)
+                    self._outage.failed(error, self.backlog.entries)
                     delay = RETRY
                 else:
-                    delay = DELAY
+                    self._outage.succeeded()
+                    self._waits_since, delay = now, DELAY
         finally:
             self._handing_over = None
 

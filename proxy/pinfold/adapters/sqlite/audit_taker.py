@@ -8,9 +8,11 @@ begin with a look at what the others appended. Nobody relies on this one: what i
 import asyncio
 import logging
 
-from pinfold.adapters.sqlite.audit_journal import settle
+from pinfold.adapters.outage import Outage
+from pinfold.adapters.sqlite.audit_journal import how_many_wait, settle
 from pinfold.adapters.sqlite.audit_recorder import RETRY
 from pinfold.adapters.sqlite.database import Database
+from pinfold.domain.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +24,23 @@ IDLE = 0.5
 
 async def take_up_for_all(ledger: Database) -> None:
     """Take up what any process records, until cancelled."""
+    outage = Outage(log, "the audit log takes nothing up", "the audit log takes up what was recorded")
     delay = IDLE
     while True:
         await asyncio.sleep(delay)
         try:
             delay = BEAT if await settle(ledger) else IDLE
         except Exception as error:  # noqa: BLE001 - whatever it is, those who record meet it too, and then record nothing
-            log.error("the audit log takes nothing up: %s", error)
+            if outage.is_due:
+                outage.failed(error, await _waiting(ledger))
             delay = RETRY
+        else:
+            outage.succeeded()
+
+
+async def _waiting(ledger: Database) -> int | None:
+    try:
+        return await how_many_wait(ledger)
+    except StoreError:
+        # The same may be why nothing is taken up.
+        return None

@@ -19,6 +19,14 @@ class _Waiting(NamedTuple):
     durable: asyncio.Future[None]
 
 
+class Amount(NamedTuple):
+    """How much went to journals."""
+
+    size: int
+    """Bytes."""
+    entries: int
+
+
 class EntryWriter:
     """Writes a process's journals, one after the other, in a thread that does hardly anything but wait for the disk.
 
@@ -28,8 +36,7 @@ class EntryWriter:
 
     def __init__(self, ledger: Path, written: Callable[[], None]) -> None:
         """`written` is called whenever entries have become durable."""
-        self.recorded = 0
-        """Bytes that went to journals."""
+        self.recorded = Amount(0, 0)
         self.durable: Durable | None = None
         """The journal that was written to last, and how far."""
         self._ledger = ledger
@@ -94,7 +101,7 @@ class EntryWriter:
             journal.close()
 
     def _succeeded(self, taken: list[_Waiting], size: int, durable: Durable) -> None:
-        self.recorded += size
+        self.recorded = Amount(self.recorded.size + size, self.recorded.entries + len(taken))
         self.durable = durable
         self._written()
         for waiting in taken:

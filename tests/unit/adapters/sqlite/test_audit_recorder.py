@@ -34,7 +34,7 @@ from pinfold.audit.findings import Verification
 from pinfold.domain.audit_entry import Entry
 from pinfold.domain.errors import StoreError
 from pinfold.domain.project import File
-from pinfold.ports.audit_log import AuditQuery
+from pinfold.ports.audit_log import AuditQuery, Backlog
 
 
 @pytest.fixture
@@ -250,6 +250,30 @@ async def test_a_ledger_that_failed_a_moment_ago_is_not_asked_again_for_each_ent
     monkeypatch.setattr(audit_recorder, "RETRY", 0)
     await log.append(entry(3))
     assert (await entries(log))[-1] == entry(3)
+
+
+async def test_what_waits_for_the_ledger_is_told_until_it_is_taken_up(
+    log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    assert log.backlog == Backlog(0, 0.0, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_recorder, "DELAY", 60)
+        await asyncio.gather(*(log.append(entry(number)) for number in range(3)))
+        assert (log.backlog.entries, log.backlog.failure) == (3, None)
+        patch.setattr(ledger_module, "take_up", fail)
+        patch.setattr(audit_recorder, "LARGEST", 0)
+        await log.append(entry(3))
+        with pytest.raises(StoreError, match="the disk is full"):
+            await log.append(entry(4))
+        assert log.backlog.entries == 4
+        assert log.backlog.seconds > 0
+        assert str(log.backlog.failure) == "the disk is full"
+    monkeypatch.setattr(audit_recorder, "RETRY", 0)
+    await log.append(entry(5))
+    assert (log.backlog.entries, log.backlog.failure) == (1, None)
 
 
 async def test_what_waits_for_the_ledger_is_limited(

@@ -176,18 +176,28 @@ async def test_a_ledger_that_fails_for_a_moment_is_taken_up_for_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures: list[None] = []
+    is_appended = asyncio.Event()
 
     async def fail(_: Database) -> bool:
+        await is_appended.wait()
         failures.append(None)
         raise StoreError("the disk is full")
 
+    caplog.set_level("INFO")
     monkeypatch.setattr(audit_recorder, "DELAY", 60)
     monkeypatch.setattr(audit_taker, "settle", fail)
     async with recording(tmp_path) as log, taking_up(tmp_path):
         await log.append(entry(1))
+        is_appended.set()
         async with asyncio.timeout(SECONDS):
-            while len(failures) < 2:
+            while len(failures) < 5:
                 await asyncio.sleep(0.01)
         monkeypatch.setattr(audit_taker, "settle", settle)
         await until_entered(tmp_path, 1)
-    assert "the audit log takes nothing up: the disk is full" in caplog.text
+        async with asyncio.timeout(SECONDS):
+            while "takes up what was recorded again" not in caplog.text:
+                await asyncio.sleep(0.01)
+    told = [record.message for record in caplog.records if record.name == audit_taker.__name__]
+    assert told[0] == "the audit log takes nothing up (entries waiting: 1): the disk is full"
+    # Not each time that it failed.
+    assert len(told) == 2

@@ -73,7 +73,8 @@ async def test_what_comes_at_once_and_while_others_are_written_shares_a_write(
     assert told(tmp_path) == [[(True, True), *[(True, False)] * 19]]
     (journal,) = journals(tmp_path)
     assert writer.durable is not None
-    assert (writer.durable.journal.path, writer.durable.end) == (journal, writer.recorded)
+    assert writer.recorded.entries == 20
+    assert (writer.durable.journal.path, writer.durable.end) == (journal, writer.recorded.size)
 
 
 async def test_entries_that_keep_coming_are_each_written_once_and_in_order(
