@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -147,6 +148,20 @@ async def test_what_was_found_out_of_wheels_is_kept_by_project(catalog: Catalog)
     assert await catalog.metadata(METADATA_SHA256) == METADATA
     assert await catalog.metadata(hashlib.sha256(b"").hexdigest()) == b""
     assert await catalog.metadata("0" * 64) is None
+
+
+async def test_metadata_is_kept_as_long_as_a_wheel_has_it(catalog: Catalog) -> None:
+    contents = [f"Name: {number}".encode() for number in range(3)]
+    digests = [hashlib.sha256(content).hexdigest() for content in contents]
+    wheels = [(project, number * 64) for project in ("idna", "other") for number in "12"]
+    has: dict[tuple[str, str], bytes | None] = {}
+    chance = random.Random(20260324)
+    for _ in range(100):
+        wheel = chance.choice(wheels)
+        has[wheel] = chance.choice([*contents, None])
+        await catalog.remember_metadata(*wheel, has[wheel])
+        for content, digest in zip(contents, digests, strict=True):
+            assert await catalog.metadata(digest) == (content if content in has.values() else None)
 
 
 async def test_what_was_found_out_later_replaces_what_was_before(catalog: Catalog) -> None:

@@ -47,6 +47,8 @@ class FakeCatalog:
         self._metadata.setdefault(project, {})[wheel] = digest
         if digest is not None and metadata is not None:
             self.contents[digest] = metadata
+        told = {digest for wheels in self._metadata.values() for digest in wheels.values()}
+        self.contents = {digest: content for digest, content in self.contents.items() if digest in told}
 
     async def metadata(self, digest: str) -> bytes | None:
         self._may_fail()

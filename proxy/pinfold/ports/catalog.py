@@ -42,7 +42,10 @@ class Catalog(Protocol):
         ...
 
     async def remember_metadata(self, project: str, wheel: str, metadata: bytes | None) -> None:
-        """Keep what was found out of a wheel, given by its hash: its metadata, or that it carries none."""
+        """Keep what was found out of a wheel, given by its hash: its metadata, or that it carries none.
+
+        What was kept of it before goes, unless it is another wheel's as well.
+        """
         ...
 
     async def metadata(self, digest: str) -> bytes | None:

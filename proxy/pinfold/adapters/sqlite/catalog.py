@@ -75,8 +75,17 @@ class SqliteCatalog:
                 # Whatever is there may be damaged.
                 packed = [digest, zstd.compress(metadata, _LEVEL)]
                 database.execute("REPLACE INTO metadata (digest, content) VALUES (?, ?)", packed)
+            before = database.execute(
+                "SELECT metadata FROM wheel_metadata WHERE project = ? AND wheel = ?", [project, wheel]
+            ).fetchone()
             row = [project, wheel, digest]
             database.execute("REPLACE INTO wheel_metadata (project, wheel, metadata) VALUES (?, ?, ?)", row)
+            if before is not None and before[0] != digest:
+                database.execute(
+                    "DELETE FROM metadata WHERE digest = ?1 "
+                    "AND NOT EXISTS (SELECT 1 FROM wheel_metadata WHERE metadata = ?1)",
+                    before,
+                )
 
         await self._file.write(work)
 

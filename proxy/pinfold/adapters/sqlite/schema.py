@@ -149,6 +149,17 @@ def metadata(database: sqlite_utils.Database) -> None:
     database.execute("CREATE TABLE metadata (digest TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT")
 
 
+@catalog()
+def metadata_of_no_wheel(database: sqlite_utils.Database) -> None:
+    """Delete metadata that was replaced, and create what tells of other metadata whether a wheel still has it."""
+    database.executescript(
+        """
+        CREATE INDEX wheel_metadata_metadata ON wheel_metadata (metadata) WHERE metadata IS NOT NULL;
+        DELETE FROM metadata WHERE digest NOT IN (SELECT metadata FROM wheel_metadata WHERE metadata IS NOT NULL);
+        """
+    )
+
+
 @ledger()
 def published(database: sqlite_utils.Database) -> None:
     """Create what was published here; its own `published_revision` tells other processes that something was.
