@@ -184,7 +184,9 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser()
     parser.add_argument("--most-projects", type=int, default=PROJECTS[-1])
-    parser.add_argument("--most-entries", type=int, default=1_000_000, help="ten million take half an hour and some 3 GB")
+    parser.add_argument(
+        "--most-entries", type=int, default=1_000_000, help="ten million take half an hour and some 3 GB"
+    )
     parser.add_argument("--only", choices=curves)
     parser.add_argument("--output", type=Path, help="where to write the points as JSON")
     chosen = parser.parse_args()

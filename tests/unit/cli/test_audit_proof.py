@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.adapters.sqlite.ledgers import intruding, latest_note, log_entries, present_key, rewrite
+from tests.unit.adapters.sqlite.ledgers import (
+    abandon,
+    entry,
+    intruding,
+    journals,
+    latest_note,
+    log_entries,
+    present_key,
+    rewrite,
+)
 from tests.unit.cli.conftest import Run
 
 ENTRIES = 300
@@ -35,6 +44,18 @@ def test_damage_is_named_and_the_answer_no(run: Run, answer: Callable[..., Any],
     document = answer("audit", "verify", exit_code=1)
     assert document["ok"] is False
     assert [problem["seq"] for problem in document["problems"]] == [7, 200]
+
+
+def test_a_journal_that_is_passed_over_is_damage(run: Run, data: Path) -> None:
+    abandon(data, entry(301))
+    (journal,) = journals(data)
+    with intruding(data) as intruder:
+        intruder.execute(
+            "INSERT INTO audit_journal VALUES (?, ?)", [journal.name, len(journal.read_bytes().rstrip(b"\0"))]
+        )
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "what the ledger says of journals is not what was signed" in result.stdout
 
 
 def test_a_log_that_cannot_be_read_is_no_answer(run: Run, folder: Path) -> None:

@@ -35,11 +35,6 @@ def ends(root: Path) -> list[tuple[str, list[int]]]:
     return [(journal.path.name, [end for _, end in journal.records()]) for journal in found(folder_of(ledger_of(root)))]
 
 
-def recording(root: Path) -> EntryJournal:
-    """Begin the journal of a process that lives."""
-    return EntryJournal(ledger_of(root))
-
-
 def record(journal: EntryJournal, *numbers: int) -> None:
     drafts = [Draft.of(entry(number), with_evidence=False) for number in numbers]
     journal.append(journal.encode([(draft, None) for draft in drafts]))
@@ -69,33 +64,25 @@ def test_a_journal_that_is_claimed_before_anything_of_it_was_taken_up_is_not_pas
     assert verified(tmp_path) == Verification(1, 4, 4)
 
 
-def test_a_place_is_set_neither_further_nor_back(tmp_path: Path) -> None:
+def test_a_place_is_set_neither_further_nor_back_nor_forgotten(tmp_path: Path) -> None:
     log_entries(tmp_path)
-    journal = recording(tmp_path)
+    journal = EntryJournal(ledger_of(tmp_path))
     record(journal, 1, 2)
     log_entries(tmp_path)
     record(journal, 3, 4)
-    ((_, [first, taken_up, third, fourth]),) = ends(tmp_path)
+    ((name, [first, taken_up, third, fourth]),) = ends(tmp_path)
     for place in (0, first, third, fourth):
         tamper(tmp_path, "UPDATE audit_journal SET taken_up = ?", place)
         refused(tmp_path)
-    tamper(tmp_path, "UPDATE audit_journal SET taken_up = ?", taken_up)
+    tamper(tmp_path, "DELETE FROM audit_journal")
+    refused(tmp_path)
+    tamper(tmp_path, "INSERT INTO audit_journal VALUES (?, ?)", name, taken_up)
     log_entries(tmp_path)
     journal.close()
     assert verified(tmp_path) == Verification(1, 4, 4)
 
 
-def test_a_journal_is_not_made_one_that_nothing_was_taken_up_of(tmp_path: Path) -> None:
-    log_entries(tmp_path)
-    journal = recording(tmp_path)
-    record(journal, 1, 2)
-    log_entries(tmp_path)
-    tamper(tmp_path, "DELETE FROM audit_journal")
-    refused(tmp_path)
-    journal.close()
-
-
-def test_nor_is_a_new_journal_made_one_that_is_gone(tmp_path: Path) -> None:
+def test_a_new_journal_is_not_made_one_that_is_gone(tmp_path: Path) -> None:
     abandon(tmp_path, entry(1))
     ((name, [end]),) = ends(tmp_path)
     tamper(tmp_path, "INSERT INTO audit_journal_gone VALUES (1, ?, ?, ?)", name, end, bytes(32))
