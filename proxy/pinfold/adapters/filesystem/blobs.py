@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +14,8 @@ from typing import TypeVar
 from pinfold.adapters.filesystem.durable import sync_files
 from pinfold.adapters.filesystem.errors import store_errors
 from pinfold.adapters.filesystem.incoming_file import FollowedFile, IncomingFile, sweep
-from pinfold.domain.errors import FileMismatch, NotFound, StoreError
+from pinfold.adapters.threads import Threads
+from pinfold.domain.errors import FileMismatch, NotFound
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class FileBlobs:
         self._folder = folder / "sha256"
         self._incoming = incoming
         # Not the event loop's own threads: slow name resolution there must not hold up files.
-        self._threads = ThreadPoolExecutor(_THREADS, "blobs")
+        self._threads = Threads(_THREADS, "blobs")
         self._unsynced: set[Path] = set()
         self._sync_due: asyncio.TimerHandle | None = None
 
@@ -106,7 +106,7 @@ class FileBlobs:
         if self._sync_due is not None:
             self._sync_due.cancel()
             self._sync()
-        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._threads.close)
 
     def place(self, sha256: str) -> Path:
         """Return where the blob of a hash is, if it is kept."""
@@ -120,7 +120,7 @@ class FileBlobs:
 
     def _sync(self) -> None:
         paths, self._unsynced, self._sync_due = self._unsynced, set(), None
-        self._threads.submit(_sync, paths, self._folder.parent)
+        self._threads.begin(lambda: _sync(paths, self._folder.parent))
 
     def _keep(self, content: bytes, sha256: str) -> None:
         file = IncomingFile(self._incoming)
@@ -133,8 +133,7 @@ class FileBlobs:
 
     async def _discard(self, file: IncomingFile) -> None:
         if not file.has_ended:
-            # Shielded: what is cancelled while it waits for a thread would never run.
-            await asyncio.shield(_in_thread(self._threads, self._incoming, file.discard))
+            await _in_thread(self._threads, self._incoming, file.discard)
 
     def _find(self, sha256: str) -> Path | None:
         if not _SHA256.fullmatch(sha256):
@@ -162,7 +161,7 @@ class FileBlobs:
 class FileBlobWriter:
     """A blob on its way into a folder."""
 
-    def __init__(self, blobs: FileBlobs, file: IncomingFile, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, blobs: FileBlobs, file: IncomingFile, threads: Threads) -> None:
         self._blobs = blobs
         self._file = file
         self._threads = threads
@@ -197,7 +196,7 @@ class FileBlobWriter:
 class FileArrival:
     """A blob that somebody brings into the folder."""
 
-    def __init__(self, file: FollowedFile, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, file: FollowedFile, threads: Threads) -> None:
         self._file = file
         self._threads = threads
 
@@ -224,10 +223,6 @@ def _sync(paths: set[Path], below: Path) -> None:
         log.warning("what was fetched is kept, but the loss of power may damage it: %s", error)
 
 
-async def _in_thread(threads: ThreadPoolExecutor, path: Path, work: Callable[[], T]) -> T:
+async def _in_thread(threads: Threads, path: Path, work: Callable[[], T]) -> T:
     with store_errors(path):
-        try:
-            future = threads.submit(work)
-        except RuntimeError as error:
-            raise StoreError(f"{path} takes no more work: {error}") from error
-        return await asyncio.wrap_future(future)
+        return await threads.run(work)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pinfold.adapters.threads import Closed
 from pinfold.domain.errors import StoreError
 
 _ADVICE = {
@@ -27,3 +28,5 @@ def store_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
         raise StoreError(f"{error.filename or path}: {advice}") from error
+    except Closed as error:
+        raise StoreError(f"{path} takes no more work: {error}") from error

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
@@ -17,6 +17,7 @@ from sqlite_utils import Migrations
 
 from pinfold import __version__
 from pinfold.adapters.sqlite.errors import store_errors
+from pinfold.adapters.threads import Closed, Threads, tell
 from pinfold.domain.errors import StoreError
 from pinfold.usecases.present import Present
 
@@ -94,8 +95,8 @@ class Database:
         except StoreError:
             self._close_connections()
             raise
-        self._writer = ThreadPoolExecutor(1, f"{path.stem}-writer")
-        self._readers = ThreadPoolExecutor(READERS, f"{path.stem}-reader")
+        self._writer = Threads(1, f"{path.stem}-writer")
+        self._readers = Threads(READERS, f"{path.stem}-reader")
 
     @classmethod
     async def open(
@@ -113,7 +114,7 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run a function that only reads, on one snapshot of the file."""
         with store_errors(self.path):
-            return await asyncio.wrap_future(self._submit(self._readers, self._read, work))
+            return await self._readers.run(partial(self._read, work))
 
     async def write(self, work: Work[T]) -> T:
         """Run a function in a transaction, and return what it returns once that is committed.
@@ -121,25 +122,22 @@ class Database:
         Where the function raises, nothing of it remains. It shares the transaction with others that wait, each behind
         a savepoint of its own. A caller that is cancelled does not learn whether its change was made.
         """
-        change = _Change(work)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        change = _Change(work, answer)
         self._waiting.append(change)
         with store_errors(self.path):
             try:
-                self._submit(self._writer, self._commit_waiting)
-            except StoreError:
-                change.outcome.cancel()
+                self._writer.begin(self._commit_waiting)
+            except Closed:
+                # What was begun before may still take it up.
+                with suppress(ValueError):
+                    self._waiting.remove(change)
                 raise
-            return await asyncio.wrap_future(change.outcome)
+            return await answer
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes later, and close the file."""
         await asyncio.to_thread(self._close)
-
-    def _submit(self, pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> Future[T]:
-        try:
-            return pool.submit(work, *args)
-        except RuntimeError as error:
-            raise StoreError(f"{self.path} takes no more work: {error}") from error
 
     def _read(self, work: Work[T]) -> T:
         reader = self._idle.get()
@@ -179,13 +177,11 @@ class Database:
             if monotonic() > until:
                 return
             change = self._waiting.popleft()
-            if change.outcome.set_running_or_notify_cancel():
-                group.append(change)
-                change.apply(self._main)
+            group.append(change)
+            change.apply(self._main)
 
     def _take_all(self) -> list["_Change"]:
-        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        return [change for change in waiting if change.outcome.set_running_or_notify_cancel()]
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
     def _checkpoint_if_due(self) -> None:
         # SQLite before 3.51.3 can lose committed transactions when a commit restarts the write-ahead log during
@@ -220,8 +216,8 @@ class Database:
         return database
 
     def _close(self) -> None:
-        self._writer.shutdown()
-        self._readers.shutdown()
+        self._writer.close()
+        self._readers.close()
         self._close_connections()
 
     def _close_connections(self) -> None:
@@ -233,8 +229,8 @@ class Database:
 class _Change:
     """Something to be written, and the answer that somebody waits for."""
 
-    def __init__(self, work: Work[Any]) -> None:
-        self.outcome: Future[Any] = Future()
+    def __init__(self, work: Work[Any], answer: asyncio.Future[Any]) -> None:
+        self._answer = answer
         self._work = work
         self._result: Any = None
         self._error: Exception | None = None
@@ -253,14 +249,11 @@ class _Change:
 
     def settle(self) -> None:
         """Answer, after the commit."""
-        if self._error is None:
-            self.outcome.set_result(self._result)
-        else:
-            self.outcome.set_exception(self._error)
+        tell(self._answer, self._result, self._error)
 
     def fail(self, error: Exception) -> None:
         """Answer that nothing was written."""
-        self.outcome.set_exception(self._error or error)
+        tell(self._answer, None, self._error or error)
 
 
 def _create(path: Path) -> None:

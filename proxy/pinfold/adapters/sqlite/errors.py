@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pinfold.adapters.threads import Closed
 from pinfold.domain.errors import StoreError
 
 _DAMAGED = "is damaged: stop Pinfold and restore it from a backup, or move it away to begin an empty one"
@@ -34,3 +35,5 @@ def store_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} cannot keep a text that is not Unicode: {error}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be read or written: {error.strerror or error}") from error
+    except Closed as error:
+        raise StoreError(f"{path} takes no more work: {error}") from error
