@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from typing import Literal
+from urllib.request import getproxies
 
 import aiohttp
 from yarl import URL
@@ -31,7 +32,7 @@ class Posting:
         headers = {"User-Agent": f"pinfold/{__version__}", **headers}
         try:
             async with self._opened().post(
-                self._url, data=body, headers=headers, allow_redirects=False, proxy=proxy_for(self._url)
+                self._url, data=body, headers=headers, allow_redirects=False, proxy=proxy_for(self._url, getproxies())
             ) as response:
                 status = response.status
         except UpstreamError as error:

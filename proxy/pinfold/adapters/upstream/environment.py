@@ -3,7 +3,8 @@
 import logging
 import netrc
 import os
-from urllib.request import getproxies, proxy_bypass
+from collections.abc import Mapping
+from urllib.request import proxy_bypass
 
 from yarl import URL
 
@@ -12,12 +13,12 @@ from pinfold.domain.errors import UpstreamError
 log = logging.getLogger(__name__)
 
 
-def proxy_for(url: URL) -> URL | None:
-    """Return the proxy that `HTTPS_PROXY` and its like name for a URL, unless `NO_PROXY` exempts its host.
+def proxy_for(url: URL, proxies: Mapping[str, str]) -> URL | None:
+    """Return which proxy is for a URL, unless `NO_PROXY` exempts its host.
 
-    Raises UpstreamError for a proxy that is not spoken to in HTTP.
+    `proxies` are those that `HTTPS_PROXY` and its like name, by scheme, as urllib's `getproxies` reads them: to read
+    them for each request takes long. Raises UpstreamError for a proxy that is not spoken to in HTTP.
     """
-    proxies = getproxies()
     named = proxies.get(url.scheme) or proxies.get("all")
     if not named or proxy_bypass(url.host_port_subcomponent or ""):
         return None

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.request import getproxies
 
 import aiohttp
 from aiohttp import hdrs
@@ -69,6 +70,7 @@ class Transport:
         self.base = URL(options.url)
         tls = trusting(options.ca_file, f"upstreams.{options.name}.ca_file")
         self._authorization = _authorization(options, self.base)
+        self._proxies = getproxies() if options.trust_env else {}
         self._resolver = resolver or aiohttp.DefaultResolver()
         self._guard = Guard(options, self._resolver)
         self._direct = self._session(GuardedResolver(self._guard, self._resolver), tls)
@@ -126,7 +128,7 @@ class Transport:
 
     async def _send(self, url: URL, headers: Mapping[str, str], *, trusted: bool) -> aiohttp.ClientResponse:
         await self._guard.admit(url)
-        proxy = proxy_for(url) if self.options.trust_env else None
+        proxy = proxy_for(url, self._proxies)
         session = self._direct if proxy is None else self._proxied
         if trusted and self._authorization:
             headers = {**headers, hdrs.AUTHORIZATION: self._authorization}

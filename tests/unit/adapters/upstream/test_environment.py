@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.request import getproxies
 
 import pytest
 from yarl import URL
@@ -29,7 +30,7 @@ def test_the_environment_names_the_proxy(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, url: str, proxy: str | None
 ) -> None:
     monkeypatch.setenv(variable, value)
-    assert proxy_for(URL(url)) == (URL(proxy) if proxy else None)
+    assert proxy_for(URL(url), getproxies()) == (URL(proxy) if proxy else None)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,10 @@ def test_the_environment_names_the_proxy(
 def test_no_proxy_exempts_hosts(monkeypatch: pytest.MonkeyPatch, exempt: str, url: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
     monkeypatch.setenv("NO_PROXY", exempt)
-    assert proxy_for(URL(url)) is None
-    assert proxy_for(URL("https://elsewhere.test/")) == (None if exempt == "*" else URL("http://proxy.example"))
+    assert proxy_for(URL(url), getproxies()) is None
+    assert proxy_for(URL("https://elsewhere.test/"), getproxies()) == (
+        None if exempt == "*" else URL("http://proxy.example")
+    )
 
 
 @pytest.mark.parametrize("proxy", ["socks5://user:secret@proxy.example", "http://user:secret@proxy.example:port"])
@@ -55,7 +58,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error_without_its_credentials(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(UpstreamError, match=r"^the environment names a proxy") as raised:
-        proxy_for(URL("https://index.example/"))
+        proxy_for(URL("https://index.example/"), getproxies())
     assert "secret" not in str(raised.value)
 
 
