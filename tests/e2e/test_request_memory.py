@@ -42,6 +42,20 @@ def test_requests_from_memory_are_counted_logged_and_end_with_the_decision(tmp_p
     assert len({json.dumps({**line, "ms": 0, "time": 0, "bytes": 0}) for line in ours}) == 1
 
 
+def test_what_is_lent_from_one_client_to_another_is_logged_as_the_others(tmp_path: Path) -> None:
+    with ExitStack() as stack, running_upstream() as upstream:
+        upstream.add_file("six", "1.0")
+        with PinfoldServer(tmp_path, f'[upstreams.pypi]\nurl = "{upstream.url}"\n') as server:
+            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+                where = server.url.removeprefix("http://")
+                connection = http.client.HTTPConnection(where, timeout=20, source_address=(address, 0))
+                stack.callback(connection.close)
+                assert _page(connection).startswith(b"{")
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if '"request"' in line]
+    assert [line["address"] for line in lines] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    assert len({json.dumps({**line, "ms": 0, "time": 0, "address": ""}) for line in lines}) == 1
+
+
 def _page(connection: http.client.HTTPConnection) -> bytes:
     connection.request("GET", "/simple/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     return connection.getresponse().read()

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from pinfold.usecases.authenticate import Authenticate
 from pinfold.web.actor import PRINCIPAL, actor_of
+from pinfold.web.answers import Observed
 from pinfold.web.errors import UNFINISHED
 from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED
 from pinfold.web.services import SERVICES
@@ -32,20 +33,21 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     finally:
         observed = request[OBSERVED] = _observer(request, status, size, line)
-        observed(time.perf_counter() - started)
+        observed(time.perf_counter() - started, request.remote)
         if AGAIN in request:
             request[BROKEN_OFF] = _observer(request, UNFINISHED, 0, "")
 
 
-def _observer(request: web.Request, status: int, size: int, line: str) -> Callable[[float], None]:
-    """Return what counts and logs a request with its answer, given its seconds, however often it is the same."""
+def _observer(request: web.Request, status: int, size: int, line: str) -> Observed:
+    """Return what counts and logs a request with its answer, however often it is the same."""
     services, resource = request.app[SERVICES], request.match_info.route.resource
     count = services.count_requests(resource.canonical if resource is not None else "-", request.method, status)
     if (principal := request.get(PRINCIPAL)) is not None and principal.token is not None:
         count = _noting_use(count, services.authenticate, principal.token.id)
     if not log.isEnabledFor(logging.INFO):
-        return count
+        return lambda seconds, _: count(seconds)
     actor = actor_of(request, services.trusted_proxies)
+    told_by_a_front = actor.address if actor.address != request.remote else None
     told = {
         "event": "request",
         "method": request.method,
@@ -58,9 +60,9 @@ def _observer(request: web.Request, status: int, size: int, line: str) -> Callab
         **({"reason": line} if line else {}),
     }
 
-    def observed(seconds: float) -> None:
+    def observed(seconds: float, peer: str | None) -> None:
         count(seconds)
-        log.info("%(event)s", {**told, "ms": round(seconds * 1000, 2)})
+        log.info("%(event)s", {**told, "ms": round(seconds * 1000, 2), "address": told_by_a_front or peer})
 
     return observed
 

@@ -21,8 +21,10 @@ LENT: Final = 512 * 1024
 SWEPT: Final = 16
 """Answers that are let go, of those that can stand no more, for each that is remembered: nobody waits for all."""
 
-Asked = tuple[str, bytes]
-"""What an answer is remembered by: the peer's address, of which nothing may be lent to another, and the request."""
+Asked = tuple[str | None, bytes]
+"""What an answer is remembered by: the peer's address, or None where anybody is answered the same, and the request."""
+Observed = Callable[[float, str | None], None]
+"""What counts and logs a request, given the seconds that it took, and the peer's address."""
 
 
 class Head(NamedTuple):
@@ -42,7 +44,7 @@ class Standing:
     """Something that was answered, and until when it would be answered again."""
 
     head: Head
-    observed: Callable[[float], None]
+    observed: Observed
     until: float
     """On the monotonic clock: until then it stands by all that is known now."""
     renew_from: float = field(init=False)
@@ -64,13 +66,14 @@ class Repetition(Standing):
     """The head of an answer, and what does the rest once more."""
 
     again: Callable[[asyncio.Transport, bytes], Awaitable[None]]
-    broken_off: Callable[[float], None]
+    broken_off: Observed
 
 
 @dataclass(slots=True)
 class Answer(Standing):
     """An answer with its body, which stands for as long as nothing changes that it rests on."""
 
+    asked: Asked
     body: bytes
     revision: int
     """The present one when it began to be worked out."""
@@ -122,15 +125,15 @@ class Answers:
         """Return an answer, or None."""
         return self._by_request.get(asked)
 
-    def use(self, asked: Asked) -> None:
-        """Count an answer as used."""
-        self._by_request.move_to_end(asked)
+    def use(self, answer: Answer) -> None:
+        """Count an answer that is kept as used."""
+        self._by_request.move_to_end(answer.asked)
 
-    def put(self, asked: Asked, answer: Answer) -> None:
+    def put(self, answer: Answer) -> None:
         """Keep an answer; the least recently used ones make room for it."""
-        self.drop(asked)
-        self._by_request[asked] = answer
-        self._weight += _own_weight(asked, answer)
+        self.drop(answer.asked)
+        self._by_request[answer.asked] = answer
+        self._weight += _own_weight(answer)
         self._having[id(answer.body)] += 1
         if self._having[id(answer.body)] == 1:
             self._weight += len(answer.body)
@@ -142,7 +145,7 @@ class Answers:
         answer = self._by_request.pop(asked, None)
         if answer is None:
             return
-        self._weight -= _own_weight(asked, answer)
+        self._weight -= _own_weight(answer)
         self._having[id(answer.body)] -= 1
         if not self._having[id(answer.body)]:
             del self._having[id(answer.body)]
@@ -157,8 +160,8 @@ class Answers:
             self.drop(asked)
 
 
-def _own_weight(asked: Asked, answer: Answer) -> int:
-    return len(asked[1]) + len(answer.head.before) + len(answer.head.behind) + OVERHEAD
+def _own_weight(answer: Answer) -> int:
+    return len(answer.asked[1]) + len(answer.head.before) + len(answer.head.behind) + OVERHEAD
 
 
 def _payload(head: bytes, body: bytes) -> Payload:

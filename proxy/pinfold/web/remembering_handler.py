@@ -117,7 +117,7 @@ class RememberingHandler(web.RequestHandler):
             return False
         if isinstance(standing, Answer):
             standing.send(transport)
-            standing.observed(time.monotonic() - began)
+            standing.observed(time.monotonic() - began, self._address)
             with suppress(ConnectionError):
                 await self._drain_helper()
             return True
@@ -126,11 +126,11 @@ class RememberingHandler(web.RequestHandler):
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, PinfoldError) and not transport.is_closing():
                 return False
-            standing.broken_off(time.monotonic() - began)
+            standing.broken_off(time.monotonic() - began, self._address)
             if not isinstance(error, ConnectionError | TimeoutError):
                 raise
         else:
-            standing.observed(time.monotonic() - began)
+            standing.observed(time.monotonic() - began, self._address)
         return True
 
     async def finish_response(
@@ -160,7 +160,7 @@ class RememberingHandler(web.RequestHandler):
         manager.requests_count += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         answer.send(transport)
-        answer.observed(time.monotonic() - began)
+        answer.observed(time.monotonic() - began, self._address)
         return True
 
     def _only_message(self, data: bytes, already: int) -> RawRequestMessage | None:

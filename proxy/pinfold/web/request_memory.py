@@ -15,14 +15,18 @@ from aiohttp import hdrs, web
 
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.present import AHEAD_SECONDS, SOON, TRUSTED_SECONDS, Present
+from pinfold.web.access import credential_of
 from pinfold.web.actor import PRINCIPAL
-from pinfold.web.answers import Answer, Answers, Asked, Head, Repetition
+from pinfold.web.answers import Answer, Answers, Asked, Head, Observed, Repetition
+from pinfold.web.staying_local import FORWARDED
 
 STANDS_UNTIL: Final = web.RequestKey("stands_until", datetime)
 """On a request that would be answered the same until then."""
-OBSERVED: Final = web.RequestKey[Callable[[float], None]]("observed")
-"""What counts and logs a request like this one, given the seconds that it took."""
-BROKEN_OFF: Final = web.RequestKey[Callable[[float], None]]("broken_off")
+FOR_ANYBODY: Final = web.RequestKey("for_anybody", bool)
+"""On a request that would be answered the same whatever address it came from."""
+OBSERVED: Final = web.RequestKey[Observed]("observed")
+"""What counts and logs a request like this one."""
+BROKEN_OFF: Final = web.RequestKey[Observed]("broken_off")
 """What counts and logs a request like this one that did not come to its end."""
 AWAITED: Final = web.RequestKey[asyncio.Future[None]]("awaited")
 """On a request for whose answer those wait who ask the same."""
@@ -45,10 +49,15 @@ They stand no longer than a moment, since each holds on to its whole project, ju
 
 
 def may_be_remembered(request: web.Request, until: datetime) -> None:
-    """Say that a request is answered the same until then; where its token expires sooner, no longer than that."""
+    """Say that a request is answered the same until then; where its token expires sooner, no longer than that.
+
+    Whoever shows no credential is nobody in particular: only one that fails is counted against an address, and the log
+    goes by the peer's, unless a front tells another one.
+    """
     token = request[PRINCIPAL].token
     expires_at = token.expires_at if token is not None else None
     request[STANDS_UNTIL] = min(until, expires_at) if expires_at is not None else until
+    request[FOR_ANYBODY] = credential_of(request) is None and not any(name in request.headers for name in FORWARDED)
 
 
 def stands_only_for_now(request: web.Request) -> None:
@@ -86,15 +95,15 @@ class RequestMemory:
         if standing is None:
             return None
         if now >= standing.until - AHEAD_SECONDS and isinstance(standing, Answer):
-            self._answers.use(asked)
+            self._answers.use(standing)
             standing.prolong(self._present.stands_until(standing.revision), now)
         return standing if now < standing.until else None
 
     async def find(self, asked: Asked) -> Answer | Repetition | None:
         """Return the answer that stands, or that will once another request like this one was answered."""
         began = time.monotonic()
-        answer, kept = self.get(asked, began), self._answers.get(asked)
-        if answer is None and kept is not None and kept.revision == self._present.revision:
+        answer, kept = self.get(asked, began), self._kept(asked)
+        if answer is None and isinstance(kept, Answer) and kept.revision == self._present.revision:
             # Nobody asked for anything for so long that nobody has looked whether it still stands. What is seen now is
             # current for whoever asked already, however many there are to be answered first.
             await self._present.look()
@@ -125,6 +134,7 @@ class RequestMemory:
         head, body = _head_of(response), _body_of(response) if again is None else b""
         if stands_until is None or observed is None or head is None or body is None:
             # It may be refused by now: then nobody is given any more what stood.
+            self._answers.drop(_by_anybody(asked))
             self._answers.drop(asked)
             self._repetitions.drop(asked)
             return
@@ -139,8 +149,8 @@ class RequestMemory:
         if again is not None and broken_off is not None:
             self._repetitions.put(asked, Repetition(head, observed, until, again, broken_off), 1)
         else:
-            since = begun.at + to_wall
-            self._answers.put(asked, Answer(head, observed, until, body, begun.revision, since, ends))
+            by = _by_anybody(asked) if request.get(FOR_ANYBODY) else asked
+            self._answers.put(Answer(head, observed, until, by, body, begun.revision, begun.at + to_wall, ends))
 
     def _let_go(self, now: float) -> None:
         self._answers.let_go(self._present.revision, now)
@@ -148,7 +158,12 @@ class RequestMemory:
             self._repetitions.drop(oldest[0])
 
     def _kept(self, asked: Asked) -> Answer | Repetition | None:
-        return self._answers.get(asked) or self._repetitions.get(asked)
+        answers = self._answers
+        return answers.get(_by_anybody(asked)) or answers.get(asked) or self._repetitions.get(asked)
+
+
+def _by_anybody(asked: Asked) -> Asked:
+    return None, asked[1]
 
 
 def _let_go_on(request: web.BaseRequest) -> None:

@@ -65,6 +65,8 @@ class World:
     ours: Installation
     theirs: Installation
     remembering: Connection
+    elsewhere: Connection
+    """With the same memory, from another address."""
     plain: Connection
     requests: list[bytes] = field(default_factory=list)
     handled: list[str] = field(default_factory=list)
@@ -78,6 +80,8 @@ class World:
         for request in self.requests:
             given = await _ask(self.remembering, request)
             assert given == await _ask(self.plain, request), request
+            # Tokens that fail are counted against each address by itself.
+            assert b"Authorization" in request or given == await _ask(self.elsewhere, request), request
 
     async def change(self, what: str, target: str, *, ours: bool) -> None:
         """Change something, as this process or as another one."""
@@ -131,8 +135,8 @@ def _is_whole(answer: bytes) -> bool:
     return bool(found) and (length is None or len(body) >= int(length[1]))
 
 
-def _connected(handler: web.RequestHandler) -> Connection:
-    wire = Wire("192.0.2.1")
+def _connected(handler: web.RequestHandler, address: str = "192.0.2.1") -> Connection:
+    wire = Wire(address)
     handler.connection_made(wire)
     return Connection(handler, wire)
 
@@ -184,7 +188,8 @@ async def a_world(clock: FakeTime, folder: Path) -> AsyncIterator[World]:
             options: dict[str, Any] = {"loop": loop, "access_log": None, "logger": SILENT}
             remembering = _connected(RememberingHandler(runner.server, memory, **options))
             plain = _connected(web.RequestHandler(runner.server, **options))
-            world = World(clock, upstream, six, ours, theirs, remembering, plain, handled=handled)
+            elsewhere = _connected(RememberingHandler(runner.server, memory, **options), "192.0.2.2")
+            world = World(clock, upstream, six, ours, theirs, remembering, elsewhere, plain, handled=handled)
             tokens = Tokens(ours.tokens, ours.clock, ours.indexes)
             for name, ends in (("for good", None), ("for a while", ours.clock.now() + timedelta(minutes=20))):
                 new = await tokens.create(name.replace(" ", "-"), Role.READER, Scope(("closed",)), ends, KIM)
@@ -204,7 +209,7 @@ async def a_world(clock: FakeTime, folder: Path) -> AsyncIterator[World]:
             try:
                 yield world
             finally:
-                for connection in (remembering, plain):
+                for connection in (remembering, elsewhere, plain):
                     await connection.end()
                 await runner.cleanup()
 
@@ -259,6 +264,27 @@ async def test_what_nobody_changes_is_worked_out_once(clock: FakeTime, tmp_path:
                 assert (await _ask(world.remembering, request)).startswith(b"HTTP/1.1 200 ") or b"/locked/" in request
             clock.now += 5.0
         assert [path for path in world.handled if "locked" not in path] == []
+
+
+async def test_only_what_nobody_in_particular_asks_for_is_lent_to_another_address(
+    clock: FakeTime, tmp_path: Path
+) -> None:
+    async with a_world(clock, tmp_path) as world:
+        page, token = "/simple/six/", f"Authorization: Bearer {world.tokens[0]}"
+        requests = {
+            get(page, JSON): 1,
+            get(f"{address(world.six)}.metadata"): 1,
+            get("/closed" + page, token): 2,
+            get(page, token): 2,
+            get(page, "Authorization: Basic x"): 2,
+            get(page, "X-Forwarded-For: 192.0.2.9"): 2,
+            get(page, "Via: 1.1 front"): 2,
+        }
+        for request, handled in requests.items():
+            world.handled.clear()
+            given = [await _ask(connection, request) for connection in (world.remembering, world.elsewhere)]
+            assert given[0] == given[1], request
+            assert len(world.handled) == handled, request
 
 
 async def test_a_token_is_noted_as_used_whenever_it_is(clock: FakeTime, tmp_path: Path) -> None:

@@ -19,7 +19,15 @@ from pinfold.domain.errors import PinfoldError
 from pinfold.usecases.present import TRUSTED_SECONDS, Present
 from pinfold.web import answers, remembering_handler, request_memory
 from pinfold.web.remembering_handler import RememberingHandler
-from pinfold.web.request_memory import AGAIN, BROKEN_OFF, OBSERVED, STANDS_UNTIL, RequestMemory, wait_no_longer
+from pinfold.web.request_memory import (
+    AGAIN,
+    BROKEN_OFF,
+    FOR_ANYBODY,
+    OBSERVED,
+    STANDS_UNTIL,
+    RequestMemory,
+    wait_no_longer,
+)
 
 MIB = 1024 * 1024
 SILENT = logging.Logger("silent", logging.CRITICAL)
@@ -113,8 +121,9 @@ class Server:
     server: web.Server
     memory: RequestMemory | None
     handled: list[str] = field(default_factory=list)
-    observed: list[float] = field(default_factory=list)
-    broken_off: list[float] = field(default_factory=list)
+    observed: list[str | None] = field(default_factory=list)
+    """The address that each request came from."""
+    broken_off: list[str | None] = field(default_factory=list)
     open_files: WeakSet[OpenFile] = field(default_factory=WeakSet)
     repeated: int = 0
     failure: Exception | None = None
@@ -186,15 +195,16 @@ class Connection:
 async def serving(memory: RequestMemory | None) -> AsyncIterator[Server]:
     @web.middleware
     async def observe(request: web.Request, handler: Any) -> web.StreamResponse:
-        request[OBSERVED] = ours.observed.append
-        ours.observed.append(0.0)
+        request[OBSERVED] = lambda _, peer: ours.observed.append(peer)
+        ours.observed.append(request.remote)
         ours.handled.append(f"{request.method} {request.raw_path}")
-        request[BROKEN_OFF] = ours.broken_off.append
+        request[BROKEN_OFF] = lambda _, peer: ours.broken_off.append(peer)
         response: web.StreamResponse = await handler(request)
         return response
 
     async def page(request: web.Request) -> web.StreamResponse:
         request[STANDS_UNTIL] = datetime.fromtimestamp(START, UTC) + ours.stands_for
+        request[FOR_ANYBODY] = request.query_string == "for=anybody"
         ours.judge()
         if request.path == "/slow":
             await ours.gate.wait()

@@ -72,10 +72,34 @@ async def test_other_bytes_are_another_request(server: Server, field: str) -> No
     assert len(server.handled) == 2
 
 
-async def test_nothing_is_lent_from_one_address_to_another(server: Server) -> None:
+async def test_nothing_is_lent_from_one_address_to_another_that_is_not_for_anybody(server: Server) -> None:
     await server.connect("192.0.2.1").send(get())
     await server.connect("192.0.2.2").send(get())
     assert len(server.handled) == 2
+
+
+async def test_what_is_for_anybody_is_worked_out_for_the_first_who_asks(server: Server) -> None:
+    page = get("/page?for=anybody")
+    first = await server.connect("192.0.2.1").send(page)
+    assert await server.connect("192.0.2.2").send(page) == first
+    assert len(server.handled) == 1
+    assert server.observed == ["192.0.2.1", "192.0.2.2"]
+
+
+async def test_a_repetition_is_for_the_address_that_asked_first(server: Server) -> None:
+    file = get("/file?for=anybody")
+    await server.connect("192.0.2.1").send(file)
+    await server.connect("192.0.2.2").send(file)
+    assert (len(server.handled), server.repeated) == (2, 0)
+
+
+async def test_a_refusal_of_one_address_ends_what_all_were_given(server: Server, clock: FakeTime) -> None:
+    page = get("/page?for=anybody")
+    await server.connect("192.0.2.1").send(page)
+    clock.now, server.refuses = START + HOLDS - 0.01, True
+    refused = await server.connect("192.0.2.2").send(page)
+    assert refused.startswith(b"HTTP/1.1 403 ")
+    assert await server.connect("192.0.2.1").send(page) == refused
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ REQUESTS: Sequence[bytes] = (
     get("/page", "Authorization: Bearer x"),
     get("/page", 'If-None-Match: "tag"'),
     get("/large"),
+    get("/page?for=anybody"),
+    get("/large?for=anybody"),
     get("/file"),
     get("/missing"),
     get("/page", "Connection: close"),
@@ -72,7 +74,7 @@ def segments(program: Sequence[tuple[bytes, int]], cuts: Sequence[int]) -> list[
 
 async def _talk(server: Server, *conversations: Sequence[tuple[bytes, int]]) -> list[tuple[bytes, bool]]:
     """Return what each of several clients is told that come at once, and whether its connection is closed."""
-    connections = [server.connect() for _ in conversations]
+    connections = [server.connect(f"192.0.2.{number % 2}") for number, _ in enumerate(conversations)]
     for turn in itertools.zip_longest(*conversations):
         for connection, arriving in zip(connections, turn, strict=True):
             if arriving is not None:

@@ -228,19 +228,21 @@ async def test_a_file_in_memory_is_not_held_for_what_is_not_asked_for_any_more(s
     assert Lent._held == before
 
 
-def an_answer(body: bytes, revision: int = 0, until: float = 0.0) -> Answer:
-    return Answer(Head(b"", b""), lambda _: None, until, body, revision, 0.0, 0.0)
+def an_answer(request: bytes, body: bytes, revision: int = 0) -> Answer:
+    return Answer(Head(b"", b""), lambda *_: None, 0.0, (None, request), body, revision, 0.0, 0.0)
 
 
 def test_a_body_that_answers_have_in_common_counts_once() -> None:
     body, other = b"x" * 10_000, b"y" * 10_000
     kept = Answers(10 * (OVERHEAD + 5) + 15_000)
     for number in range(10):
-        kept.put(("", f"{number:5}".encode()), an_answer(body))
-    assert all(kept.get(("", f"{number:5}".encode())) for number in range(10))
-    kept.use(("", b"    0"))
-    kept.put(("", b"other"), an_answer(other))
-    left = [number for number in range(10) if kept.get(("", f"{number:5}".encode()))]
+        kept.put(an_answer(f"{number:5}".encode(), body))
+    assert all(kept.get((None, f"{number:5}".encode())) for number in range(10))
+    first = kept.get((None, b"    0"))
+    assert first is not None
+    kept.use(first)
+    kept.put(an_answer(b"other", other))
+    left = [number for number in range(10) if kept.get((None, f"{number:5}".encode()))]
     assert left == [0, 5, 6, 7, 8, 9], "as long as one of them is there, so is the body"
 
 
@@ -249,27 +251,27 @@ def test_a_body_counts_for_as_long_as_any_answer_has_it() -> None:
     kept = Answers(4 * (OVERHEAD + 5) + 10_000)
     for _ in range(3):
         for number in range(4):
-            kept.put(("", f"{number:5}".encode()), an_answer(body))
-    assert all(kept.get(("", f"{number:5}".encode())) for number in range(4))
-    kept.put(("", b"    4"), an_answer(body))
-    assert [number for number in range(5) if kept.get(("", f"{number:5}".encode()))] == [1, 2, 3, 4]
+            kept.put(an_answer(f"{number:5}".encode(), body))
+    assert all(kept.get((None, f"{number:5}".encode())) for number in range(4))
+    kept.put(an_answer(b"    4", body))
+    assert [number for number in range(5) if kept.get((None, f"{number:5}".encode()))] == [1, 2, 3, 4]
 
 
 def test_an_answer_that_exceeds_the_whole_budget_is_not_kept() -> None:
     kept = Answers(10_000)
-    kept.put(("", b"large"), an_answer(b"x" * 10_000))
-    assert kept.get(("", b"large")) is None
-    kept.put(("", b"small"), an_answer(b"x"))
-    assert kept.get(("", b"small"))
+    kept.put(an_answer(b"large", b"x" * 10_000))
+    assert kept.get((None, b"large")) is None
+    kept.put(an_answer(b"small", b"x"))
+    assert kept.get((None, b"small"))
 
 
 def test_what_a_change_ended_is_let_go_little_by_little() -> None:
     kept = Answers(MIB)
     for number in range(100):
-        kept.put(("", f"{number:5}".encode()), an_answer(b"x", revision=number // 50))
+        kept.put(an_answer(f"{number:5}".encode(), b"x", revision=number // 50))
     kept.let_go(1, now=1.0)
-    left = [number for number in range(100) if kept.get(("", f"{number:5}".encode()))]
+    left = [number for number in range(100) if kept.get((None, f"{number:5}".encode()))]
     assert left == list(range(answers.SWEPT, 100))
     for _ in range(10):
         kept.let_go(1, now=1.0)
-    assert [number for number in range(100) if kept.get(("", f"{number:5}".encode()))] == list(range(50, 100))
+    assert [number for number in range(100) if kept.get((None, f"{number:5}".encode()))] == list(range(50, 100))

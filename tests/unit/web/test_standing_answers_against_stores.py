@@ -129,7 +129,7 @@ async def a_world(clock: FakeTime) -> AsyncIterator[World]:
 
     async def tell(request: web.Request) -> web.StreamResponse:
         world.handled += 1
-        request[OBSERVED] = lambda _: None
+        request[OBSERVED] = lambda *_: None
         try:
             numbers = [await store.kept.current() for store in (stores if request.path == "/all" else stores[:1])]
             while world.during:
