@@ -16,6 +16,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)(?:\.[^/]*)?", re.IGNORECASE)
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+_PLAIN = re.compile(
+    r"(?:(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|\Z))[a-z0-9_.=+-]++(?<!\.)(?:/(?!\Z)|\Z))+",
+    re.IGNORECASE | re.ASCII,
+)
+"""What nothing can be held against, which nearly every path is: letters, digits and a few signs."""
+_LONGEST_PLAIN = 255
 
 
 def escapes(path: str) -> bool:
@@ -48,11 +54,14 @@ class Paths:
         limits = self._budget.limits
         if len(path) > limits.path or path.count("/") > limits.depth:
             raise TooLarge(f"a path of more than {limits.path} characters or {limits.depth} folders")
+        name = path.removesuffix("/")
+        if len(name) <= _LONGEST_PLAIN and _PLAIN.fullmatch(name):
+            return self._compare(name, name.lower(), folder=folder)
         if escapes(path):
             self._notes.observe(Kind.PATH_ESCAPE, f"{path!r} leaves the folder it is unpacked to", path)
-        for kind, why in _peculiarities(path.removesuffix("/")):
+        for kind, why in _peculiarities(name):
             self._notes.observe(kind, f"{path!r} {why}", path)
-        return self._compare(path.removesuffix("/"), folder=folder)
+        return self._compare(name, _fold(name), folder=folder)
 
     def repeat(self, path: str, *, same: bool) -> None:
         """Note that an entry has a name that was there before, with the same bytes or with others."""
@@ -61,11 +70,10 @@ class Paths:
         else:
             self._notes.observe(Kind.DUPLICATE_NAME, f"{path!r} stands in the archive more than once", path)
 
-    def _compare(self, path: str, *, folder: bool) -> bool:
+    def _compare(self, path: str, folded: str, *, folder: bool) -> bool:
         if path in self._names:
             return False
         self._names.add(path)
-        folded = _fold(path)
         if not folder:
             other = self._folded.setdefault(folded, path)
             if other != path:

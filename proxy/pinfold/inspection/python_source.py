@@ -5,6 +5,7 @@ something that executes, over any number of names. It is meant to catch what mal
 """
 
 import ast
+import codecs
 import re
 import string
 import threading
@@ -113,14 +114,24 @@ def _hints_at_executing(text: str) -> bool:
 def decode(source: bytes) -> str:
     """Return a module's text as Python reads it; raise NotRead where that hides what is written."""
     try:
-        encoding, _ = tokenize.detect_encoding(BytesIO(source).readline)
-        if _PLAIN.encode("ascii").decode(encoding) != _PLAIN:
+        encoding = _encoding_of(source)
+        if encoding != "utf-8" and _PLAIN.encode("ascii").decode(encoding) != _PLAIN:
             raise NotRead(f"source in {encoding}, in which ASCII is not what it seems")
         text = source.decode(encoding)
     except (SyntaxError, ValueError, LookupError) as error:
         raise NotRead(f"source that cannot be decoded: {error}") from error
     # Python takes identifiers in full-width or mathematical letters for the plain ones.
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _encoding_of(source: bytes) -> str:
+    """Return the encoding that a module begins by saying it is in, as Python looks for it (PEP 263)."""
+    second_line = source.find(b"\n") + 1
+    end = source.find(b"\n", second_line)
+    if not source.startswith(codecs.BOM_UTF8) and b"coding" not in (source if end < 0 else source[:end]):
+        # Nearly every module: Python would look closer for what is not there.
+        return "utf-8"
+    return tokenize.detect_encoding(BytesIO(source).readline)[0]
 
 
 def parse(text: str, limits: Limits) -> ast.Module:

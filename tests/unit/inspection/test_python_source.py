@@ -2,14 +2,18 @@
 
 import base64
 import time
+import tokenize
 import warnings
+from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pinfold.domain.inspection import Kind, Observation
 from pinfold.inspection.limits import Limits
 from pinfold.inspection.notes import Notes
-from pinfold.inspection.python_source import note_module
+from pinfold.inspection.python_source import NotRead, decode, note_module
 
 
 def full_width(name: str) -> str:
@@ -228,3 +232,27 @@ def test_escapes_that_python_warns_of_warn_nobody_here() -> None:
         warnings.simplefilter("error")
         (observation,) = look(SUSPECT + "x = '\\d'\n")
     assert observation.kind is Kind.NEW_OPAQUE_CODE
+
+
+PIECES = [
+    *(b"\xef\xbb\xbf", b"#", b" ", b"\t", b"\f", b"\n", b"\r", b"\r\n", b"\0", b"x = 1", b"\xe9", "é".encode()),
+    *(
+        b"# coding: latin-1",
+        b"coding=utf-8",
+        b"# -*- coding: utf-8-sig -*-",
+        b"# encoding: ascii",
+        b"# Coding: latin-1",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map(b"".join))
+def test_a_source_is_decoded_as_python_decodes_it(source: bytes) -> None:
+    try:
+        encoding, _ = tokenize.detect_encoding(BytesIO(source).readline)
+        expected = source.decode(encoding)
+    except (SyntaxError, ValueError):
+        with pytest.raises(NotRead):
+            decode(source)
+    else:
+        assert decode(source) == expected
