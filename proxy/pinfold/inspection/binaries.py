@@ -28,6 +28,7 @@ _ARCHIVE_MAGIC = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a rar archive",
 }
+_BEGINNINGS = (*_MAGIC, *_FAT_MAGIC, *_ARCHIVE_MAGIC)
 _BUILD_HASH = re.compile(r"-[0-9a-f]{8,}(?:-[0-9a-f]{8,})*")
 
 
@@ -41,6 +42,8 @@ def note_binary(path: str, file: str, head: bytes, notes: Notes) -> None:
     if name.lower().endswith(".pyc"):
         # Distributions of compiled Python have thousands of them; one a folder tells enough.
         notes.remember(Kind.NEW_BINARY, f"{folder}/*.pyc", "compiled Python, which runs in place of its source", file)
+    elif not named_so and not head.startswith(_BEGINNINGS):
+        return
     elif (format_name := _binary_format(head)) or named_so:
         text = format_name or "a binary by its name"
         notes.remember(Kind.NEW_BINARY, _stable(path), text if named_so else f"{text}, not named as one", file)

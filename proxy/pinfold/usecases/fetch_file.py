@@ -142,9 +142,10 @@ class FileFetcher:
                     await self._copy(fill, writer, upstream, file)
             if writer is None:
                 await self._follow(fill, file)
-        # Its hash was computed on the way in; the next request need neither read it all again nor look for it.
+        # Its hash was computed on the way in; the next request need neither read it all again nor look for it. It was
+        # just named, so that the kernel has all in memory that it takes to open it.
         with suppress(OSError):
-            self._know(file.sha256, await asyncio.to_thread(Stored, fill.path))
+            self._know(file.sha256, Stored(fill.path))
 
     async def _copy(self, fill: Fill, writer: BlobWriter, upstream: Upstream, file: File) -> None:
         most = file.size if file.size is not None else MAX_FILE_SIZE
