@@ -192,7 +192,7 @@ class JudgedProject:
 
     def to_verify_for(self, judged: JudgedFile, at: datetime) -> tuple[File, ...]:
         """Return the files whose provenance must be verified before one can be judged for good."""
-        if self.provenance is None:
+        if self.provenance is None or not isinstance(judged.file.provenance, str):
             return ()
         return self.index.policy.for_project(self.name).to_verify(judged.evidence, self.provenance.uploads, at)
 

@@ -27,6 +27,9 @@ Observed = Callable[[float, str | None], None]
 """What counts and logs a request, given the seconds that it took, and the peer's address."""
 
 
+_DATE_BYTES: Final = len(formatdate(0, usegmt=True))
+
+
 class Head(NamedTuple):
     """The head of an answer, of whichever second it is given in."""
 
@@ -37,6 +40,11 @@ class Head(NamedTuple):
     def at(self, second: int) -> bytes:
         """Return the head with a `Date`, in seconds since 1970."""
         return b"".join((self.before, formatdate(second, usegmt=True).encode(), self.behind))
+
+    @property
+    def size(self) -> int:
+        """Its bytes, in any second."""
+        return len(self.before) + _DATE_BYTES + len(self.behind)
 
 
 @dataclass(slots=True)

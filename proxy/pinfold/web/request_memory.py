@@ -144,7 +144,7 @@ class RequestMemory:
         self._let_go(now)
         to_wall, ends = time.time() - time.monotonic(), stands_until.timestamp()
         until = min(begun.at + HOLDS, ends - to_wall)
-        if until <= now or request.writer.output_size != len(head.at(0)) + len(body):
+        if until <= now or request.writer.output_size != head.size + len(body):
             return
         if again is not None and broken_off is not None:
             self._repetitions.put(asked, Repetition(head, observed, until, again, broken_off), 1)
