@@ -85,6 +85,20 @@ async def test_a_listing_is_kept_whole(catalog: Catalog) -> None:
     assert await catalog.load("pypi", "idna") == vanished
 
 
+async def test_a_listing_has_one_digest_wherever_it_was_kept_or_read(catalog: Catalog) -> None:
+    kept = await catalog.update("pypi", "idna", seen(SDIST))
+    loaded = await catalog.load("pypi", "idna")
+    await catalog.confirm("pypi", "idna", NOON + timedelta(hours=1), NOON + timedelta(hours=2))
+    confirmed = await catalog.load("pypi", "idna")
+    assert loaded is not None
+    assert confirmed is not None
+    assert kept.digest is not None
+    assert kept.digest == loaded.digest == confirmed.digest
+    changed = await catalog.update("pypi", "idna", seen(WHEEL))
+    other = await catalog.update("pypi", "other", seen())
+    assert len({kept.digest, changed.digest, other.digest}) == 3
+
+
 async def test_a_change_is_told_what_there_is(catalog: Catalog) -> None:
     told: list[Stored | None] = []
 

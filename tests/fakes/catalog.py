@@ -27,7 +27,9 @@ class FakeCatalog:
 
     async def update(self, upstream: str, project: str, change: Callable[[Stored | None], Stored]) -> Stored:
         self._may_fail()
-        stored = self.stored[upstream, project] = change(self.stored.get((upstream, project)))
+        stored = change(self.stored.get((upstream, project)))
+        digest = hashlib.sha256(repr(stored.listing).encode()).digest()
+        stored = self.stored[upstream, project] = replace(stored, digest=digest)
         return stored
 
     async def confirm(self, upstream: str, project: str, at: datetime, fresh_until: datetime) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pinfold.adapters.filesystem.blobs import FileBlobs
 from pinfold.adapters.filesystem.data_directory import DataDirectory
 from pinfold.adapters.filesystem.policy_files import PolicyFiles
+from pinfold.adapters.filesystem.shared_pages import SharedPageFiles
 from pinfold.adapters.filesystem.turns import Turns
 from pinfold.adapters.inspection.processes import InspectionProcesses
 from pinfold.adapters.prometheus import PrometheusTelemetry
@@ -229,6 +230,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             finder, stores.records, provenances, inspections, stores.advisories, stores.pins, known_names, clock
         )
         metadata = WheelMetadata(stores.catalog, fetcher, stores.present)
+        shared = SharedPageFiles(stores.data.shared_pages) if settings.server.workers > 1 else None
         for closing in (finder, names, fetcher, metadata, provenances, inspections, gate):
             stack.push_async_callback(closing.close)
 
@@ -260,7 +262,7 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             trust_repository=trust_repository,
             provenances=provenances,
             gate=gate,
-            pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry),
+            pages=ProjectPage(gate, metadata, stores.blobs, clock, telemetry, shared, stores.turns.take),
             names=names,
             known_names=known_names,
             files=FileDownload(gate, fetcher, metadata, stores.audit_log, clock, telemetry),

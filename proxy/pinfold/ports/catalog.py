@@ -1,7 +1,7 @@
 """The port to the memory of what upstreams said, and when."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,11 @@ class Stored:
     validators: Validators
     fresh_until: datetime
     """Until then the upstream need not be asked again."""
+    digest: bytes | None = field(default=None, compare=False)
+    """The same wherever the very same was read or kept; None for what is not kept.
+
+    When the upstream last confirmed the listing, and until when it is fresh, make no difference.
+    """
 
 
 class Catalog(Protocol):

@@ -25,7 +25,7 @@ from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.judge_project import judge, judge_seen
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject
-from pinfold.usecases.judgement import Grounds, Judgement
+from pinfold.usecases.judgement import Basis, Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.pages_ahead import PagesAhead
@@ -79,17 +79,30 @@ class Gate:
         provenance are the same and no decision has changed by itself. Raises UpstreamError and StoreError: without
         listing or records there is no decision.
         """
+        basis = await self.basis(index, name)
+        return await self.judge(basis) if basis is not None else None
+
+    async def basis(self, index: Index, name: str) -> Basis | None:
+        """Return all that a project is to be judged on as of now, or None where no upstream has it.
+
+        Raises what `judge_project` raises.
+        """
         found = await self._finder.find(index, name)
-        if found is None:
-            return None
-        grounds = await self._grounds(index, name)
-        judged = self._kept(index, name, found, grounds)
+        return None if found is None else Basis(index, name, found, await self._grounds(index, name))
+
+    async def judge(self, basis: Basis) -> JudgedProject:
+        """Return a project with every file judged on a basis that was just found."""
+        judged = self._kept(basis)
         if judged is None:
-            async with self._judging.turn((index.name, name)):
-                judged = self._kept(index, name, found, grounds) or await self._judge(index, name, found, grounds)
+            async with self._judging.turn((basis.index.name, basis.name)):
+                judged = self._kept(basis) or await self._judge(basis)
         # What could not be had a while ago may be had now.
-        self._provenances.verify_ahead(found.source.upstream, name, judged.to_verify)
+        self._provenances.verify_ahead(basis.found.source.upstream, basis.name, judged.to_verify)
         return judged
+
+    def has_judged(self, basis: Basis) -> bool:
+        """Tell whether a project is judged already, so that to `judge` it costs nothing."""
+        return self._kept(basis) is not None
 
     async def still_stands(self, judgement: Judgement) -> bool:
         """Tell whether `judge_project` would judge a project the same now, without a look at its files.
@@ -121,27 +134,28 @@ class Gate:
             return NEVER
         return max(due_at(grounds.knowledge, to_verify), self._clock.now() + SOON)
 
-    def _kept(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject | None:
+    def _kept(self, basis: Basis) -> JudgedProject | None:
         """Return what was judged before, if nothing that it rests on has changed."""
-        kept = self._memory.get((index.name, name))
-        if kept is None or not _still_holds(kept, index, found, grounds, self._clock.now()):
+        key, found = (basis.index.name, basis.name), basis.found
+        kept = self._memory.get(key)
+        if kept is None or not _still_holds(kept, basis, self._clock.now()):
             return None
         if kept.found != found:
             # Freshness moved on while everything that was judged is the same.
             kept = replace(kept, found=found)
-            self._memory.put((index.name, name), kept, 1 + len(kept.files))
+            self._memory.put(key, kept, 1 + len(kept.files))
         return kept
 
-    async def _judge(self, index: Index, name: str, found: Found, grounds: Grounds) -> JudgedProject:
-        now = self._clock.now()
-        kept = self._memory.get((index.name, name))
+    async def _judge(self, basis: Basis) -> JudgedProject:
+        now, key, found = self._clock.now(), (basis.index.name, basis.name), basis.found
+        kept = self._memory.get(key)
 
         def work() -> JudgedProject:
-            seen = _with_more_seen(kept, index, found, grounds, now) if kept is not None else None
-            return seen or judge(index, name, found, grounds, now)
+            seen = _with_more_seen(kept, basis, now) if kept is not None else None
+            return seen or judge(basis.index, basis.name, found, basis.grounds, now)
 
         judged = await beside_the_loop(work) if takes_long(found.listing) else work()
-        self._memory.put((index.name, name), judged, 1 + len(judged.files))
+        self._memory.put(key, judged, 1 + len(judged.files))
         if found.source.fetch_ahead:
             self._ahead.consider(judged)
         return judged
@@ -296,22 +310,20 @@ def takes_long(listing: Listing) -> bool:
     return any(len(part) > IN_THREAD_ABOVE for part in parts) or locations > LOCATIONS_AT_ONCE
 
 
-def _still_holds(kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime) -> bool:
+def _still_holds(kept: JudgedProject, basis: Basis, now: datetime) -> bool:
     return (
-        kept.index is index
-        and kept.found.listing is found.listing
-        and kept.found.source is found.source
-        and kept.grounds.stand_as(grounds)
+        kept.index is basis.index
+        and kept.found.listing is basis.found.listing
+        and kept.found.source is basis.found.source
+        and kept.grounds.stand_as(basis.grounds)
         and (kept.changes_at is None or now < kept.changes_at)
     )
 
 
-def _with_more_seen(
-    kept: JudgedProject, index: Index, found: Found, grounds: Grounds, now: datetime
-) -> JudgedProject | None:
+def _with_more_seen(kept: JudgedProject, basis: Basis, now: datetime) -> JudgedProject | None:
     """Return what was judged before with what was seen in files since, where nothing else has changed."""
-    if grounds.contents is None or not _still_holds(
-        kept, index, found, replace(grounds, contents=kept.grounds.contents), now
-    ):
+    grounds = basis.grounds
+    seen_before = replace(basis, grounds=replace(grounds, contents=kept.grounds.contents))
+    if grounds.contents is None or not _still_holds(kept, seen_before, now):
         return None
-    return judge_seen(replace(kept, found=found), grounds.contents, now)
+    return judge_seen(replace(kept, found=basis.found), grounds.contents, now)

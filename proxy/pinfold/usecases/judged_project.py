@@ -20,7 +20,7 @@ from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.gather_evidence import LIKE_NONE, ProjectProvenance, gather
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judgement import Grounds, Judgement
+from pinfold.usecases.judgement import Basis, Grounds, Judgement
 from pinfold.usecases.last_good import LastGood
 from pinfold.usecases.previous_releases import PreviousReleases
 
@@ -122,18 +122,12 @@ class JudgedProject:
     @cached_property
     def judgement(self) -> Judgement:
         """How the project was judged, without its files."""
-        return Judgement(
-            index=self.index,
-            name=self.name,
-            source=self.found.source,
-            sources=self.found.sources,
-            fetched_at=self.found.listing.fetched_at,
-            stale=self.found.stale,
-            fresh_until=self.found.fresh_until,
-            changes_at=self.changes_at,
-            grounds=self.grounds,
-            to_verify=self.to_verify,
-        )
+        return Judgement.of(self.basis, self.changes_at, self.to_verify)
+
+    @property
+    def basis(self) -> Basis:
+        """All that the project was judged on."""
+        return Basis(self.index, self.name, self.found, self.grounds)
 
     @cached_property
     def decided(self) -> dict[tuple[str, str, frozenset[Need]], JudgedFile]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from pinfold.domain.advisory import ProjectClaims
 from pinfold.domain.evidence import NO_FEED, Item
@@ -10,6 +11,7 @@ from pinfold.domain.look_alikes import Likeness
 from pinfold.domain.pins import ProjectPins
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
+from pinfold.usecases.find_project import Found
 from pinfold.usecases.indexes import Index, Source
 from pinfold.usecases.inspections import Contents
 from pinfold.usecases.provenances import Knowledge
@@ -50,6 +52,16 @@ class Grounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """All that a project is judged on."""
+
+    index: Index
+    name: str
+    found: Found
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """How a project was judged, without its files, so that what was made of them may outlast them in memory."""
 
@@ -71,6 +83,23 @@ class Judgement:
     """An object of its own for each time that the files were judged."""
     to_verify: tuple[File, ...]
     """What the newest files need verified to be judged for good, newest first."""
+
+    @classmethod
+    def of(cls, basis: Basis, changes_at: datetime | None, to_verify: tuple[File, ...]) -> Self:
+        """Return the judgement of what was judged on a basis."""
+        found = basis.found
+        return cls(
+            index=basis.index,
+            name=basis.name,
+            source=found.source,
+            sources=found.sources,
+            fetched_at=found.listing.fetched_at,
+            stale=found.stale,
+            fresh_until=found.fresh_until,
+            changes_at=changes_at,
+            grounds=basis.grounds,
+            to_verify=to_verify,
+        )
 
     @property
     def until(self) -> datetime:

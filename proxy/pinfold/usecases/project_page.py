@@ -4,22 +4,25 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 from weakref import ref
 
-from pinfold.domain.listing import Listing
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
+from pinfold.ports.shared_pages import SharedPage, SharedPages
 from pinfold.ports.telemetry import Telemetry
+from pinfold.ports.turns import TakeTurn, alone
 from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.compress import compress
 from pinfold.usecases.decide import Gate, takes_long
+from pinfold.usecases.in_turn import in_turn
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedProject
-from pinfold.usecases.judgement import Judgement
-from pinfold.usecases.list_project import HTML, JSON, Entries, Form, Lister
+from pinfold.usecases.judgement import Basis
+from pinfold.usecases.kept_page import KeptPage, PageKey, RenderedPage
+from pinfold.usecases.list_project import HTML, JSON, Digests, Entries, Form, Lister
 from pinfold.usecases.lru import Lru
+from pinfold.usecases.made_of import made_of
 from pinfold.usecases.single_flight import OneAtATime
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
@@ -31,23 +34,14 @@ REASONS_HOLD = timedelta(minutes=10)
 So is one with files that the upstream took away, which it shows for as long as they are kept here."""
 BYTES_IN_MEMORY = 64 * 1024 * 1024
 """The budget for rendered pages."""
-PAGE_BYTES = 1024
-"""What a page counts besides its body: it is kept with what it was judged on, though not with its files."""
-FINDING_BYTES = 1024
-"""What it counts for each file that was verified or inspected."""
 ENTRIES_IN_MEMORY = 32 * 1024 * 1024
 """The budget for the entries of long pages, which outlast a change of policy or of what feeds hold."""
 LONG = 500
-"""Files of a page whose entries are kept: those of a shorter one are rendered anew in a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPage:
-    """One representation of a page in one encoding, ready to be sent."""
-
-    body: bytes
-    etag: str
-    """Quoted; covers content, decisions, representation and encoding, since it is made of the very bytes."""
+"""Files of a page that is shared, and whose entries are kept: a shorter one is made anew in a few milliseconds."""
+PATIENCE = timedelta(seconds=2)
+"""How long a process waits for another one that makes the same page."""
+LOOK_EVERY = 0.005
+"""Seconds between two looks whether that is done: few pages are long, and each has clients that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,50 +59,31 @@ class PageAnswer:
     """When all of this may first be otherwise, or anything is to be begun for it, as far as time alone changes that."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A rendered page with all that it was made of but the files, which stand for as long as their judgement does."""
-
-    page: RenderedPage
-    judgement: Judgement
-    metadata: dict[str, str | None]
-    until: datetime
-    unopposed: "ref[Listing] | None"
-    """The listing that it shows all files of, and holds nothing against, whatever they are judged on."""
-
-    @property
-    def weight(self) -> int:
-        return len(self.page.body) + PAGE_BYTES + FINDING_BYTES * self.judgement.grounds.size
-
-    def says_all_of(self, project: JudgedProject) -> bool:
-        """Tell whether a project that was judged anew would be rendered the same, as far as its files go."""
-        return self.unopposed is not None and self.unopposed() is project.found.listing and project.is_unopposed
-
-
-class _Key(NamedTuple):
-    """What a rendered page is kept by."""
-
-    index_name: str
-    project: str
-    representation: Representation
-    encoding: Encoding
-    root: str | None
-    state: int | None = None
-    """Of the project as of a moment; None for the page as it is."""
-
-
 class ProjectPage:
     """Renders judged projects, once for each representation and encoding."""
 
-    def __init__(self, gate: Gate, metadata: WheelMetadata, blobs: Blobs, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        metadata: WheelMetadata,
+        blobs: Blobs,
+        clock: Clock,
+        telemetry: Telemetry,
+        shared: SharedPages | None = None,
+        turn: TakeTurn = alone,
+    ) -> None:
+        """`shared` is where long pages are found that other processes made, if there are any."""
         self._gate = gate
         self._metadata = metadata
         self._blobs = blobs
         self._clock = clock
         self._telemetry = telemetry
-        self._memory: Lru[_Key, _Kept] = Lru(BYTES_IN_MEMORY)
+        self._memory: Lru[PageKey, KeptPage] = Lru(BYTES_IN_MEMORY)
         self._entries: Lru[tuple[str, str, str | None, Form], Entries] = Lru(ENTRIES_IN_MEMORY)
-        self._rendering: OneAtATime[_Key] = OneAtATime()
+        self._rendering: OneAtATime[PageKey] = OneAtATime()
+        self._shared = shared
+        self._turn = turn
+        self._sharing: OneAtATime[PageKey] = OneAtATime()
 
     async def get(
         self,
@@ -124,7 +99,7 @@ class ProjectPage:
         `root` is the index's outside address, without which the page says nothing of provenance. As of a moment, files
         that were uploaded later are left out, and those that are left are judged as of now.
         """
-        key = _Key(index.name, name, representation, encoding, root)
+        key = PageKey(index.name, name, representation, encoding, root)
         kept = None if as_of else await self._standing(key, index)
         if kept is None:
             kept = await self._renewed(key, index, as_of)
@@ -145,7 +120,7 @@ class ProjectPage:
             stands_until=min(now + same_for, self._gate.page_stands_until(judgement)),
         )
 
-    async def _standing(self, key: _Key, index: Index) -> _Kept | None:
+    async def _standing(self, key: PageKey, index: Index) -> KeptPage | None:
         """Return what was rendered before, if nothing that it was made of has changed; its files are not looked at."""
         kept = self._memory.get(key)
         if kept is None or self._clock.now() >= kept.until:
@@ -157,12 +132,44 @@ class ProjectPage:
         self._telemetry.looked_up("rendering", hit=True)
         return kept
 
-    async def _renewed(self, key: _Key, index: Index, as_of: datetime | None) -> _Kept | None:
-        """Return a page of the project as it is judged now, rendered anew where that makes a difference."""
-        project = await self._gate.judge_project(index, key.project)
-        if project is None:
+    async def _renewed(self, key: PageKey, index: Index, as_of: datetime | None) -> KeptPage | None:
+        """Return a page of the project as it is judged now, made anew where that makes a difference."""
+        basis = await self._gate.basis(index, key.project)
+        if basis is None:
             return None
-        metadata = await self._metadata.known(key.project)
+        if self._shared is None or as_of or not _is_long(basis) or self._gate.has_judged(basis):
+            return await self._made(key, basis, as_of)
+        async with self._sharing.turn(key):
+            return await self._standing(key, index) or await self._made_once(key, index, self._shared)
+
+    async def _made_once(self, key: PageKey, index: Index, shared: SharedPages) -> KeptPage | None:
+        """Return a long page that another process made of the very same, or make it for all."""
+        name = hashlib.sha256(repr(key).encode()).hexdigest()
+        async with in_turn(self._turn, f"rendering-{name}", PATIENCE, LOOK_EVERY):
+            # Others may have had the turn for long.
+            basis, metadata = await self._gate.basis(index, key.project), await self._metadata.known(key.project)
+            if basis is None:
+                return None
+            digest = made_of(basis, metadata, key)
+            page = await self._of_the_same(key, digest, shared) if digest is not None else None
+            if digest is None or page is None:
+                return await self._made(key, basis, None)
+        self._telemetry.looked_up("rendering", hit=True)
+        kept = KeptPage.of_another(page, basis, metadata, digest)
+        self._memory.put(key, kept, kept.weight)
+        return kept
+
+    async def _of_the_same(self, key: PageKey, digest: str, shared: SharedPages) -> SharedPage | None:
+        """Return a page that was made of the same, here or by another process, if time has changed nothing of it."""
+        kept = self._memory.get(key)
+        if kept is not None and kept.made_of == digest and self._clock.now() < kept.until:
+            return kept.for_others()
+        page = await shared.find(digest)
+        return page if page is not None and self._clock.now() < page.until else None
+
+    async def _made(self, key: PageKey, basis: Basis, as_of: datetime | None) -> KeptPage | None:
+        """Return what was rendered before, if it would be the same now, or else render it."""
+        project, metadata = await self._gate.judge(basis), await self._metadata.known(key.project)
         key = key._replace(state=project.state_at(as_of) if as_of else None)
         kept = self._kept(key, project, metadata)
         self._telemetry.looked_up("rendering", hit=kept is not None)
@@ -171,7 +178,7 @@ class ProjectPage:
                 kept = self._kept(key, project, metadata) or await self._render(key, project, metadata, as_of)
         return kept
 
-    def _kept(self, key: _Key, project: JudgedProject, metadata: dict[str, str | None]) -> _Kept | None:
+    def _kept(self, key: PageKey, project: JudgedProject, metadata: Digests) -> KeptPage | None:
         """Return what was rendered before of the very same judgement, or would be rendered the same of another."""
         kept = self._memory.get(key)
         if kept is None or self._clock.now() >= kept.until:
@@ -184,16 +191,18 @@ class ProjectPage:
             # Freshness moved on, or something was found out that no file is refused for.
             # The ages that reasons tell are as old as before.
             until = _stands_until(project, self._clock.now()) if project.is_unopposed else kept.until
-            kept = replace(kept, judgement=project.judgement, until=until)
+            same = kept.made_of if kept.judgement.grounds is project.grounds else None
+            kept = replace(kept, judgement=project.judgement, until=until, made_of=same)
             self._memory.put(key, kept, kept.weight)
         return kept
 
     async def _render(
-        self, key: _Key, project: JudgedProject, metadata: dict[str, str | None], as_of: datetime | None
-    ) -> _Kept | None:
+        self, key: PageKey, project: JudgedProject, metadata: Digests, as_of: datetime | None
+    ) -> KeptPage | None:
         now, seen = self._clock.now(), project.as_of(as_of) if as_of else project
         form = JSON if key.representation is Representation.JSON else HTML
-        lister = Lister(metadata, key.root, await self._still_here(seen))
+        gone = {judged.file.sha256 for judged in seen.files if judged.vanished and not judged.refused}
+        lister = Lister(metadata, key.root, await self._blobs.among(gone) if gone else gone)
         entries_key = (project.found.source.name, key.project, key.root, form)
         entries = None if as_of else self._entries.get(entries_key)
         if entries is None or not entries.are_of(project, metadata):
@@ -202,17 +211,23 @@ class ProjectPage:
         page = await beside_the_loop(render) if takes_long(project.found.listing) else render()
         if page is None:
             return None
-        if as_of is None and len(project.files) >= LONG:
+        if as_of is None and _is_long(project.basis):
             self._entries.put(entries_key, entries, entries.weight)
         unopposed = ref(project.found.listing) if project.is_unopposed and as_of is None else None
-        kept = _Kept(page, project.judgement, metadata, _stands_until(project, now), unopposed)
+        kept = KeptPage(page, project.judgement, metadata, _stands_until(project, now), unopposed)
+        # Which files that were taken away are kept here is not among what others can compare.
+        if self._shared is not None and as_of is None and _is_long(project.basis) and not gone:
+            kept = replace(kept, made_of=made_of(project.basis, metadata, key))
+            if kept.made_of is not None:
+                # To others the ages that reasons tell are as old as the judgement.
+                theirs = replace(kept, until=_stands_until(project, project.judged_at))
+                await self._shared.keep(kept.made_of, theirs.for_others())
         self._memory.put(key, kept, kept.weight)
         return kept
 
-    async def _still_here(self, project: JudgedProject) -> set[str]:
-        """Return which of the files that the upstream took away are kept here, by hash."""
-        gone = {judged.file.sha256 for judged in project.files if judged.vanished and not judged.refused}
-        return await self._blobs.among(gone) if gone else gone
+
+def _is_long(basis: Basis) -> bool:
+    return len(basis.found.listing.project.files) >= LONG
 
 
 def _stands_until(project: JudgedProject, now: datetime) -> datetime:

@@ -65,3 +65,9 @@ async def test_a_turn_is_given_up_by_whoever_fails(tmp_path):
         pass
     with turns.take("page") as ours:
         assert ours
+
+
+async def test_where_no_turn_can_be_had_nobody_waits(tmp_path):
+    turns = Turns(tmp_path / "gone")
+    async with asyncio.timeout(10), in_turn(turns.take, "page", LONG) as has_waited:
+        assert not has_waited

@@ -18,6 +18,7 @@ from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.policy.document import parse_policy
 from pinfold.usecases import decide, find_project, project_page
+from pinfold.usecases.kept_page import PAGE_BYTES
 from pinfold.usecases.project_page import REASONS_HOLD
 from pinfold.usecases.quarantine import Quarantine
 
@@ -196,14 +197,14 @@ async def test_it_stands_no_longer_than_the_name_is_nobodys_here(page_of, pinfol
 
 @pytest.fixture
 def _narrow(monkeypatch):
-    monkeypatch.setattr(project_page, "BYTES_IN_MEMORY", 2 * project_page.PAGE_BYTES)
+    monkeypatch.setattr(project_page, "BYTES_IN_MEMORY", 2 * PAGE_BYTES)
 
 
 @pytest.mark.usefixtures("_narrow")
 async def test_a_page_counts_for_more_than_its_body(page_of, upstream):
     upstream.add_file("other", "1.0")
     first = await page_of("six")
-    assert len(first.body) < project_page.PAGE_BYTES, "the bodies alone would have room side by side"
+    assert len(first.body) < PAGE_BYTES, "the bodies alone would have room side by side"
     await page_of("other")
     assert await page_of("six") is not first
 

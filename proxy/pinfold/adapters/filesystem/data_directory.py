@@ -72,6 +72,11 @@ class DataDirectory:
         """Bytes on their way in; on the same file system as the blobs."""
         return self.root / "incoming"
 
+    @property
+    def shared_pages(self) -> Path:
+        """Pages that one worker made for the others as well; each can be made again."""
+        return self.root / "pages"
+
     def _make_root(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = self.root.stat()

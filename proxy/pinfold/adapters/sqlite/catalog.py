@@ -44,8 +44,7 @@ class SqliteCatalog:
 
         def work(database: sqlite_utils.Database) -> Stored:
             stored = change(self._load(database, upstream, project))
-            _save(database, upstream, project, stored)
-            return stored
+            return replace(stored, digest=_save(database, upstream, project, stored))
 
         return await self._file.write(work)
 
@@ -112,7 +111,8 @@ class SqliteCatalog:
         body, etag, last_modified, fetched_at, fresh_until = row
         try:
             listing = replace(_decoder.decode(zstd.decompress(body)), fetched_at=datetime.fromisoformat(fetched_at))
-            return Stored(listing.condensed(), Validators(etag, last_modified), datetime.fromisoformat(fresh_until))
+            validators, digest = Validators(etag, last_modified), hashlib.sha256(body).digest()
+            return Stored(listing.condensed(), validators, datetime.fromisoformat(fresh_until), digest)
         except (zstd.ZstdError, msgspec.DecodeError, ValueError) as error:
             # Beginning the listing anew would forget which bytes were seen first under each name.
             raise StoreError(
@@ -121,7 +121,8 @@ class SqliteCatalog:
             ) from error
 
 
-def _save(database: sqlite_utils.Database, upstream: str, project: str, stored: Stored) -> None:
+def _save(database: sqlite_utils.Database, upstream: str, project: str, stored: Stored) -> bytes:
+    body = zstd.compress(_encoder.encode(stored.listing), _LEVEL)
     database.execute(
         "REPLACE INTO listing (upstream, project, fetched_at, fresh_until, etag, last_modified, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -132,6 +133,7 @@ def _save(database: sqlite_utils.Database, upstream: str, project: str, stored: 
             rfc3339(stored.fresh_until),
             stored.validators.etag,
             stored.validators.last_modified,
-            zstd.compress(_encoder.encode(stored.listing), _LEVEL),
+            body,
         ],
     )
+    return hashlib.sha256(body).digest()
