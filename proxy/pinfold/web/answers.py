@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Final, NamedTuple
 
 from pinfold.usecases.present import AHEAD_SECONDS
-from pinfold.web.payload import Lent, Payload, Pieces
+from pinfold.web.payload import Joined, Lent, Payload, Pieces
 
 OVERHEAD: Final = 2048
 """Bytes that an answer takes up beside its request, its head and its body, roughly."""
@@ -175,7 +175,9 @@ def _own_weight(answer: Answer) -> int:
 def _payload(head: bytes, body: bytes) -> Payload:
     # Only what is asked for again and again is worth a copy; but then from the first: a connection that begins with
     # long answers which are copied is taken for a slow one by the kernel (BBR), and held back for the rest of its time.
-    if COPIED < len(body) <= LENT:
-        with suppress(OSError):
+    with suppress(OSError):
+        if len(body) <= COPIED:
+            return Joined((head, body))
+        if len(body) <= LENT:
             return Lent((head, body))
     return Pieces(head, body)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import FileIO
 from typing import BinaryIO, ClassVar, Final, Protocol, cast
+from weakref import WeakSet
 
 import aiofastnet
 
 MOST_LENT: Final = 128
 """Files in memory that a process holds at once: each takes a descriptor, of which connections need most."""
+MOST_JOINED: Final = 128
+"""Answers that a process holds joined at once, beside their pieces: of 16 KiB at most, and for a second."""
 
 
 class Payload(Protocol):
@@ -29,6 +32,25 @@ class Pieces:
     def send(self, transport: asyncio.Transport) -> None:
         """Write the bytes at once: a head that goes ahead costs a packet, and wakes the client for nothing."""
         transport.writelines(self._pieces)
+
+
+class Joined:
+    """A short answer in one piece: to gather pieces takes the kernel longer than it takes to copy them once.
+
+    Raises OSError where enough answers are.
+    """
+
+    _held: ClassVar[WeakSet["Joined"]] = WeakSet()
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        if len(Joined._held) >= MOST_JOINED:
+            raise OSError("enough answers are in one piece")
+        self._bytes = b"".join(pieces)
+        Joined._held.add(self)
+
+    def send(self, transport: asyncio.Transport) -> None:
+        """Write the bytes."""
+        transport.write(self._bytes)
 
 
 class Lent(FileIO):

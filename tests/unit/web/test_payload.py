@@ -7,7 +7,7 @@ import pytest
 from tests.unit.web.ends import Ends, connected
 
 from pinfold.web import payload as payload_module
-from pinfold.web.payload import Lent, Payload, Pieces
+from pinfold.web.payload import Joined, Lent, Payload, Pieces
 
 HEAD, BODY = b"head" * 80, os.urandom(300_000)
 
@@ -18,7 +18,7 @@ async def ends() -> AsyncIterator[Ends]:
         yield ends
 
 
-@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Pieces(HEAD + BODY), Lent((HEAD, BODY))])
+@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Joined((HEAD, BODY)), Lent((HEAD, BODY))])
 async def test_a_payload_is_sent_whole_and_in_its_turn_to_whoever_reads_slowly(ends: Ends, payload: Payload) -> None:
     for _ in range(3):
         payload.send(ends.transport)
@@ -48,7 +48,7 @@ async def test_a_client_that_goes_meanwhile_is_no_error(ends: Ends) -> None:
     assert errors == []
 
 
-@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Lent((HEAD, BODY))])
+@pytest.mark.parametrize("payload", [Pieces(HEAD, BODY), Joined((HEAD, BODY)), Lent((HEAD, BODY))])
 async def test_a_client_that_went_just_before_is_no_error(ends: Ends, payload: Payload) -> None:
     ends.client.close()
     payload.send(ends.transport)
@@ -68,3 +68,12 @@ def test_descriptors_are_left_for_connections(monkeypatch: pytest.MonkeyPatch) -
         Lent((HEAD, BODY))
     lent.pop()
     assert Lent((HEAD, BODY)).fileno() > 0
+
+
+def test_memory_is_left_for_more_than_a_few_answers_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload_module, "MOST_JOINED", len(Joined._held) + 2)
+    joined = [Joined((HEAD, BODY)) for _ in range(2)]
+    with pytest.raises(OSError, match="enough answers"):
+        Joined((HEAD, BODY))
+    joined.pop()
+    assert Joined((HEAD, BODY))
