@@ -9,7 +9,7 @@ from pinfold.domain.listing import Listing
 from pinfold.ports.upstream import Validators
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Stored:
     """A listing as the catalog keeps it."""
 

@@ -27,7 +27,7 @@ from pinfold.usecases.judge_project import judge, judge_seen
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject
 from pinfold.usecases.judgement import Basis, Grounds, Judgement
 from pinfold.usecases.known_names import KnownNames
-from pinfold.usecases.lru import Lru
+from pinfold.usecases.lru import Recalling
 from pinfold.usecases.pages_ahead import PagesAhead
 from pinfold.usecases.present import SOON
 from pinfold.usecases.provenances import NEVER, FileKey, Provenances, due_at
@@ -67,7 +67,7 @@ class Gate:
         self._pins = pins
         self._names = names
         self._clock = clock
-        self._memory: Lru[tuple[str, str], JudgedProject] = Lru(FILES_IN_MEMORY)
+        self._memory: Recalling[tuple[str, str], JudgedProject] = Recalling(FILES_IN_MEMORY)
         self._judging: OneAtATime[tuple[str, str]] = OneAtATime()
         self._ahead = InspectAhead(self._inspect_ahead)
         self._pages_ahead = PagesAhead(self.judge_project)

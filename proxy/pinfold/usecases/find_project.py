@@ -18,7 +18,7 @@ from pinfold.ports.turns import TakeTurn, alone
 from pinfold.ports.upstream import Missing, Page, Unchanged, Validators
 from pinfold.usecases.in_turn import in_turn
 from pinfold.usecases.indexes import Index, Source
-from pinfold.usecases.lru import Lru
+from pinfold.usecases.lru import Recalling
 from pinfold.usecases.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class ProjectFinder:
         self._turn = turn
         self._clock = clock
         self._telemetry = telemetry
-        self._memory: Lru[tuple[str, str], Stored] = Lru(FILES_IN_MEMORY)
+        self._memory: Recalling[tuple[str, str], Stored] = Recalling(FILES_IN_MEMORY)
         self._loads: SingleFlight[tuple[str, str], Stored | None] = SingleFlight()
         self._refreshes: SingleFlight[tuple[str, str], Stored] = SingleFlight()
         self._left_alone: dict[str, datetime] = {}

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -50,3 +51,26 @@ class Lru(Generic[K, V]):
         """Forget an entry, if there is one."""
         _, weight = self._entries.pop(key, (None, 0))
         self._weight -= weight
+
+
+class Recalling(Lru[K, V]):
+    """One that finds again what had to make room for as long as somebody works with it, and it is in memory anyway."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(budget)
+        self._alive: WeakValueDictionary[K, V] = WeakValueDictionary()
+
+    def get(self, key: K) -> V | None:
+        """Return an entry and count it as used, or None."""
+        entry = super().get(key)
+        return self._alive.get(key) if entry is None else entry
+
+    def put(self, key: K, value: V, weight: int) -> None:
+        """Keep an entry; one that exceeds the whole budget is kept by those alone who work with it."""
+        super().put(key, value, weight)
+        self._alive[key] = value
+
+    def drop(self, key: K) -> None:
+        """Forget an entry, if there is one."""
+        super().drop(key)
+        self._alive.pop(key, None)

@@ -1,7 +1,9 @@
+import gc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinfold.usecases.lru import Lru
+from pinfold.usecases.lru import Lru, Recalling
 
 
 def test_the_least_recently_used_entry_makes_room():
@@ -48,3 +50,30 @@ def test_the_weights_never_exceed_the_budget_and_the_last_entry_that_fits_is_the
         kept = [entry for known in weights if (entry := memory.get(known)) is not None]
         assert sum(weight for _, weight in kept) <= budget
         assert memory.get(key) == ((key, weight) if weight <= budget else None)
+
+
+class Page:
+    """Anything that can be referred to weakly."""
+
+
+def test_what_made_room_is_found_again_while_somebody_works_with_it():
+    memory = Recalling(1)
+    first = Page()
+    memory.put("a", first, 1)
+    memory.put("b", Page(), 1)
+    assert memory.get("a") is first
+    memory.drop("a")
+    assert memory.get("a") is None
+    memory.put("a", first, 2)
+    assert memory.get("a") is first, "or it had no room to begin with"
+    del first
+    gc.collect()
+    assert memory.get("a") is None
+
+
+def test_what_took_its_place_is_found_alone():
+    memory = Recalling(0)
+    first, second = Page(), Page()
+    memory.put("a", first, 1)
+    memory.put("a", second, 1)
+    assert memory.get("a") is second
