@@ -14,8 +14,8 @@ from pinfold.web.payload import Joined, Lent, Payload, Pieces
 
 OVERHEAD: Final = 2048
 """Bytes that an answer takes up beside its request, its head and its body, roughly."""
-COPIED: Final = 16 * 1024
-"""Bytes up to which the kernel copies an answer as fast as it sends one that it need not copy."""
+COPIED: Final = 40 * 1024
+"""Bytes up to which the kernel copies an answer in one piece sooner than it sends one that it need not copy."""
 LENT: Final = 512 * 1024
 """Bytes up to which not to copy is faster: of more, it sends each part only once the client has read another."""
 SWEPT: Final = 16

@@ -13,7 +13,7 @@ import aiofastnet
 MOST_LENT: Final = 128
 """Files in memory that a process holds at once: each takes a descriptor, of which connections need most."""
 MOST_JOINED: Final = 128
-"""Answers that a process holds joined at once, beside their pieces: of 16 KiB at most, and for a second."""
+"""Answers that a process holds joined at once, beside their pieces: of 40 KiB at most, and for a second."""
 
 
 class Payload(Protocol):
