@@ -294,8 +294,9 @@ class Gate:
         waivers = records.waivers_of(name, evidence.file)
         rules = index.policy.for_project(name)
         decision = engine.decide(rules, evidence, waivers, now, awaited=awaited)
-        # What awaits its inspection is judged once more, as a rule before anything is recorded of it.
-        digest = None if rules.awaits(Need.INSPECTION, decision) else evidence.digest()
+        # What awaits its inspection is judged once more, as a rule before anything is recorded of it but a refusal.
+        is_recorded = decision.refused or not rules.awaits(Need.INSPECTION, decision)
+        digest = evidence.digest() if is_recorded else None
         again = structs.replace(judged, evidence=evidence, decision=decision, evidence_digest=digest)
         project.decided[key] = again
         return again
