@@ -22,7 +22,7 @@ _Errands = SimpleQueue[Callable[[], object] | None]
 
 
 class Closed(Exception):
-    """Threads were asked to do more after they were closed."""
+    """Threads take nothing more: they were closed, or the system lets none begin."""
 
 
 class Threads:
@@ -54,17 +54,26 @@ class Threads:
         """Have work done that nobody waits for; raises Closed."""
         if not self._dismiss.alive:
             raise Closed("it was closed")
-        self._errands.put(work)
-        self._under_way += 1
         while self._done:
             self._done.pop()
             self._under_way -= 1
-        if len(self._threads) < min(self._under_way, self._most):
-            # They know of what is to be done, but not of this object, which would never be forgotten otherwise.
-            arguments = (self._errands, self._done)
-            thread = Thread(target=_serve, args=arguments, name=f"{self._name}_{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
+        if len(self._threads) < min(self._under_way + 1, self._most):
+            self._begin_thread()
+        self._errands.put(work)
+        self._under_way += 1
+
+    def _begin_thread(self) -> None:
+        # They know of what is to be done, but not of this object, which would never be forgotten otherwise.
+        arguments = (self._errands, self._done)
+        thread = Thread(target=_serve, args=arguments, name=f"{self._name}_{len(self._threads)}", daemon=True)
+        try:
             thread.start()
+        except RuntimeError as error:
+            # The system has no more of them just now; those that are there do it all.
+            if not self._threads:
+                raise Closed(f"no thread can be started: {error}") from error
+        else:
+            self._threads.append(thread)
 
     def close(self) -> None:
         """Return once all that was begun is done; blocking."""

@@ -110,6 +110,27 @@ async def test_closing_waits_for_what_was_begun_and_takes_nothing_more(threads: 
         threads.run(work)
 
 
+async def test_a_system_that_lets_no_thread_begin_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads, done = Threads(2, "refused"), []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Closed, match="no thread can be started"):
+            threads.begin(lambda: done.append("what was refused"))
+    go_on = threading.Event()
+    held = threads.run(lambda: go_on.wait(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        second = threads.run(lambda: done.append("by the only one"))
+    go_on.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(held, second)
+    threads.close()
+    assert done == ["by the only one"]
+
+
 async def test_what_nobody_waits_for_may_fail(threads: Threads, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         threads.begin(fail)

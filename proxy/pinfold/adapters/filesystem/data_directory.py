@@ -102,21 +102,27 @@ class DataDirectory:
                 f"{self.root} was written by Pinfold {match[2]}, which this Pinfold {__version__} is too old for: "
                 "run that version, or name another data directory"
             )
+        self._flatten()
         if int(match[1]) < LAYOUT:
-            self._flatten()
             self._write_marker(marker)
 
     def _flatten(self) -> None:
-        """Take blobs out of the folders that layout 1 had for the beginnings of their hashes."""
+        """Take blobs out of the folders that layout 1 had for the beginnings of their hashes.
+
+        A process of an earlier version that was not ended may still make some, whatever the marker says by now.
+        """
         flat = self.blobs / "sha256"
-        # Another process may be doing the same.
-        for blob in list(flat.glob("??/??/*")):
-            with suppress(FileNotFoundError):
-                blob.rename(flat / blob.name)
-        for folder in [*flat.glob("??/??"), *flat.glob("??")]:
-            with suppress(FileNotFoundError):
-                folder.rmdir()
-        if flat.exists():
+        folders = [folder for number in range(256) if (folder := flat / f"{number:02x}").is_dir()]
+        for folder in folders:
+            for blob in list(folder.glob("??/*")):
+                # Another process may be doing the same.
+                with suppress(FileNotFoundError):
+                    blob.rename(flat / blob.name)
+            for emptied in (*folder.glob("??"), folder):
+                # What somebody just put there is for the next time.
+                with suppress(OSError):
+                    emptied.rmdir()
+        if folders:
             sync_folder(flat)
 
     def _write_marker(self, marker: Path) -> None:

@@ -92,7 +92,7 @@ class Recorder:
         delay = DELAY
         try:
             # Until nothing is left: what was recorded while the ledger took up the rest waits for nobody else.
-            while self._journals.recorded > self._taken_up:
+            while self._journals.recorded > self._taken_up or self._failed is not None:
                 recorded, durable, now = self._journals.recorded, self._journals.durable, monotonic()
                 await asyncio.sleep(delay)
                 try:
@@ -124,6 +124,8 @@ class Recorder:
             await hand_over(self._ledger, self._journals.durable)
         except Exception as error:
             self._must_wait, self._failed = True, (monotonic(), error)
+            # Whoever met it may be the last to come, as who asks whether this process is ready keeps others away.
+            self._see_to_it_that_it_is_taken_up()
             raise
         self._taken_up = max(self._taken_up, recorded)
         self._must_wait, self._failed = False, None

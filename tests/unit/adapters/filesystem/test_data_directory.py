@@ -83,6 +83,31 @@ def test_blobs_of_the_first_layout_are_taken_out_of_their_folders(tmp_path: Path
     assert (data.root / "PINFOLD").read_text().startswith("layout 2\n")
 
 
+def test_an_earlier_version_that_still_runs_keeps_nobody_from_starting_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataDirectory.open(tmp_path)
+    (data.root / "PINFOLD").write_text("layout 1\nwritten by Pinfold 0.1\n")
+    kept = data.blobs / "sha256"
+    early, late = "ab" * 32, "abab" + "cd" * 30
+
+    def put(name: str) -> None:
+        (kept / "ab" / "ab").mkdir(parents=True, exist_ok=True)
+        (kept / "ab" / "ab" / name).write_text(name)
+
+    def rename(path: Path, target: Path) -> None:
+        path.replace(target)
+        put(late)
+
+    put(early)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        DataDirectory.open(tmp_path)
+    assert (kept / early).read_text() == early
+    DataDirectory.open(tmp_path)
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {name: name for name in (early, late)}
+
+
 @pytest.mark.parametrize("text", ["", "layout one\nwritten by Pinfold 1\n", "layout 1\n", "\xff\x1b[31m", "1" * 10_000])
 def test_a_marker_that_says_something_else_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "PINFOLD").write_text(text)

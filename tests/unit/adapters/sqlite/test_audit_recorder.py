@@ -276,6 +276,33 @@ async def test_what_waits_for_the_ledger_is_told_until_it_is_taken_up(
     assert (log.backlog.entries, log.backlog.failure) == (1, None)
 
 
+async def test_a_ledger_that_failed_whoever_came_last_is_asked_again_though_nobody_comes(
+    log: SqliteAuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over, calls, first_done = audit_recorder.hand_over, [], asyncio.Event()
+
+    async def fail_the_second(ledger: Database, durable: Durable | None) -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            await first_done.wait()
+            raise StoreError("the disk is full")
+        await hand_over(ledger, durable)
+        first_done.set()
+
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "LARGEST", 0)
+    monkeypatch.setattr(audit_recorder, "hand_over", fail_the_second)
+    await log.append(entry(1))
+    async with asyncio.timeout(10):
+        while not calls:
+            await asyncio.sleep(0)
+        with pytest.raises(StoreError, match="the disk is full"):
+            await log.append(entry(2))
+        assert log.backlog.failure is not None
+        while log.backlog.failure is not None:
+            await asyncio.sleep(0.01)
+
+
 async def test_what_waits_for_the_ledger_is_limited(
     log: SqliteAuditLog, ledger: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
