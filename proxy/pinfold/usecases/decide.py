@@ -21,7 +21,7 @@ from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.inspect_ahead import InspectAhead
+from pinfold.usecases.inspect_ahead import InspectAhead, likely_next
 from pinfold.usecases.inspections import Inspections
 from pinfold.usecases.judge_project import judge, judge_seen
 from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject
@@ -150,14 +150,14 @@ class Gate:
         now, key, found = self._clock.now(), (basis.index.name, basis.name), basis.found
         kept = self._memory.get(key)
 
-        def work() -> JudgedProject:
+        def work() -> tuple[JudgedProject, list[File]]:
             seen = _with_more_seen(kept, basis, now) if kept is not None else None
-            return seen or judge(basis.index, basis.name, found, basis.grounds, now)
+            judged = seen or judge(basis.index, basis.name, found, basis.grounds, now)
+            return judged, likely_next(judged) if found.source.fetch_ahead else []
 
-        judged = await beside_the_loop(work) if takes_long(found.listing) else work()
+        judged, files = await beside_the_loop(work) if takes_long(found.listing) else work()
         self._memory.put(key, judged, 1 + len(judged.files))
-        if found.source.fetch_ahead:
-            self._ahead.consider(judged)
+        self._ahead.begin(judged, files)
         return judged
 
     async def judge_file(

@@ -39,16 +39,10 @@ class InspectAhead:
         self._since = monotonic()
         self._spent = 0
 
-    def consider(self, project: JudgedProject) -> None:
-        """Begin with a project that was judged anew, where its files were asked for here before."""
-        if project.inspections is None or not project.inspections.contents.inspected or len(self._flights) >= PROJECTS:
-            return
-        contents = project.inspections.contents
-        listed = project.found.listing.project.files
-        used = [project.by_filename[name].file for name, _ in contents.inspected if name in project.by_filename]
-        wanted = [file for file in later_files(listed, used)[:FILES] if contents.of(file) is None]
-        if wanted:
-            self._flights.start(project.name, lambda: self._run(project, wanted, self._turn))
+    def begin(self, project: JudgedProject, files: list[File]) -> None:
+        """Begin with files of a project that was judged anew."""
+        if files and len(self._flights) < PROJECTS:
+            self._flights.start(project.name, lambda: self._run(project, files, self._turn))
 
     def expect(self, project: JudgedProject, file: File) -> None:
         """Begin with a file that somebody is about to ask for."""
@@ -77,3 +71,16 @@ class InspectAhead:
             return False
         self._spent += file.size
         return True
+
+
+def likely_next(project: JudgedProject) -> list[File]:
+    """Return which files of later releases those who use a project will ask for, as far as they were not inspected.
+
+    Nobody uses one of which no file was inspected. Too long for the event loop where there are many files.
+    """
+    if project.inspections is None or not project.inspections.contents.inspected:
+        return []
+    contents = project.inspections.contents
+    used = [project.by_filename[name].file for name, _ in contents.inspected if name in project.by_filename]
+    later = later_files(project.found.listing.project.files, used)
+    return [file for file in later[:FILES] if contents.of(file) is None]
