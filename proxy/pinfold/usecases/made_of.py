@@ -13,6 +13,7 @@ def made_of(basis: Basis, metadata: Mapping[str, str | None], form: object) -> s
 
     `form` is how the page is rendered. What is equal may well have different digests: that costs a page that is made
     again. Nothing is left out by its name but what is told in other words, so that whatever is added counts as well.
+    Where many files were inspected this takes too long for the event loop.
     """
     listing, source, index = basis.found.stored.digest, basis.found.source, basis.index
     if listing is None:

@@ -137,7 +137,9 @@ class ProjectPage:
         basis = await self._gate.basis(index, key.project)
         if basis is None:
             return None
-        if self._shared is None or as_of or not _is_long(basis) or self._gate.has_judged(basis):
+        # Of what is not fresh each request looks at everything anew, which is quick only where it was judged here.
+        is_fresh = self._clock.now() < basis.found.fresh_until
+        if self._shared is None or as_of or not is_fresh or not _is_long(basis) or self._gate.has_judged(basis):
             return await self._made(key, basis, as_of)
         async with self._sharing.turn(key):
             return await self._standing(key, index) or await self._made_once(key, index, self._shared)
@@ -150,7 +152,7 @@ class ProjectPage:
             basis, metadata = await self._gate.basis(index, key.project), await self._metadata.known(key.project)
             if basis is None:
                 return None
-            digest = made_of(basis, metadata, key)
+            digest = await beside_the_loop(partial(made_of, basis, metadata, key))
             page = await self._of_the_same(key, digest, shared) if digest is not None else None
             if digest is None or page is None:
                 return await self._made(key, basis, None)
@@ -217,7 +219,8 @@ class ProjectPage:
         kept = KeptPage(page, project.judgement, metadata, _stands_until(project, now), unopposed)
         # Which files that were taken away are kept here is not among what others can compare.
         if self._shared is not None and as_of is None and _is_long(project.basis) and not gone:
-            kept = replace(kept, made_of=made_of(project.basis, metadata, key))
+            digest = await beside_the_loop(partial(made_of, project.basis, metadata, key))
+            kept = replace(kept, made_of=digest)
             if kept.made_of is not None:
                 # To others the ages that reasons tell are as old as the judgement.
                 theirs = replace(kept, until=_stands_until(project, project.judged_at))

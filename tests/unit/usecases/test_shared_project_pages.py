@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import threading
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from datetime import timedelta
 import pytest
 from tests.e2e.in_process import in_process
 from tests.fakes.clock import NOON, FakeClock
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import FakeUpstream, Fault
 
 from pinfold.adapters.filesystem.shared_pages import SharedPageFiles
 from pinfold.adapters.filesystem.turns import Turns
@@ -108,6 +109,20 @@ def taken(monkeypatch):
     return taken
 
 
+@pytest.fixture
+def digested(monkeypatch):
+    """The threads in which it was told what a page is made of."""
+    threads = []
+    made_of = project_page.made_of
+
+    def digesting(*parts):
+        threads.append(threading.current_thread())
+        return made_of(*parts)
+
+    monkeypatch.setattr(project_page, "made_of", digesting)
+    return threads
+
+
 async def test_a_page_that_another_worker_made_is_not_made_again(workers, judged):
     here, elsewhere, _ = workers
     page = await here.page()
@@ -141,6 +156,34 @@ async def test_a_worker_that_hangs_while_it_makes_a_page_is_not_waited_for_for_e
     with turns.take("held") as held:
         assert held
         assert await here.page() == await alone.page()
+
+
+async def test_to_tell_what_a_page_is_made_of_does_not_hold_up_the_event_loop(workers, digested):
+    # An upstream with thousands of files, each with much to say against it, would hold it up for a quarter of a second.
+    here, elsewhere, _ = workers
+    await here.page()
+    await elsewhere.page()
+    assert len(digested) == 3
+    assert threading.main_thread() not in digested
+
+
+async def test_while_the_upstream_fails_it_is_not_told_for_each_request_what_a_page_is_made_of(
+    workers, upstream, digested, judged, clock
+):
+    here, elsewhere, _ = workers
+    # By then nothing is held against any file, so that time alone changes nothing of the page.
+    clock.advance(timedelta(days=31))
+    await here.page()
+    await elsewhere.page()
+    clock.advance(timedelta(hours=1))
+    upstream.befall(upstream.page_path("six"), Fault(status=500))
+    page = await elsewhere.page()
+    digested.clear()
+    judged.clear()
+    for _ in range(3):
+        assert await elsewhere.page() is page
+    assert not digested
+    assert not judged
 
 
 @pytest.mark.parametrize(
