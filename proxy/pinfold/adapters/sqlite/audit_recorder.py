@@ -19,6 +19,8 @@ DELAY = 0.1
 """Seconds that entries wait for others before the ledger takes them up."""
 LOOK = 0.1
 """Seconds for a look whether they were taken up: long reads by others may hold it up."""
+BELIEVED = 5.0
+"""Seconds for which the ledger is believed to have what it says: a look verifies no signature, a change does."""
 RETRY = 1.0
 """Seconds until a ledger that took nothing up is asked again."""
 LARGEST = 4 << 20
@@ -38,6 +40,8 @@ class Recorder:
         self._handing_over: asyncio.Task[None] | None = None
         self._taken_up = Amount(0, 0)
         """How much of what was recorded the ledger has, as far as this process knows."""
+        self._handed_over_at = monotonic()
+        """When the ledger was changed last, or opened, and so verified."""
         self._waits_since = 0.0
         """When the oldest entry was recorded that the ledger does not have, or before, on the monotonic clock."""
         self._must_wait = False
@@ -110,7 +114,7 @@ class Recorder:
             self._handing_over = None
 
     async def _has_another_taken_up(self, durable: Durable | None) -> bool:
-        if self._failed is not None or durable is None:
+        if self._failed is not None or durable is None or monotonic() > self._handed_over_at + BELIEVED:
             return False
         try:
             async with asyncio.timeout(LOOK):
@@ -127,5 +131,5 @@ class Recorder:
             # Whoever met it may be the last to come, as who asks whether this process is ready keeps others away.
             self._see_to_it_that_it_is_taken_up()
             raise
-        self._taken_up = max(self._taken_up, recorded)
+        self._taken_up, self._handed_over_at = max(self._taken_up, recorded), monotonic()
         self._must_wait, self._failed = False, None

@@ -1,14 +1,16 @@
 """One process that takes up what others record, and what these do where it does not."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database as Tables
 from tests.unit.adapters.sqlite.ledgers import entry, intruding, opened, verified
 
-from pinfold.adapters.sqlite import audit_recorder, audit_taker
+from pinfold.adapters.sqlite import audit_places, audit_recorder, audit_taker
 from pinfold.adapters.sqlite.audit_journal import Durable, settle
 from pinfold.adapters.sqlite.audit_log import SqliteAuditLog
 from pinfold.adapters.sqlite.audit_taker import take_up_for_all
@@ -96,6 +98,31 @@ async def test_what_was_taken_up_by_another_is_not_handed_over_again(
                 await asyncio.sleep(0.01)
         assert looks == [True]
         assert not handed_over
+
+
+async def test_a_ledger_whose_signature_is_forged_is_not_believed_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_taken_up = audit_recorder.is_taken_up
+
+    async def is_forged(_: Database, durable: Durable) -> bool:
+        with intruding(tmp_path) as intruder:
+            (note,) = intruder.execute("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1").fetchone()
+            intruder.execute("REPLACE INTO audit_journal VALUES (?, ?)", [durable.journal.path.name, durable.end])
+            (line,) = audit_places.extensions(Tables(intruder, execute_plugins=False))
+            forged = re.sub(b"(?m)^journals .*$", line.encode(), note)
+            intruder.execute("UPDATE audit_checkpoint SET note = ? WHERE note = ?", [forged, note])
+        return await is_taken_up(ledger, durable)
+
+    monkeypatch.setattr(audit_recorder, "DELAY", 0)
+    monkeypatch.setattr(audit_recorder, "BELIEVED", 0.2)
+    async with opened(tmp_path) as (ledger, _), recording(tmp_path) as log:
+        await log.append(entry(1))
+        await ledger.write(lambda _: None)
+        monkeypatch.setattr(audit_recorder, "is_taken_up", is_forged)
+        async with asyncio.timeout(SECONDS):
+            with pytest.raises(StoreError, match="signature"):
+                await go_on(log)
 
 
 async def test_what_one_that_hangs_leaves_is_taken_up_by_whoever_recorded_it(
