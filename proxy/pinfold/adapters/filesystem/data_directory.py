@@ -114,14 +114,14 @@ class DataDirectory:
         flat = self.blobs / "sha256"
         folders = [folder for number in range(256) if (folder := flat / f"{number:02x}").is_dir()]
         for folder in folders:
-            for blob in list(folder.glob("??/*")):
-                # Another process may be doing the same.
-                with suppress(FileNotFoundError):
-                    blob.rename(flat / blob.name)
-            for emptied in (*folder.glob("??"), folder):
+            # Another process may be doing the same, and folders that are gone are passed over.
+            for place, _, names in os.walk(folder, topdown=False):
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        Path(place, name).rename(flat / name)
                 # What somebody just put there is for the next time.
                 with suppress(OSError):
-                    emptied.rmdir()
+                    Path(place).rmdir()
         if folders:
             sync_folder(flat)
 

@@ -2,6 +2,7 @@ import errno
 import os
 import stat
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,23 @@ def test_an_earlier_version_that_still_runs_keeps_nobody_from_starting_and_loses
     assert (kept / early).read_text() == early
     DataDirectory.open(tmp_path)
     assert {path.name: path.read_text() for path in kept.iterdir()} == {name: name for name in (early, late)}
+
+
+def test_processes_that_start_at_once_take_blobs_out_of_their_folders_together(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path)
+    kept = data.blobs / "sha256"
+    names = {f"{number:02x}{number % 7:02x}{number:060x}" for number in range(256)}
+    for _ in range(5):
+        (data.root / "PINFOLD").write_text("layout 1\nwritten by Pinfold 0.1\n")
+        for name in names:
+            folder = kept / name[:2] / name[2:4]
+            folder.mkdir(parents=True)
+            (folder / name).touch()
+        with ThreadPoolExecutor(4) as processes:
+            assert list(processes.map(DataDirectory.open, [tmp_path] * 4)) == [data] * 4
+        assert {path.name for path in kept.iterdir()} == names
+        for name in names:
+            (kept / name).unlink()
 
 
 @pytest.mark.parametrize("text", ["", "layout one\nwritten by Pinfold 1\n", "layout 1\n", "\xff\x1b[31m", "1" * 10_000])
