@@ -1,8 +1,9 @@
-"""Answers that are given again: the same bytes, but for the `Date`, to the same request from the same address.
+"""Answers that are given again: the same bytes, but for the `Date`, to the same request.
 
-Most of what a warm page costs is to parse its request and to build its answer anew. What aiohttp has parsed and
-answered once is therefore answered again without it, for as long as it would answer the same: while nothing changes
-that answers rest on, and time alone does not.
+That comes from the same address, or from any, where the answer is nobody's in particular. Most of what a warm page
+costs is to parse its request and to build its answer anew. What aiohttp has parsed and answered once is therefore
+answered again without it, for as long as it would answer the same: while nothing changes that answers rest on, and time
+alone does not.
 """
 
 import asyncio
