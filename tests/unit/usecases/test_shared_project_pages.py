@@ -223,6 +223,31 @@ async def test_reasons_of_others_are_of_late_however_late_they_were_told(workers
     assert await elsewhere.page() == await alone.page()
 
 
+async def test_a_page_that_was_taken_is_made_anew_once_its_time_is_over(workers, clock):
+    here, elsewhere, alone = workers
+    await here.page()
+    assert b"uploaded 1 d ago" in await elsewhere.page()
+    clock.advance(timedelta(days=1))
+    assert b"uploaded 2 d ago" in await alone.page()
+    assert await elsewhere.page() == await alone.page()
+
+
+async def test_what_changes_while_another_worker_is_waited_for_is_seen(workers, monkeypatch, tmp_path):
+    here, *_ = workers
+    turns, waiting = Turns(tmp_path), asyncio.Event()
+
+    def take(_):
+        waiting.set()
+        return turns.take("held")
+
+    monkeypatch.setattr(here.installation.pages, "_turn", take)
+    with turns.take("held"):
+        page = asyncio.create_task(here.page())
+        await waiting.wait()
+        await here.quarantine.add(parse_target("six"), "found bad", None, SOMEBODY)
+    assert b"found bad" in await page
+
+
 async def test_a_page_that_stands_by_another_policy_is_not_taken_for_one_by_the_first(workers, clock):
     """By either policy it says the same; by one of them, not for long."""
     here, _, alone = workers
