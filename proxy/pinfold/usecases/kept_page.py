@@ -50,11 +50,9 @@ class KeptPage:
     """When it may say something else, as far as time alone changes that."""
     unopposed: "ref[Listing] | None"
     """The listing that it shows all files of, and holds nothing against, whatever they are judged on."""
-    made_of: str | None = None
-    """The digest of all that it was made of, in any process; None where others cannot tell."""
 
     @classmethod
-    def of_another(cls, shared: SharedPage, basis: Basis, metadata: Digests, made_of: str) -> Self:
+    def of_another(cls, shared: SharedPage, basis: Basis, metadata: Digests) -> Self:
         """Return a page that another process made of the very same."""
         return cls(
             page=RenderedPage(shared.body, shared.etag),
@@ -62,7 +60,6 @@ class KeptPage:
             metadata=metadata,
             until=shared.until,
             unopposed=ref(basis.found.listing) if shared.is_unopposed else None,
-            made_of=made_of,
         )
 
     def for_others(self) -> SharedPage:

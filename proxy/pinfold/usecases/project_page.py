@@ -9,7 +9,7 @@ from weakref import ref
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.ports.blobs import Blobs
 from pinfold.ports.clock import Clock
-from pinfold.ports.shared_pages import SharedPage, SharedPages
+from pinfold.ports.shared_pages import SharedPages
 from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.turns import TakeTurn, alone
 from pinfold.usecases.beside_the_loop import beside_the_loop
@@ -153,21 +153,13 @@ class ProjectPage:
             if basis is None:
                 return None
             digest = await beside_the_loop(partial(made_of, basis, metadata, key))
-            page = await self._of_the_same(key, digest, shared) if digest is not None else None
-            if digest is None or page is None:
+            page = await shared.find(digest) if digest is not None else None
+            if page is None or self._clock.now() >= page.until:
                 return await self._made(key, basis, None)
         self._telemetry.looked_up("rendering", hit=True)
-        kept = KeptPage.of_another(page, basis, metadata, digest)
+        kept = KeptPage.of_another(page, basis, metadata)
         self._memory.put(key, kept, kept.weight)
         return kept
-
-    async def _of_the_same(self, key: PageKey, digest: str, shared: SharedPages) -> SharedPage | None:
-        """Return a page that was made of the same, here or by another process, if time has changed nothing of it."""
-        kept = self._memory.get(key)
-        if kept is not None and kept.made_of == digest and self._clock.now() < kept.until:
-            return kept.for_others()
-        page = await shared.find(digest)
-        return page if page is not None and self._clock.now() < page.until else None
 
     async def _made(self, key: PageKey, basis: Basis, as_of: datetime | None) -> KeptPage | None:
         """Return what was rendered before, if it would be the same now, or else render it."""
@@ -193,8 +185,7 @@ class ProjectPage:
             # Freshness moved on, or something was found out that no file is refused for.
             # The ages that reasons tell are as old as before.
             until = _stands_until(project, self._clock.now()) if project.is_unopposed else kept.until
-            same = kept.made_of if kept.judgement.grounds is project.grounds else None
-            kept = replace(kept, judgement=project.judgement, until=until, made_of=same)
+            kept = replace(kept, judgement=project.judgement, until=until)
             self._memory.put(key, kept, kept.weight)
         return kept
 
@@ -220,11 +211,10 @@ class ProjectPage:
         # Which files that were taken away are kept here is not among what others can compare.
         if self._shared is not None and as_of is None and _is_long(project.basis) and not gone:
             digest = await beside_the_loop(partial(made_of, project.basis, metadata, key))
-            kept = replace(kept, made_of=digest)
-            if kept.made_of is not None:
+            if digest is not None:
                 # To others the ages that reasons tell are as old as the judgement.
                 theirs = replace(kept, until=_stands_until(project, project.judged_at))
-                await self._shared.keep(kept.made_of, theirs.for_others())
+                await self._shared.keep(digest, theirs.for_others())
         self._memory.put(key, kept, kept.weight)
         return kept
 

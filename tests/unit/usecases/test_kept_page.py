@@ -16,5 +16,5 @@ def test_nothing_is_lost_between_processes(unopposed):
     found, metadata = basis(), {}
     judgement = Judgement.of(found, NOON + timedelta(days=1), (WHEEL,))
     page = RenderedPage(b"<!doctype html>", '"etag"')
-    kept = KeptPage(page, judgement, metadata, NOON + timedelta(minutes=10), unopposed, "digest")
-    assert KeptPage.of_another(kept.for_others(), found, metadata, "digest") == kept
+    kept = KeptPage(page, judgement, metadata, NOON + timedelta(minutes=10), unopposed)
+    assert KeptPage.of_another(kept.for_others(), found, metadata) == kept
