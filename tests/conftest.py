@@ -3,6 +3,9 @@
 import signal
 
 from hypothesis import settings
+from tests.scratch import work_in_memory
+
+work_in_memory()
 
 # How long an example takes depends on what else the machine does: a limit would fail at random.
 settings.register_profile("pinfold", deadline=None)
