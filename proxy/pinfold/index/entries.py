@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from pinfold.domain.errors import InvalidName
 from pinfold.domain.names import MAX_FILENAME_LENGTH, parse_filename
@@ -17,9 +18,10 @@ MAX_FILES: Final = 200_000
 """Several times as many as the largest project has; a page with more is an attack or a mistake."""
 MAX_SIZE: Final = 2**53 - 1
 """The largest size in bytes that every JSON parser reads exactly (RFC 8259, section 6)."""
+SHARED: Final = 256
+"""Texts of up to MAX_TEXT that are kept for the next files, most of which need the same Python."""
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-_MOMENT = msgspec.json.Decoder(datetime)
 
 
 class Hashes(msgspec.Struct, gc=False):
@@ -28,7 +30,7 @@ class Hashes(msgspec.Struct, gc=False):
     sha256: str | None = None
 
 
-class FileEntry(msgspec.Struct, rename="kebab", gc=False):
+class UntimedEntry(msgspec.Struct, rename="kebab", gc=False):
     """What a project page says of one file, in the keys and types of the JSON representation (PEP 691, PEP 700)."""
 
     filename: str
@@ -40,9 +42,13 @@ class FileEntry(msgspec.Struct, rename="kebab", gc=False):
     """The name of `core_metadata` before PEP 714."""
     yanked: bool | str | None = None
     size: Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)] | None = None
-    upload_time: Raw = Raw(b"null")
-    """Left as it stands: a time that cannot be read is missing evidence, no reason to reject the file."""
     provenance: str | UnsetType | None = UNSET
+
+
+class FileEntry(UntimedEntry, rename="kebab", gc=False):
+    """The same with the upload time, which may be missing evidence: no reason to reject a file."""
+
+    upload_time: datetime | None = None
 
 
 def admit(
@@ -92,9 +98,9 @@ def _read(entry: FileEntry, project: str, base_url: str) -> File | RejectedEntry
         kind=name.kind,
         version=name.version,
         size=entry.size,
-        upload_time=_upload_time(entry.upload_time),
+        upload_time=_in_utc(entry.upload_time),
         requires_python=_requires_python(entry.requires_python),
-        yanked=_yanked(entry.yanked),
+        yanked=_yanked(entry.yanked) if entry.yanked else None,
         core_metadata=_sha256(metadata) or True if isinstance(metadata, Hashes) else bool(metadata),
         provenance=_provenance(entry.provenance, base_url),
     )
@@ -105,22 +111,24 @@ def _sha256(hashes: Hashes) -> str | None:
     return digest.lower() if digest is not None and _SHA256.fullmatch(digest) else None
 
 
-def _upload_time(raw: Raw) -> datetime | None:
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is UTC:
+        return moment
     try:
-        moment = _MOMENT.decode(raw)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
 
 
 def _requires_python(text: str | None) -> str | None:
     # A specifier that is cut short would mean something else.
-    return clean(text) or None if text is not None and len(text) <= MAX_TEXT else None
+    return _shared(text) or None if text is not None and len(text) <= MAX_TEXT else None
 
 
-def _yanked(yanked: bool | str | None) -> str | None:  # noqa: FBT001 - PEP 691 has it so
-    if not yanked:
-        return None
+_shared = lru_cache(SHARED)(clean)
+
+
+def _yanked(yanked: bool | str) -> str:  # noqa: FBT001 - PEP 691 has it so
     return clean(yanked) if isinstance(yanked, str) else ""
 
 

@@ -5,17 +5,18 @@ from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from pinfold.domain.errors import InvalidName, InvalidPage
 from pinfold.domain.names import normalise
 from pinfold.domain.project import Project, RejectedEntry
 from pinfold.index.details import MAX_NAMES, check_api_version, read_locations, read_status, read_versions
-from pinfold.index.entries import MAX_FILES, FileEntry, admit, reject
+from pinfold.index.entries import MAX_FILES, FileEntry, UntimedEntry, admit, reject
 from pinfold.index.sanitise import clean
 
 _OBJECTS: Final = 4
 """In an entry, as PyPI writes it."""
+_SHORTEST: Final = len('{"filename":"","url":"","hashes":{}}')
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", FileEntry, Raw)
@@ -59,6 +60,7 @@ _WELL_FORMED_PAGE = msgspec.json.Decoder(_ProjectPage[FileEntry])
 _PROJECT_PAGE = msgspec.json.Decoder(_ProjectPage[Raw])
 _NAMES_PAGE = msgspec.json.Decoder(_NamesPage)
 _FILE_ENTRY = msgspec.json.Decoder(FileEntry)
+_UNTIMED_ENTRY = msgspec.json.Decoder(UntimedEntry)
 _FILE_NAMED = msgspec.json.Decoder(_FileNamed)
 
 
@@ -109,7 +111,7 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 def _read(body: bytes) -> tuple[_ProjectPage[FileEntry] | _ProjectPage[Raw], Iterable[FileEntry | RejectedEntry]]:
     # What lists far more files than are believed is not worth the memory of their entries, only to be refused.
-    if body.count(b"{") <= _OBJECTS * MAX_FILES:
+    if len(body) <= _SHORTEST * MAX_FILES or body.count(b"{") <= _OBJECTS * MAX_FILES:
         with suppress(ValueError, RecursionError):
             page = _WELL_FORMED_PAGE.decode(body)
             return page, page.files
@@ -120,9 +122,17 @@ def _read(body: bytes) -> tuple[_ProjectPage[FileEntry] | _ProjectPage[Raw], Ite
 def _entries(raws: list[Raw]) -> Iterator[FileEntry | RejectedEntry]:
     for position, raw in enumerate(raws):
         try:
-            yield _FILE_ENTRY.decode(raw)
+            yield _entry(raw)
         except (ValueError, RecursionError) as error:
             yield reject(_filename_of(raw, position), f"its entry is malformed: {error}")
+
+
+def _entry(raw: Raw) -> FileEntry:
+    try:
+        return _FILE_ENTRY.decode(raw)
+    except ValueError:
+        # It may be the time alone that cannot be read.
+        return FileEntry(**structs.asdict(_UNTIMED_ENTRY.decode(raw)))
 
 
 def _filename_of(raw: Raw, position: int) -> str:

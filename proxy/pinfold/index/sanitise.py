@@ -10,7 +10,7 @@ MAX_URL: Final = 4096
 
 # RFC 3986, less what could carry credentials or hide the host; path and query keep to the characters of a URI.
 _WEB_ADDRESS = re.compile(
-    r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
+    r"https?://(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?+(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*+)?+"
 )
 # Checked before joining, because urljoin drops line breaks and tabs without a word.
 _REFERENCE = re.compile(r"[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+")
@@ -34,6 +34,8 @@ def web_address(reference: str, base_url: str) -> str | None:
     None for what is no plain http or https address: other schemes, credentials, control characters, and everything
     that two parsers might read differently.
     """
+    if _WEB_ADDRESS.fullmatch(reference):
+        return reference if len(reference) <= MAX_URL else None
     if not reference.startswith(("https://", "http://")):
         if not _REFERENCE.fullmatch(reference):
             return None
