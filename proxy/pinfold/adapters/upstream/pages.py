@@ -1,14 +1,13 @@
 """From an answer to a page: content encoding, content type, validators, and how long it counts as fresh."""
 
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
 from aiohttp import hdrs
+from isal import igzip, isal_zlib
 
 from pinfold.adapters.upstream.transport import Answer
 from pinfold.domain.errors import InvalidPage, UpstreamError
@@ -31,6 +30,9 @@ _PACKED_AT_ONCE = 16 << 10
 """Bytes of such a page that is compressed: thousands of parts that hold nothing are unpacked one by one."""
 _VALUES_AT_ONCE = 3000
 """Values that it may have: an entry of which nothing can be made takes 4 microseconds, and may be a byte long."""
+
+_BROKEN: Final = (OSError, EOFError, cast("type[Exception]", isal_zlib.error))
+"""What comes of gzip that is none, or not whole."""
 
 
 class TooLong(UpstreamError):
@@ -111,8 +113,9 @@ def _decoded(answer: Answer, limit: int) -> bytes:
     if encoding not in ("gzip", "x-gzip"):
         raise UpstreamError(f"{answer.asked}: sent with the content encoding {encoding[:40]!r}, not gzip")
     try:
-        body = gzip.GzipFile(fileobj=io.BytesIO(answer.body)).read(limit + 1)
-    except (OSError, EOFError, zlib.error):
+        # In half of the time that the standard library's takes, and less.
+        body = igzip.IGzipFile(fileobj=io.BytesIO(answer.body)).read(limit + 1)  # type: ignore[no-untyped-call]
+    except _BROKEN:
         raise UpstreamError(f"{answer.asked}: its gzip encoding is broken or truncated") from None
     if len(body) > limit:
         raise TooLong(f"{answer.asked}: unpacks to more than {limit} bytes")
