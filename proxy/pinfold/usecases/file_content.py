@@ -99,22 +99,24 @@ class Fill:
     def open(self) -> BinaryIO:
         """Open what has arrived, for reading while more arrives; blocking. Wait for `started` before."""
         deadline = time.monotonic() + STANDING_STILL
-        while True:
-            path = self.path
-            try:
-                return path.open("rb")
-            except FileNotFoundError:
-                # The fill ended meanwhile, and the bytes have their final name: at once, or once it is heard of that
-                # another process ended it.
-                if path == self._path:
-                    if self._error is not None:
-                        raise self._error from None
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.01)
+        while (file := self.open_at_once()) is None:
+            # The fill ended, and the bytes have their final name: it is heard of soon that another process ended it.
+            if self._error is not None:
+                raise self._error
+            if time.monotonic() > deadline:
+                raise FileNotFoundError(f"{self.path} has gone")
+            time.sleep(0.01)
+        return file
 
-    def open_at_once(self) -> None:
-        """Return nothing: where the bytes are may change at any time."""
+    def open_at_once(self) -> BinaryIO | None:
+        """Open what has arrived, without a wait, since the kernel has in memory what was just named; None if it cannot.
+
+        Where the bytes are may change at any time. Wait for `started` before.
+        """
+        try:
+            return FileIO(self.path)
+        except FileNotFoundError:
+            return None
 
     async def started(self) -> None:
         """Wait until something may be shown; raise what went wrong."""

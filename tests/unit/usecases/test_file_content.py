@@ -78,6 +78,23 @@ async def test_a_reader_that_opens_late_finds_the_file_at_its_final_place(tmp_pa
     assert fill.length == 10
 
 
+async def test_where_a_file_has_its_final_name_before_that_is_heard_of_its_reader_waits_beside_the_event_loop(tmp_path):
+    incoming, final = tmp_path / "incoming", tmp_path / "final"
+    incoming.write_bytes(b"x" * 10)
+    fill = Fill()
+    fill.begin(incoming, 10)
+    fill.advance(10)
+    with fill.open_at_once() as file:
+        assert file.read() == b"x" * 10
+    incoming.rename(final)
+    assert fill.open_at_once() is None
+    opening = asyncio.create_task(asyncio.to_thread(fill.open))
+    await asyncio.sleep(0)
+    fill.finish(final)
+    with await opening as file:
+        assert file.read() == b"x" * 10
+
+
 async def test_what_comes_in_quick_succession_is_announced_together_and_none_of_it_is_forgotten(tmp_path):
     fill, pieces = Fill(), 1000
     fill.begin(tmp_path / "arriving", None)
