@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.catalog import FakeCatalog
 
-from pinfold.adapters.sqlite import schema
+from pinfold.adapters.sqlite import database, schema
 from pinfold.adapters.sqlite.catalog import SqliteCatalog
 from pinfold.adapters.sqlite.database import Database
 from pinfold.domain.listing import observe
@@ -50,10 +50,14 @@ PROJECT = Project(
 
 
 @pytest.fixture(params=["sqlite", "fake"])
-async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalog]:
+async def catalog(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Catalog]:
     if request.param == "fake":
         yield FakeCatalog()
         return
+    # Here everything is waited for.
+    monkeypatch.setattr(database, "PASSING_SECONDS", 0)
     file = await Database.open(tmp_path / "catalog.db", schema.catalog, durable=False)
     yield SqliteCatalog(file)
     await file.close()

@@ -86,7 +86,8 @@ class SqliteCatalog:
                     before,
                 )
 
-        await self._file.write(work)
+        # Clients have it already.
+        await self._file.write(work, in_passing=True)
 
     async def metadata(self, digest: str) -> bytes | None:
         """Return metadata by its sha256, which it has; None where none that is whole is kept."""

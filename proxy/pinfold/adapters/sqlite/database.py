@@ -38,6 +38,8 @@ _BEGIN_CHANGE, _UNDO_CHANGE, _END_CHANGE = (
 """Of one name for all, so that SQLite has to read each of them once."""
 _READER_CACHE = "cache_size=-512"
 """KiB of the file's pages that a reader keeps, a quarter of SQLite's own choice: the system keeps them all the same."""
+PASSING_SECONDS = 0.05
+"""How long what may be written in passing waits for something that may not."""
 _GROUP_SECONDS = 0.05
 """How long a group of changes may keep other processes waiting for the lock, but for its last change."""
 
@@ -116,27 +118,30 @@ class Database:
         with store_errors(self.path):
             return await self._readers.run(partial(self._read, work))
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, in_passing: bool = False) -> T:
         """Run a function in a transaction, and return what it returns once that is committed.
 
         Where the function raises, nothing of it remains. It shares the transaction with others that wait, each behind
         a savepoint of its own. A caller that is cancelled does not learn whether its change was made.
+
+        What nobody waits for may be written `in_passing`: with the next change that comes, or after a while alone. A
+        transaction costs more than most of what is written in it.
         """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         change = _Change(work, answer)
         self._waiting.append(change)
+        if in_passing:
+            await asyncio.wait([answer], timeout=PASSING_SECONDS)
         with store_errors(self.path):
-            try:
-                self._writer.begin(self._commit_waiting)
-            except Closed:
-                # What was begun before may still take it up.
-                with suppress(ValueError):
-                    self._waiting.remove(change)
-                raise
+            if not answer.done():
+                self._commit_soon(change)
             return await answer
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes later, and close the file."""
+        if self._waiting:
+            with suppress(Closed):
+                self._writer.begin(self._commit_waiting)
         await asyncio.to_thread(self._close)
 
     def _read(self, work: Work[T]) -> T:
@@ -147,6 +152,15 @@ class Database:
         finally:
             reader.rollback()
             self._idle.put(reader)
+
+    def _commit_soon(self, change: "_Change") -> None:
+        try:
+            self._writer.begin(self._commit_waiting)
+        except Closed:
+            # What was begun before may still take it up.
+            with suppress(ValueError):
+                self._waiting.remove(change)
+            raise
 
     def _commit_waiting(self) -> None:
         group: list[_Change] = []

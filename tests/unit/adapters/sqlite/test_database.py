@@ -82,6 +82,36 @@ async def test_changes_that_wait_share_one_commit(database: Database) -> None:
     assert len(seen) < 50
 
 
+async def test_what_is_written_in_passing_goes_with_the_next_change(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "PASSING_SECONDS", 60)
+    seen = commits(database)
+    passing = [asyncio.create_task(database.write(note(str(n)), in_passing=True)) for n in range(3)]
+    await asyncio.sleep(0)
+    await database.write(note("next"))
+    assert await asyncio.gather(*passing) == [1, 2, 3]
+    assert seen == ["COMMIT"]
+
+
+async def test_what_is_written_in_passing_is_written_alone_where_nothing_else_is(database: Database) -> None:
+    assert await database.write(note("alone"), in_passing=True) == 1
+    assert await database.read(texts) == ["alone"]
+
+
+async def test_closing_finishes_what_was_to_be_written_in_passing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "PASSING_SECONDS", 60)
+    database = await Database.open(path, notes, durable=True)
+    waiting, given_up = (asyncio.create_task(database.write(note(text), in_passing=True)) for text in "ab")
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await database.close()
+    assert await waiting == 1
+    again = await Database.open(path, notes, durable=True)
+    assert await again.read(texts) == ["a", "b"]
+    await again.close()
+
+
 async def test_a_change_that_fails_leaves_the_others_of_its_group_alone(database: Database) -> None:
     def half(writer: sqlite_utils.Database) -> None:
         note("half")(writer)
