@@ -4,9 +4,10 @@ The format is PEP 625's: one gzip stream (RFC 1952), one POSIX tar archive in it
 """
 
 import tarfile
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
+
+from zlib_ng import zlib_ng
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.content import CHUNK
@@ -18,7 +19,7 @@ _GZIP = b"\x1f\x8b\x08"
 _HAS_NAME = 0x08
 _HAS_EXTRA_OR_COMMENT = 0x04 | 0x10
 _LONG_GZIP_HEADER = 300
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_GZIP_WINDOW = 16 + zlib_ng.MAX_WBITS
 # tarfile reads the headers that come before a header as a whole, however long they claim to be.
 _MAX_HEADERS = 64 << 10
 
@@ -30,7 +31,7 @@ class TarStream:
         self._file = file
         self._notes = notes
         self._budget = budget
-        self._inflater = zlib.decompressobj(_GZIP_WINDOW)
+        self._inflater = zlib_ng.decompressobj(_GZIP_WINDOW)
         self._waiting = b""
         self._ready = b""
         self._used = 0
@@ -110,7 +111,7 @@ class TarStream:
                 self._budget.unpack(len(data))
                 if data:
                     return data
-        except zlib.error as error:
+        except zlib_ng.error as error:  # type: ignore[misc]
             raise Unreadable(f"the gzip stream is damaged: {error}") from error
         return b""
 

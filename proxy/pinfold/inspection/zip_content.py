@@ -1,10 +1,12 @@
-"""The unpacked bytes of zip entries, in bounded pieces and no more of them than the archive declares."""
+"""The unpacked bytes of zip entries, in bounded pieces and no more of them than the archive declares.
 
-import zlib
+They are inflated by zlib-ng, which refuses what zlib refuses, and so what pip cannot install; ISA-L's takes more.
+"""
+
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.content import CHUNK
@@ -29,11 +31,11 @@ def unpack(file: BinaryIO, entry: Entry, notes: Notes, budget: Budget) -> Iterat
         for chunk in packed if entry.method == STORED else _inflate(packed, entry, notes):
             size += len(chunk)
             # A fifteenth of the time that zlib's takes.
-            crc = isal_zlib.crc32(chunk, crc)
+            crc = zlib_ng.crc32(chunk, crc)
             if size > entry.size:
                 break
             yield chunk
-    except zlib.error as error:
+    except (EOFError, zlib_ng.error) as error:  # type: ignore[misc]
         notes.observe(Kind.DAMAGED_ENTRY, f"its compressed bytes are damaged: {error}", entry.name)
         return
     if size != entry.size:
@@ -55,7 +57,7 @@ def _packed(file: BinaryIO, entry: Entry, budget: Budget) -> Iterator[bytes]:
 
 
 def _inflate(packed: Iterator[bytes], entry: Entry, notes: Notes) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater = zlib_ng.decompressobj(-zlib_ng.MAX_WBITS)
     for chunk in packed:
         waiting = chunk
         while waiting and not inflater.eof:
@@ -64,9 +66,10 @@ def _inflate(packed: Iterator[bytes], entry: Entry, notes: Notes) -> Iterator[by
         if inflater.eof:
             break
     if not inflater.eof:
-        # What the last piece still holds back, if the data ends without saying so.
+        # What the last piece had no room for, with the end of the data perhaps.
         yield inflater.flush()
-        raise zlib.error("incomplete stream")
+    if not inflater.eof:
+        raise EOFError("incomplete stream")
     left = len(inflater.unused_data) + sum(map(len, packed))
     if left:
         notes.observe(Kind.HIDDEN_DATA, f"{left} bytes behind the end of the compressed data", entry.name)
