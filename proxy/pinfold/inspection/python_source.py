@@ -16,41 +16,11 @@ from io import BytesIO
 from itertools import islice
 
 from pinfold.domain.inspection import Kind
+from pinfold.inspection.hints import hints_at_decoding, hints_at_executing
 from pinfold.inspection.limits import Limits
 from pinfold.inspection.notes import Notes
 from pinfold.inspection.opaque_flow import find_opaque_flow
 
-# Most modules have nothing of the one or of the other, and need not be parsed, which is the expensive part. Looking for
-# plain words is faster than one expression for all of them, and most have none of the parts that words share.
-_DECODING_WORDS = {
-    "decode": (
-        *("b64decode", "b32decode", "b16decode", "b85decode", "a85decode"),
-        *("decodebytes", "decodestring", "codecs.decode"),
-    ),
-    "hex": ("unhexlify", "fromhex", "'hex'", '"hex"'),
-    "base64": ("'base64'", '"base64"'),
-    "zlib": ("'zlib'", '"zlib"'),
-    "chr": ("chr(", "chr,"),
-    "rot": ("rot13", "rot_13"),
-    **{word: (word,) for word in ("a2b_", "decompress", "decrypt", "marshal")},
-}
-"""By a part that each of them has."""
-_OF_OS = r"os(?<!\wos)\s*\.\s*"
-_EXECUTING_WORDS = {
-    word: re.compile(expression)
-    for word, expression in (
-        ("exec", rf"exec(?<![.\w]exec)\b|{_OF_OS}exec"),
-        ("eval", r"eval(?<![.\w]eval)\b"),
-        ("compile", r"compile(?<![.\w]compile)\b"),
-        ("system", rf"{_OF_OS}system|import\s+system"),
-        ("popen", rf"{_OF_OS}popen|import\s+popen"),
-        ("spawn", rf"{_OF_OS}spawn"),
-        *((word, word) for word in ("builtins", "subprocess", "FunctionType", "CodeType", "runpy")),
-    )
-}
-"""With how each has to stand there; an expression that begins with a word is looked for as fast as the word."""
-_LONG = 1000
-_LONG_RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{{_LONG}}}")
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
 _LONG_LITERAL = re.compile(r"""(['"])[A-Za-z0-9+/=_\\-]{100,}\1""")
 # All of ASCII, and escapes that some codecs resolve before Python sees the source.
@@ -80,7 +50,7 @@ def note_opaque_code(path: str, file: str, source: bytes, notes: Notes, kind: Ki
     """Remember where a module executes what it has decoded, or that it cannot be told."""
     try:
         text = decode(source)
-        if not _hints_at_decoding(text) or not _hints_at_executing(text):
+        if not hints_at_decoding(text) or not hints_at_executing(text):
             return
         flows = find_opaque_flow(parse(text, notes.limits))
     except NotRead as error:
@@ -88,27 +58,6 @@ def note_opaque_code(path: str, file: str, source: bytes, notes: Notes, kind: Ki
         return
     for flow in flows:
         notes.remember(kind, f"{path}:{flow.identity}", flow.text, file, flow.line)
-
-
-def _hints_at_decoding(text: str) -> bool:
-    for part, words in _DECODING_WORDS.items():
-        if part in text and any(word in text for word in words):
-            return True
-    return _has_long_line(text) and any(len(line) >= _LONG and _LONG_RUN.search(line) for line in text.split("\n"))
-
-
-def _has_long_line(text: str) -> bool:
-    begin = 0
-    while begin + _LONG <= len(text):
-        end = text.rfind("\n", begin, begin + _LONG)
-        if end < 0:
-            return True
-        begin = end + 1
-    return False
-
-
-def _hints_at_executing(text: str) -> bool:
-    return any(word in text and expression.search(text) for word, expression in _EXECUTING_WORDS.items())
 
 
 def decode(source: bytes) -> str:
