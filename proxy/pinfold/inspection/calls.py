@@ -19,6 +19,9 @@ _COMMANDS = {
     "runpy": {"run_path", "run_module"},
 }
 
+NAMING = (ast.Import, ast.ImportFrom, ast.Assign)
+"""The statements that may give a name to something that matters."""
+
 
 class Names:
     """The names that a module gives to what it imports, and to the built-in functions that execute."""
@@ -27,7 +30,7 @@ class Names:
         self._meant: dict[str, str] = {}
 
     def add(self, node: ast.AST) -> None:
-        """Take in a node, if it gives such a name."""
+        """Take in a statement, if it gives such a name."""
         match node:
             case ast.Import(names=names):
                 self._meant |= {alias.asname: alias.name for alias in names if alias.asname}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from pinfold.inspection.calls import Names
+from pinfold.inspection.calls import NAMING, Names
+from pinfold.inspection.syntax import children, walk
 
 _DECODER_IN_TEXT = re.compile(r"b(?:64|32|16|85)decode|unhexlify|fromhex|decompress\(|marshal")
 _OPAQUE_TEXT = re.compile(r"[A-Za-z0-9+/=_\-\s\\]+")
@@ -31,7 +32,7 @@ def find_opaque_flow(tree: ast.Module) -> list[Flow]:
     A name that is given a decoded value in a function stands for it in that function, others do in the whole module.
     Every step takes time in proportion to the size of the tree.
     """
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     calls = _Calls.of(nodes)
     # Most modules that only mention something that executes need not be looked into any further.
     if not calls.executors:
@@ -78,9 +79,10 @@ class _Calls:
         """Return the calls among the nodes of a module."""
         names, calls = Names(), []
         for node in nodes:
-            names.add(node)
             if isinstance(node, ast.Call):
                 calls.append(node)
+            elif isinstance(node, NAMING):
+                names.add(node)
         executors = [(call, name) for call in calls if (name := names.executes(call)) is not None]
         return cls({call for call in calls if names.decodes(call)}, executors)
 
@@ -117,7 +119,7 @@ class _Module:
 
     def _place_children(self, node: ast.AST) -> None:
         scope = self._scopes[node] or (node if isinstance(node, _Function) else None)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._parents[child] = node
             self._scopes[child] = scope
 
@@ -164,7 +166,7 @@ class _Module:
                 yield from self._returned(node)
 
     def _assigned(self, targets: list[ast.expr]) -> Iterator[_Given]:
-        for part in (part for target in targets for part in ast.walk(target)):
+        for part in (part for target in targets for part in walk(target)):
             if isinstance(part, ast.Name):
                 yield self._given(part.id, part)
             elif isinstance(part, ast.Attribute):
