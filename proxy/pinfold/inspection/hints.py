@@ -11,25 +11,25 @@ _DECODING = (
     *(f"{quote}{codec}{quote}" for quote in "'\"" for codec in ("hex", "base64", "zlib")),
 )
 _OF_OS = r"os(?<!\wos)\s*\.\s*"
-_EXECUTING = {
-    word: re.compile(expression)
+_EXECUTING = [
+    (word, re.compile(expression))
     for word, expression in (
-        ("exec", rf"exec(?<![.\w]exec)\b|{_OF_OS}exec"),
-        ("eval", r"eval(?<![.\w]eval)\b"),
-        ("compile", r"compile(?<![.\w]compile)\b"),
-        ("system", rf"{_OF_OS}system|import\s+system"),
-        ("popen", rf"{_OF_OS}popen|import\s+popen"),
-        ("spawn", rf"{_OF_OS}spawn"),
+        *((word, rf"{word}(?<![.\w]{word})\b") for word in ("exec", "eval", "compile")),
+        *((word, _OF_OS + word) for word in ("exec", "system", "popen", "spawn")),
+        *((word, rf"import\s+{word}") for word in ("system", "popen")),
         *((word, word) for word in ("builtins", "subprocess", "FunctionType", "CodeType", "runpy")),
     )
-}
-"""With how each has to stand there; one that begins within another one never does."""
+]
+"""With how each has to stand there, which one that begins within another one never does.
+
+Each expression begins with plain letters, which are looked for fast.
+"""
 _LONG = 1000
 _LONG_RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{{_LONG}}}")
 
 # The one kind of match for which it compares many places of the text, and many words, at once.
 _find_decoding = AhoCorasick(_DECODING, MatchKind.LeftmostFirst).find_matches_as_strings
-_find_executing = AhoCorasick(_EXECUTING, MatchKind.LeftmostFirst).find_matches_as_strings
+_find_executing = AhoCorasick({word for word, _ in _EXECUTING}, MatchKind.LeftmostFirst).find_matches_as_strings
 
 
 def hints_at_decoding(text: str) -> bool:
@@ -41,7 +41,8 @@ def hints_at_decoding(text: str) -> bool:
 
 def hints_at_executing(text: str) -> bool:
     """Tell whether a module may execute what it makes."""
-    return any(_EXECUTING[word].search(text) for word in set(_find_executing(text)))
+    found = set(_find_executing(text))
+    return any(word in found and expression.search(text) for word, expression in _EXECUTING)
 
 
 def _has_long_line(text: str) -> bool:

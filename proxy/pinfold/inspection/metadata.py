@@ -11,7 +11,8 @@ from pinfold.inspection.release import Release
 
 def check_metadata(body: bytes, file: str, release: Release, notes: Notes) -> None:
     """Note a name or version other than the file name's, and requirements that no index is asked for."""
-    message = BytesParser().parsebytes(body, headersonly=True)
+    # Headers end at an empty line at the latest; what follows is a description, and may be long.
+    message = BytesParser().parsebytes(body.partition(b"\n\n")[0], headersonly=True)
     for header, expected, matches in (
         ("Name", release.project, release.is_project),
         ("Version", release.version, release.is_version),

@@ -23,6 +23,11 @@ from pinfold.inspection.opaque_flow import find_opaque_flow
 
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
 _LONG_LITERAL = re.compile(r"""(['"])[A-Za-z0-9+/=_\\-]{100,}\1""")
+_KINDS = b"".join(
+    b"a" if re.match(rb"\w", bytes([byte])) else b" " if re.match(rb"[^\S\n]", bytes([byte])) else b"+"
+    for byte in range(256)
+)
+"""What each byte of a text is of: a word, space, or a sign, as which all beyond ASCII count."""
 # All of ASCII, and escapes that some codecs resolve before Python sees the source.
 _PLAIN = string.printable.replace("\\", "") + r"\x41\u0041"
 
@@ -85,7 +90,7 @@ def _encoding_of(source: bytes) -> str:
 
 def parse(text: str, limits: Limits) -> ast.Module:
     """Return the syntax tree of a module; raise NotRead for what is too large or is no Python."""
-    if len(text) > limits.tokens:
+    if len(text) > limits.tokens and _most_words(text) > limits.tokens:
         words = _WORDS.finditer(_LONG_LITERAL.sub("''", text))
         if next(islice(words, limits.tokens, None), None) is not None:
             raise NotRead(f"source of more than {limits.tokens} words and signs")
@@ -95,3 +100,9 @@ def parse(text: str, limits: Limits) -> ast.Module:
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotRead(f"source that Python cannot parse: {type(error).__name__}") from error
+
+
+def _most_words(text: str) -> int:
+    """Return how many words and signs a text has at most, in a tenth of the time that it takes to count them."""
+    kinds = text.encode().translate(_KINDS)
+    return kinds.count(b"+") + kinds.count(b" a") + kinds.count(b"+a") + kinds.startswith(b"a")

@@ -1,19 +1,20 @@
 """Code that nobody can read: what is taken for it, what is not, and sources made to break the one who looks."""
 
 import base64
+import re
 import time
 import tokenize
 import warnings
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinfold.domain.inspection import Kind, Observation
 from pinfold.inspection.limits import Limits
 from pinfold.inspection.notes import Notes
-from pinfold.inspection.python_source import NotRead, decode, note_module
+from pinfold.inspection.python_source import NotRead, decode, note_module, parse
 
 
 def full_width(name: str) -> str:
@@ -256,3 +257,15 @@ def test_a_source_is_decoded_as_python_decodes_it(source: bytes) -> None:
             decode(source)
     else:
         assert decode(source) == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text("ab_1 \t\n\r\f.+'\"=é文·\u2028\xa0\x1c\\", max_size=40), st.integers(0, 40))
+def test_what_has_too_many_words_and_signs_is_not_parsed(text: str, most: int) -> None:
+    is_too_much = len(re.findall(r"\w+|[^\w\s]|\n", text)) > most
+    why = ""
+    try:
+        parse(text, Limits(tokens=most))
+    except NotRead as error:
+        why = str(error)
+    assert why.startswith("source of more than") is is_too_much

@@ -1,5 +1,6 @@
 """The process that inspects: reads asks from its standard input, and ends when nobody is there to ask."""
 
+import gc
 import logging
 import resource
 import sys
@@ -13,12 +14,16 @@ from pinfold.inspection import inspect
 
 MEMORY = 1 << 30
 """Bytes of address space: what an archive cannot do with that, it does not get done."""
+YOUNG = 20_000
+"""So many objects are made before garbage is looked for: a syntax tree has thousands, none of which is."""
 
 
 def main() -> None:
     """Answer one ask after the other."""
     logging.basicConfig(level=logging.CRITICAL)
     _renounce()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
     ask, encoder = msgspec.json.Decoder(Ask), msgspec.json.Encoder()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(encoder.encode(_answer(ask.decode(line))) + b"\n")
