@@ -29,6 +29,11 @@ class Assessment:
     replaces: str | None = None
     """The newest release that is allowed without any exemption for fixes, once that is known."""
 
+    @property
+    def means_nothing(self) -> bool:
+        """Whether no file is meant, so that the same is known of each."""
+        return not (self.by_version or self.by_hash or self.fixed_by)
+
     def of(self, file: File) -> Advisories:
         """Return the open advisories that mean a file."""
         meant = self.by_version.get(file.version, self.nothing)

@@ -14,7 +14,7 @@ from pinfold.domain.advisory import Advisories
 from pinfold.domain.inspection import Inspection
 from pinfold.domain.listing import Sighting
 from pinfold.domain.look_alikes import Resemblance
-from pinfold.domain.pins import Pinning
+from pinfold.domain.pins import Pinning, ProjectPins
 from pinfold.domain.project import File, UpstreamStatus
 from pinfold.domain.provenance import Provenance, TrustRoot
 from pinfold.domain.records import PublisherRecord, QuarantineRecord
@@ -70,6 +70,23 @@ class StatusSighting:
 
     status: UpstreamStatus
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectEvidence:
+    """What is known of a project in one index and can settle what a rule finds in all of its files alike."""
+
+    origin: Origin
+    upstream_status: Item[StatusSighting]
+    quarantine: tuple[QuarantineRecord, ...]
+    """The records that can cover some of its files."""
+    publishers: tuple[PublisherRecord, ...]
+    pins: Item[ProjectPins] | None
+    """What the pin set of the index holds of the project; None in an index that has none."""
+    advisories: Item[Advisories] | None
+    """What is known of each file; None where that differs."""
+    inspection: Item[Inspection] | None
+    """What is known of each file; None where that differs."""
 
 
 class Evidence(Struct, frozen=True, gc=False):

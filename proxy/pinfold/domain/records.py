@@ -117,6 +117,8 @@ class Records:
 
         A file without a version is held with every release of its project, but no waiver of a release lets it go.
         """
+        if not self.waivers:
+            return ()
         return tuple(
             waiver
             for waiver in self.waivers

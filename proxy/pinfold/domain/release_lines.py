@@ -1,5 +1,6 @@
 """What is remembered of a project's attested files, by release line: the ground for trust on first use."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,12 +66,12 @@ class ProjectHistory:
 
     def __init__(self, attested: Iterable[AttestedFile]) -> None:
         """Take in the project's attested files, in any order."""
-        lines: dict[str, _Line] = {}
+        lines: defaultdict[str, _Line] = defaultdict(_Line)
         for each in attested:
             version, uploaded = each.file.version, each.file.upload_time or BEGINNING
             if version is not None:
                 for name in lines_of(version) or ():
-                    lines.setdefault(name, _Line()).add(version, uploaded, each.publishers)
+                    lines[name].add(version, uploaded, each.publishers)
         self._lines = {name: line.history(name) for name, line in lines.items()}
         self._shared: dict[str, ProvenanceHistory] = {}
 
@@ -126,7 +127,8 @@ class _Line:
         self._uses: dict[Publisher, FirstUse] = {}
 
     def add(self, version: str, uploaded: datetime, publishers: Iterable[Publisher]) -> None:
-        self._first = min(self._first or (uploaded, version), (uploaded, version))
+        if self._first is None or (uploaded, version) < self._first:
+            self._first = uploaded, version
         for publisher in publishers:
             known = self._uses.get(publisher)
             if known is None or uploaded < known.at:

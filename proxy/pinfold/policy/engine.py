@@ -1,14 +1,14 @@
 """The decision: every rule of a policy over one file's evidence, worst effect first."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome, Verdict
-from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.evidence import Evidence, Need, ProjectEvidence
 from pinfold.domain.project import File
 from pinfold.domain.records import Waiver
 from pinfold.domain.release_lines import AttestedUploads
@@ -154,7 +154,44 @@ def decide(
     `waivers` are those whose target covers the file. Nothing here reads a clock, a store or the network, so that the
     same arguments give the same answer for ever.
     """
-    findings = _findings(rules, evidence, at)
+    return _decided(rules, _findings(rules, evidence, at), waivers, at, awaited)
+
+
+def decide_each(
+    rules: ProjectRules,
+    about: ProjectEvidence,
+    gathered: Sequence[Evidence],
+    waivers_of: Callable[[File], Sequence[Waiver]],
+    at: datetime,
+    *,
+    awaited: frozenset[Need] = frozenset(),
+) -> Iterator[Decision]:
+    """Decide as `decide` does on each of some files of one project; what rules find alike in all is found once."""
+    if not gathered:
+        return
+    found = list(_findings(rules, gathered[0], at))
+    differing = [
+        (place, judge)
+        for place, (entry, judge) in enumerate(zip(rules.rules, rules.judges, strict=True))
+        if not _finds_alike(entry.rule, about)
+    ]
+    for evidence in gathered:
+        try:
+            for place, judge in differing:
+                found[place] = judge(evidence, at)
+            findings = tuple(found)
+        except Exception:  # noqa: BLE001 - asked one by one, the rule that failed is told apart, and logged
+            findings = _findings_one_by_one(rules, evidence, at)
+        yield _decided(rules, findings, waivers_of(evidence.file), at, awaited)
+
+
+def _decided(
+    rules: ProjectRules,
+    findings: tuple[Finding, ...],
+    waivers: Sequence[Waiver],
+    at: datetime,
+    awaited: frozenset[Need],
+) -> Decision:
     if findings.count(PASS) == len(findings):
         return rules.passed
     if waivers:
@@ -197,7 +234,19 @@ def _findings(rules: ProjectRules, evidence: Evidence, at: datetime) -> tuple[Fi
     try:
         return tuple([judge(evidence, at) for judge in rules.judges])
     except Exception:  # noqa: BLE001 - asked one by one, the rule that failed is told apart, and logged
-        return tuple([_judge(entry.rule, evidence, at) for entry in rules.rules])
+        return _findings_one_by_one(rules, evidence, at)
+
+
+def _findings_one_by_one(rules: ProjectRules, evidence: Evidence, at: datetime) -> tuple[Finding, ...]:
+    return tuple([_judge(entry.rule, evidence, at) for entry in rules.rules])
+
+
+def _finds_alike(rule: Rule, about: ProjectEvidence) -> bool:
+    try:
+        return rule.finds_alike(about)
+    except Exception:
+        log.exception("rule %s failed on a project as a whole", rule.id)
+        return False
 
 
 def _judge(rule: Rule, evidence: Evidence, at: datetime) -> Finding:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from pinfold.domain.decision import Effect, Finding
 from pinfold.domain.errors import InvalidName
-from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.evidence import Evidence, Need, ProjectEvidence
 from pinfold.domain.names import normalise_glob
 from pinfold.domain.project import File
 from pinfold.domain.release_lines import AttestedUploads
@@ -49,6 +49,13 @@ class Rule(BaseModel):
     @abstractmethod
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Return what the evidence shows at a moment; a passing file gets the shared `PASS`."""
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:  # noqa: ARG002 - for those that do
+        """Tell whether the rule finds the same in every file of a project at any one moment: it is then asked once.
+
+        Whoever answers yes promises that `judge` looks at nothing in which the files of such a project differ.
+        """
+        return False
 
     def to_verify(self, evidence: Evidence, attested: AttestedUploads, at: datetime) -> tuple[File, ...]:  # noqa: ARG002 - for those that do
         """Return the files whose provenance must be verified before the rule can judge this one for good.

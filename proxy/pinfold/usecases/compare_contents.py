@@ -23,6 +23,11 @@ class ProjectInspections:
     contents: Contents
     known: Mapping[FileKey, Item[Inspection]] = field(default_factory=dict)
 
+    @property
+    def alike(self) -> Unknown | None:
+        """What is known of each file, where that is the same for want of any inspection."""
+        return None if self.known or self.contents.inspected else _NOT_YET
+
     def of(self, file: File) -> Item[Inspection]:
         """Return what is known of one file's content; what its page lists no more is compared with nothing."""
         key = key_of(file)

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 from pinfold.advisories.assess import Assessment
 from pinfold.domain.advisory import Advisories
-from pinfold.domain.evidence import NO_FEED, NOT_ASKED_FOR, Evidence, Item, Known, Origin, StatusSighting, Unknown
+from pinfold.domain.evidence import (
+    NO_FEED,
+    NOT_ASKED_FOR,
+    Evidence,
+    Item,
+    Known,
+    Origin,
+    ProjectEvidence,
+    StatusSighting,
+    Unknown,
+)
 from pinfold.domain.listing import Listing, Sighting
 from pinfold.domain.look_alikes import Likeness, Resemblance
 from pinfold.domain.names import canonical_version
@@ -50,16 +60,16 @@ class ProjectProvenance:
 
         A key that is missing is no word at all, `null` is the index's word that there is none (PEP 740).
         """
-        key = key_of(file)
-        if (checked := self.knowledge.checked.get(key)) is not None:
-            return checked.result
+        checked = self.knowledge.checked
+        if checked and (known := checked.get(key_of(file))) is not None:
+            return known.result
         if file.provenance is True:
             return _UNATTESTED
         if file.provenance is False:
             return _SILENT
         if isinstance(self.knowledge.trust_root, Unknown):
             return self.knowledge.trust_root
-        return self.failures.get(key, _UNVERIFIED)
+        return self.failures.get(key_of(file), _UNVERIFIED)
 
 
 def provenance_of(listing: Listing, knowledge: Knowledge) -> ProjectProvenance:
@@ -88,35 +98,65 @@ def gather(
     `provenance` or `inspections` nothing is said of them, and without `pins` the index is not limited to any.
     Advisories and look-alikes are about public projects, whatever namesakes there are here.
     """
-    listing = found.listing
-    origin = Origin(found.source.name, private=found.source.private)
-    status = Known(StatusSighting(listing.project.status, listing.status_since))
+    about = gather_project(project, found, records, advisories, inspections, pins)
     private_name = index.reserves(project) or found.source.first_hand
     concerning = records.for_project(project)
-    sightings = listing.sightings
+    sightings = found.listing.sightings
     trust_root = provenance.trust_root if provenance else None
-    if origin.private:
-        advisories, resemblance = _NOT_MEANT, LIKE_NONE
+    if about.origin.private:
+        resemblance = LIKE_NONE
     return [
         Evidence(
             project=project,
             file=file,
-            origin=origin,
+            origin=about.origin,
             private_name=private_name,
             sighting=Known(sighting) if (sighting := sightings.get(file.filename)) else _UNSEEN,
-            upstream_status=status,
+            upstream_status=about.upstream_status,
             records=concerning.covering(project, file) if concerning.quarantine else (),
-            publishers=concerning.publishers,
+            publishers=about.publishers,
             provenance=provenance.of(file) if provenance else NOT_ASKED_FOR,
             history=Known(provenance.history.of(file.version)) if provenance else NOT_ASKED_FOR,
             trust_root=trust_root,
-            inspection=inspections.of(file) if inspections else NOT_ASKED_FOR,
-            advisories=advisories if isinstance(advisories, Unknown) else Known(advisories.value.of(file)),
+            inspection=about.inspection or (inspections.of(file) if inspections else NOT_ASKED_FOR),
+            advisories=about.advisories or _assessed(advisories, file),
             pinning=Known(pins.value.of(file)) if isinstance(pins, Known) else pins,
             resemblance=resemblance,
         )
         for file in files
     ]
+
+
+def gather_project(
+    project: str,
+    found: Found,
+    records: Records,
+    advisories: Item[Assessment] = NO_FEED,
+    inspections: ProjectInspections | None = None,
+    pins: Item[ProjectPins] | None = None,
+) -> ProjectEvidence:
+    """Return the evidence of a project that its files have in common."""
+    listing, concerning = found.listing, records.for_project(project)
+    is_private = found.source.private
+    return ProjectEvidence(
+        origin=Origin(found.source.name, private=is_private),
+        upstream_status=Known(StatusSighting(listing.project.status, listing.status_since)),
+        quarantine=concerning.quarantine,
+        publishers=concerning.publishers,
+        pins=pins,
+        advisories=_common(_NOT_MEANT if is_private else advisories),
+        inspection=inspections.alike if inspections else NOT_ASKED_FOR,
+    )
+
+
+def _common(advisories: Item[Assessment]) -> Item[Advisories] | None:
+    if isinstance(advisories, Unknown):
+        return advisories
+    return Known(advisories.value.nothing) if advisories.value.means_nothing else None
+
+
+def _assessed(advisories: Item[Assessment], file: File) -> Item[Advisories]:
+    return advisories if isinstance(advisories, Unknown) else Known(advisories.value.of(file))
 
 
 def resemblance_of(listing: Listing, likenesses: tuple[Likeness, ...]) -> Item[Resemblance | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
@@ -85,10 +86,10 @@ def judge_seen(project: JudgedProject, contents: Contents, at: datetime) -> Judg
 
 
 def _decisions(project: JudgedProject, files: Sequence[File], at: datetime) -> Iterator[tuple[Evidence, Decision]]:
-    rules, records = project.index.policy.for_project(project.name), project.records
-    for evidence in project.evidence_of(files):
-        waivers = records.waivers_of(project.name, evidence.file) if records.waivers else ()
-        yield evidence, engine.decide(rules, evidence, waivers, at, awaited=EVERYTHING)
+    rules, gathered = project.index.policy.for_project(project.name), project.evidence_of(files)
+    waivers_of = partial(project.records.waivers_of, project.name)
+    decisions = engine.decide_each(rules, project.about, gathered, waivers_of, at, awaited=EVERYTHING)
+    return zip(gathered, decisions, strict=True)
 
 
 def _compared(project: JudgedProject, contents: Contents, at: datetime) -> JudgedProject:

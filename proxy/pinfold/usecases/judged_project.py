@@ -11,14 +11,14 @@ from msgspec import Struct, structs
 
 from pinfold.advisories.assess import Assessment
 from pinfold.domain.decision import Decision, reference, refusal_line
-from pinfold.domain.evidence import NO_FEED, Evidence, Item, Need, Unknown
+from pinfold.domain.evidence import NO_FEED, Evidence, Item, Need, ProjectEvidence, Unknown
 from pinfold.domain.look_alikes import Resemblance
 from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
-from pinfold.usecases.gather_evidence import LIKE_NONE, ProjectProvenance, gather
+from pinfold.usecases.gather_evidence import LIKE_NONE, ProjectProvenance, gather, gather_project
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judgement import Basis, Grounds, Judgement
 from pinfold.usecases.last_good import LastGood
@@ -92,6 +92,11 @@ class JudgedProject:
     """What is known of the content of the files, where a rule asks for it."""
     resemblance: Item[Resemblance | None] = LIKE_NONE
     """The known names that the project's could be taken for."""
+
+    @property
+    def about(self) -> ProjectEvidence:
+        """The evidence that the files have in common."""
+        return gather_project(self.name, self.found, self.records, self.advisories, self.inspections, self.grounds.pins)
 
     def evidence_of(self, files: Sequence[File]) -> list[Evidence]:
         """Gather the evidence of some of the files, in their order."""

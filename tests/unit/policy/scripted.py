@@ -10,7 +10,7 @@ from msgspec import structs
 from tests.fakes.evidence import SHA256, UPLOADED, evidence_of
 
 from pinfold.domain.decision import PASS, Decision, Effect, Finding, Mode, Outcome
-from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.evidence import Evidence, Need, ProjectEvidence
 from pinfold.domain.records import Waiver
 from pinfold.domain.target import HashTarget
 from pinfold.policy.engine import Policy, PolicyRule, Selector, decide
@@ -32,6 +32,9 @@ class Scripted:
         if self.turns_at is not None and at >= self.turns_at:
             return self.after
         return self.before if self.before is PASS else structs.replace(self.before, changes_at=self.turns_at)
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        return False
 
 
 def entry(rule: object, on_fail: Effect = Effect.DENY, on_unknown: Effect = Effect.QUARANTINE, **more) -> PolicyRule:

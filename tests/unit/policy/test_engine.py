@@ -1,5 +1,5 @@
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tests.fakes.evidence import UPLOADED, a_file, evidence_of
+from tests.fakes.evidence import UPLOADED, a_file, a_status, evidence_of
 from tests.unit.policy.scripted import HOUR, Scripted, a_waiver, decided, entry, moments, policies, waivers_of
 
-from pinfold.domain.decision import Effect, Finding, Mode, Outcome
-from pinfold.domain.evidence import Evidence, Need
+from pinfold.domain.decision import Decision, Effect, Finding, Mode, Outcome
+from pinfold.domain.evidence import NO_FEED, Evidence, Need, Origin, ProjectEvidence
+from pinfold.domain.project import StatusMarker
 from pinfold.domain.records import Waiver
 from pinfold.domain.release_lines import AttestedUploads
 from pinfold.policy.document import parse_policy
-from pinfold.policy.engine import SHARED, Policy, PolicyRule, Selector, decide
+from pinfold.policy.engine import SHARED, Policy, PolicyRule, Selector, decide, decide_each
 
 FAIL = Finding(Outcome.FAIL, "no good")
 UNKNOWN = Finding(Outcome.UNKNOWN, "who knows")
@@ -43,6 +44,59 @@ class Broken:
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         raise ZeroDivisionError("secret detail")
+
+
+@dataclass(frozen=True)
+class BrokenOnProjects(Scripted):
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        raise ZeroDivisionError("secret detail")
+
+
+@dataclass(frozen=True)
+class Alike(Scripted):
+    """A rule that counts how often it is asked, of projects in which it finds the same in every file."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def judge(self, evidence: Evidence, at: datetime) -> Finding:
+        self.asked.append(evidence.file.filename)
+        return super().judge(evidence, at)
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        return not about.origin.private
+
+
+class TestProjects:
+    FILES = tuple(a_file(filename=f"litellm-{number}-py3-none-any.whl") for number in range(3))
+
+    def decided_each(self, *rules: object, private: bool = False) -> list[Decision]:
+        about = ProjectEvidence(Origin("pypi", private), a_status(StatusMarker.ACTIVE), (), (), None, NO_FEED, None)
+        gathered = [evidence_of(file, origin=about.origin) for file in self.FILES]
+        applying = Policy("test", "digest", tuple(map(entry, rules))).for_project("litellm")
+        each = list(decide_each(applying, about, gathered, lambda file: (), UPLOADED))
+        assert each == [decide(applying, evidence, (), UPLOADED) for evidence in gathered]
+        return each
+
+    def test_what_a_rule_finds_in_all_files_is_found_once(self) -> None:
+        alike, differing = Alike("r0", FAIL), TellsNames("r1")
+        reasons = [[one.finding.reason for one in each.verdicts] for each in self.decided_each(alike, differing)]
+        assert reasons == [["no good", file.filename] for file in self.FILES]
+        by_file = [file.filename for file in self.FILES]
+        assert alike.asked == [by_file[0], *by_file]
+        self.decided_each(alike, differing, private=True)
+        assert alike.asked[4:] == [by_file[0], *by_file, *by_file]
+
+    def test_rule_that_fails_on_a_file_or_on_a_project_as_a_whole_is_unknown_and_spoils_no_other(self) -> None:
+        for broken in (Broken(), BrokenOnProjects("broken", FAIL)):
+            each = self.decided_each(Alike("r0", FAIL), broken, TellsNames("r2"))
+            assert [one.verdicts[2].finding.reason for one in each] == [file.filename for file in self.FILES]
+            assert all(one.verdicts[1].finding.outcome is not Outcome.PASS for one in each)
+
+    def test_no_files_are_judged_by_nothing(self) -> None:
+        about = ProjectEvidence(Origin("pypi"), a_status(StatusMarker.ACTIVE), (), (), None, NO_FEED, None)
+        assert (
+            list(decide_each(Policy("test", "digest", ()).for_project("a"), about, [], lambda file: (), UPLOADED)) == []
+        )
 
 
 class TestEffects:

@@ -10,7 +10,7 @@ from msgspec import structs
 from pydantic import Field
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
-from pinfold.domain.evidence import Evidence, Need, Unknown
+from pinfold.domain.evidence import Evidence, Need, ProjectEvidence, Unknown
 from pinfold.domain.inspection import Inspection, Kind, Observation
 from pinfold.domain.project import File
 from pinfold.policy.rule import Glob, Rule
@@ -53,6 +53,10 @@ class Contents(Rule):
     """Kinds of observations that do not count."""
     ignore_in: Annotated[Mapping[Glob, Kinds], Field(strict=False)] = Field(default_factory=dict)
     """Further kinds that do not count in some projects."""
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Most projects have no file that was inspected."""
+        return isinstance(about.inspection, Unknown)
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Report the gravest of what was observed, and how much else there is."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pinfold.domain.decision import PASS, Finding, Outcome
 from pinfold.domain.duration import short_duration
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence, ProjectEvidence, Unknown
 from pinfold.domain.look_alikes import Resemblance
 from pinfold.policy.rule import Rule
 
@@ -25,6 +25,10 @@ class LookAlike(Rule):
     """A project is young for so long after its first upload."""
     few_releases: int = Field(default=3, ge=0, le=1000)
     """One with fewer releases is hardly released, whatever its age."""
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:  # noqa: ARG002 - names are projects'
+        """Names, age and releases are those of the whole project."""
+        return True
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Compare the project's age and releases with what an established one would have."""

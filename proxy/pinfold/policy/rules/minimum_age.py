@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pinfold.domain.advisory import Fix
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.duration import exact_duration, short_duration
-from pinfold.domain.evidence import Evidence, Known, Unknown
+from pinfold.domain.evidence import Evidence, Known, ProjectEvidence, Unknown
 from pinfold.policy.rule import Glob, Rule
 
 
@@ -40,6 +40,10 @@ class MinimumAge(Rule):
         if not self.days and not self.hours:
             raise ValueError("set days or hours: without them the rule refuses nothing")
         return self
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Ask no age of what is this organisation's own."""
+        return about.origin.private and self.private_origins == "pass"
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:
         """Compare the file's age with the one that its project needs."""

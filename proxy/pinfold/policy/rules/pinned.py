@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pinfold.domain.decision import PASS, Finding, Outcome
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence, Known, ProjectEvidence, Unknown
 from pinfold.domain.pins import Pinning
 from pinfold.policy.rule import Rule
 
@@ -20,6 +20,10 @@ class Pinned(Rule):
 
     id: ClassVar = "pinned"
     implied: ClassVar = True
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Where no pins are known, no file has one."""
+        return not isinstance(about.pins, Known)
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - pins do not age
         """Tell how to get a pin, where there is none."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, ProjectEvidence
 from pinfold.policy.rule import Rule
 
 
@@ -13,6 +13,10 @@ class PrivateName(Rule):
 
     id: ClassVar = "private-name"
     on_fail: ClassVar = Effect.DENY
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:  # noqa: ARG002 - names are projects'
+        """Answer for the whole project, whose name and upstream decide."""
+        return True
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - ownership does not age
         """Compare whose name it is with whose upstream."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pinfold.domain.decision import PASS, Finding, Outcome
-from pinfold.domain.evidence import Evidence, Need, Unknown
+from pinfold.domain.evidence import Evidence, Need, ProjectEvidence, Unknown
 from pinfold.domain.project import File
 from pinfold.domain.provenance import Invalid, PublisherPin, Unattested, Verified
 from pinfold.domain.records import PublisherDecision
@@ -28,6 +28,10 @@ class ProvenanceRule(Rule):
     """Whether every file needs an attestation, or only those of projects whose publisher somebody pinned."""
     publishers: Annotated[tuple[PublisherTable, ...], Field(strict=False)] = ()
     """Who may publish, together with whom somebody pinned; any valid attestation will do where nobody is named."""
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Most projects have no publisher that somebody pinned."""
+        return self.require == "pinned" and not self._allowed(about)
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - proof does not age
         """Compare who vouches for the file with who may."""
@@ -53,10 +57,10 @@ class ProvenanceRule(Rule):
             return ()
         return (evidence.file,) if isinstance(evidence.file.provenance, str) else ()
 
-    def _allowed(self, evidence: Evidence) -> tuple[PublisherPin, ...]:
-        if not self.publishers and not evidence.publishers:
+    def _allowed(self, known: Evidence | ProjectEvidence) -> tuple[PublisherPin, ...]:
+        if not self.publishers and not known.publishers:
             return ()
-        pinned = (each.publisher for each in evidence.publishers if each.decision is PublisherDecision.PIN)
+        pinned = (each.publisher for each in known.publishers if each.decision is PublisherDecision.PIN)
         return (*(publisher.pin for publisher in self.publishers), *(pin for pin in pinned if pin is not None))
 
 

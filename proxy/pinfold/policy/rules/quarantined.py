@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
-from pinfold.domain.evidence import Evidence
+from pinfold.domain.evidence import Evidence, ProjectEvidence
 from pinfold.domain.records import RecordState
 from pinfold.policy.rule import Rule
 
@@ -18,6 +18,10 @@ class Quarantined(Rule):
     id: ClassVar = "quarantined"
     on_fail: ClassVar = Effect.DENY
     implied: ClassVar = True
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Without records there is nothing to find."""
+        return not about.quarantine
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - records do not age
         """Report the gravest record, and of equals the oldest."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pinfold.domain.decision import PASS, Effect, Finding, Outcome
 from pinfold.domain.duration import short_duration
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence, ProjectEvidence, Unknown
 from pinfold.domain.project import StatusMarker
 from pinfold.policy.rule import Rule
 
@@ -24,6 +24,13 @@ class UpstreamStatus(Rule):
     archived: Literal["warn", "pass"] = "warn"
     deprecated: Literal["warn", "pass"] = "warn"
     vetted_days: float = Field(default=30, ge=0, le=3650)
+
+    def finds_alike(self, about: ProjectEvidence) -> bool:
+        """Only in a project that is quarantined it depends on when files came."""
+        return (
+            isinstance(status := about.upstream_status, Unknown)
+            or status.value.status.marker is not StatusMarker.QUARANTINED
+        )
 
     def judge(self, evidence: Evidence, at: datetime) -> Finding:  # noqa: ARG002 - age counts up to the quarantine
         """Report what the upstream's marker means for the file."""
