@@ -67,9 +67,9 @@ class SqliteCatalog:
 
     async def remember_metadata(self, project: str, wheel: str, metadata: bytes | None) -> None:
         """Keep what was found out of a wheel, given by its hash: its metadata, or that it carries none."""
-        digest = None if metadata is None else hashlib.sha256(metadata).hexdigest()
 
         def work(database: sqlite_utils.Database) -> None:
+            digest = None if metadata is None else hashlib.sha256(metadata).hexdigest()
             if metadata is not None:
                 # Whatever is there may be damaged.
                 packed = [digest, zstd.compress(metadata, _LEVEL)]

@@ -50,16 +50,15 @@ class SqliteReportStore:
     async def remember(self, inspected: Inspected) -> tuple[int, int]:
         """Keep a report in place of an earlier one on the same file; return the project's revision before and since."""
         report = inspected.report
-        packed = zlib.compress(_encoder.encode(report))
-        row = [report.project, report.filename, inspected.sha256, rfc3339(inspected.inspected_at), packed]
 
         def work(database: sqlite_utils.Database) -> tuple[int, int]:
             sql = "SELECT coalesce(max(id), 0) FROM report WHERE project = ?"
             (before,) = database.execute(sql, [report.project]).fetchone()
+            packed = zlib.compress(_encoder.encode(report))
             (since,) = database.execute(
                 "REPLACE INTO report (project, filename, sha256, inspected_at, body) "
                 "VALUES (?, ?, ?, ?, ?) RETURNING id",
-                row,
+                [report.project, report.filename, inspected.sha256, rfc3339(inspected.inspected_at), packed],
             ).fetchone()
             return before, since
 
