@@ -81,8 +81,8 @@ class SqliteCatalog:
             database.execute("REPLACE INTO wheel_metadata (project, wheel, metadata) VALUES (?, ?, ?)", row)
             if before is not None and before[0] != digest:
                 database.execute(
-                    "DELETE FROM metadata WHERE digest = ?1 "
-                    "AND NOT EXISTS (SELECT 1 FROM wheel_metadata WHERE metadata = ?1)",
+                    "DELETE FROM metadata WHERE digest = ? "
+                    "AND NOT EXISTS (SELECT 1 FROM wheel_metadata WHERE metadata = digest)",
                     before,
                 )
 
