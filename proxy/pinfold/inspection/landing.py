@@ -1,8 +1,9 @@
 """Where an installer puts the entries of a wheel (the binary distribution format, "the .data directory")."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from pinfold.inspection.release import Release
 
@@ -18,8 +19,7 @@ class Scheme(Enum):
     UNKNOWN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(Struct, frozen=True, gc=False):
     """A scheme and the path below it."""
 
     scheme: Scheme

@@ -4,7 +4,8 @@ import base64
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pinfold.domain.inspection import Kind
 from pinfold.inspection.content import Content
@@ -16,8 +17,7 @@ _KNOWN = {name for name in hashlib.algorithms_guaranteed if not name.startswith(
 _STRONG = _KNOWN - {"md5", "sha1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """What RECORD says of one file; None for what it leaves out."""
 
     algorithm: str | None
@@ -30,6 +30,7 @@ class Record:
 
     def __init__(self, file: str, rows: dict[str, Row], notes: Notes) -> None:
         self._file = file
+        self._unlisted = {file, *(file + suffix for suffix in _SIGNATURES)}
         self._rows = rows
         self._notes = notes
         self._missing = set(rows)
@@ -42,7 +43,7 @@ class Record:
     def check(self, path: str, content: Content) -> None:
         """Compare an entry's content with its row."""
         self._missing.discard(path)
-        if path in (self._file, *(self._file + suffix for suffix in _SIGNATURES)):
+        if path in self._unlisted:
             return
         row = self._rows.get(path)
         if row is None:

@@ -37,7 +37,7 @@ def wide_values(extra: bytes, values: tuple[int, int, int], name: str, notes: No
 
 def check_names(extra: bytes, raw_name: bytes, name: str, notes: Notes) -> None:
     """Note a second name, which some tools prefer to the first."""
-    for key, data in _fields(extra):
+    for key, data in _fields(extra) if extra else ():
         if key == _UNICODE_PATH and data[5:] != raw_name and data[5:] != name.encode("utf-8", "surrogateescape"):
             notes.observe(Kind.HEADER_MISMATCH, f"a second name: {data[5:].decode('utf-8', 'replace')!r}", name)
 
