@@ -1,11 +1,16 @@
 """An index's pages in HTML (PEP 503): version 1.4, with PEP 592, 629, 658, 708, 714, 740 and 792."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from html import escape
+from typing import Final
 
 from pinfold.domain.project import StatusMarker
 from pinfold.index.page import ListedFile, ListedProject
 from pinfold.index.render_json import API_VERSION
+
+SHARED: Final = 256
+"""What files need of Python, as it was rendered, which is kept for the next ones."""
 
 # Every value that is put into these goes through `_escape`, or through `_attribute`, which does.
 _HEAD = """\
@@ -62,16 +67,22 @@ def html_entry(listed: ListedFile) -> bytes:
     file = listed.file
     attributes = _attribute("href", f"{listed.url}#sha256={file.sha256}")
     if file.requires_python:
-        attributes += _attribute("data-requires-python", file.requires_python)
+        attributes += _requirement(file.requires_python)
     if listed.core_metadata:
-        value = f"sha256={listed.core_metadata}" if isinstance(listed.core_metadata, str) else "true"
+        value = _escape(f"sha256={listed.core_metadata}" if isinstance(listed.core_metadata, str) else "true")
         # PEP 714 lets HTML carry the old name as well, for the tools that know no other.
-        attributes += _attribute("data-core-metadata", value) + _attribute("data-dist-info-metadata", value)
+        attributes += f' data-core-metadata="{value}" data-dist-info-metadata="{value}"'
     if listed.yanked is not None:
         attributes += _attribute("data-yanked", listed.yanked)
     if isinstance(listed.provenance, str):
         attributes += _attribute("data-provenance", listed.provenance)
     return f"<a{attributes}>{_escape(file.filename)}</a><br>".encode()
+
+
+@lru_cache(SHARED)
+def _requirement(python: str) -> str:
+    # Nearly all have something to escape, and few are not alike.
+    return _attribute("data-requires-python", python)
 
 
 def _attribute(name: str, value: str) -> str:

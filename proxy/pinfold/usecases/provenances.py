@@ -61,8 +61,7 @@ class Knowledge:
 
     def publishers_of(self, file: File) -> AttestedFile | None:
         """Return a file with its publishers where the index says, or was once shown to be right, that it has any."""
-        verified = self.attested.get(key_of(file))
-        if verified is not None:
+        if self.attested and (verified := self.attested.get(key_of(file))) is not None:
             return AttestedFile(file, verified.publishers)
         return AttestedFile(file) if isinstance(file.provenance, str) else None
 
