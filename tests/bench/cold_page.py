@@ -204,11 +204,11 @@ def measure_parts(files: int, figures: Figures) -> None:
             unpack(packed)
         found = Found(source, Stored(listing, Validators(), NOW + timedelta(days=1)))
         with figures.timed("judge by baseline"):
-            judged = judge(Index("main", (source,), baseline), name, found, GROUNDS, NOW)
+            judged = judge(Index("main", (source,), baseline), name, found, GROUNDS, NOW).whole()
         shorter_listing = observe(None, parse_project_json(shorter, project=name, base_url="http://127.0.0.1/"), NOW)
         fewer = replace(found, stored=replace(found.stored, listing=shorter_listing))
         with figures.timed("judge four fifths by ten rules"):
-            judge(Index("main", (source,), ten), name, fewer, GROUNDS, NOW)
+            judge(Index("main", (source,), ten), name, fewer, GROUNDS, NOW).whole()
         for form, called in ((JSON, "JSON"), (HTML, "HTML")):
             entries, lister = Entries(judged, {}), Lister({}, None, set())
             with figures.timed(f"list and render, {called}"):
@@ -224,7 +224,7 @@ def main() -> None:
     """Measure and print both."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=5_000)
-    parser.add_argument("--pages", type=int, default=4, help="no more than memory has room for (FILES_IN_MEMORY)")
+    parser.add_argument("--pages", type=int, default=4, help="no more than memory has room for")
     chosen = parser.parse_args()
     parts, way = Figures(), Figures()
     measure_parts(chosen.files, parts)

@@ -13,7 +13,8 @@ from pinfold.domain.evidence import NO_FEED, Evidence, Known, Unknown, field_nam
 from pinfold.domain.records import RecordState
 
 if TYPE_CHECKING:
-    from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+    from pinfold.usecases.judged_files import JudgedFile
+    from pinfold.usecases.judged_project import JudgedProject
 
 WORDS = {
     Effect.ALLOW: Painted("allowed", "green"),

@@ -18,6 +18,27 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
 
 
+class TakesLong(RuntimeError):
+    """Work was begun on the event loop that would hold it up; it is to be begun anew beside it."""
+
+
+def hold_up_nobody() -> None:
+    """Raise TakesLong on the event loop, so that what calls this can be done in other threads alone."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise TakesLong
+
+
+async def here_or_beside(work: Callable[[], T]) -> T:
+    """Return what work returns that may turn out to take long; it is done here unless it does."""
+    try:
+        return work()
+    except TakesLong:
+        return await beside_the_loop(work)
+
+
 class _Switching:
     """How often the interpreter switches between the threads of this process: often only while it has to.
 

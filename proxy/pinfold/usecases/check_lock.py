@@ -16,7 +16,8 @@ from pinfold.domain.pins import Pin, in_order
 from pinfold.ports.blobs import Blobs
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.settle import judged_for_good
 
 AT_ONCE = 8

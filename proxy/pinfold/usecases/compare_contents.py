@@ -1,6 +1,6 @@
 """Reports become evidence: each is compared with an earlier release that this index lets through."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -11,6 +11,7 @@ from pinfold.inspection import compare
 from pinfold.ports.report_store import Inspected
 from pinfold.usecases.inspections import Contents
 from pinfold.usecases.previous_releases import PreviousReleases
+from pinfold.usecases.project_files import ProjectFiles
 from pinfold.usecases.provenances import FileKey, key_of
 
 _NOT_YET = Unknown("not inspected yet")
@@ -50,25 +51,25 @@ class Comparison:
 
     def __init__(
         self,
-        files: Sequence[File],
+        project: ProjectFiles,
         contents: Contents,
         is_allowed: Callable[[int], bool],
         is_settled: Callable[[int], bool],
     ) -> None:
-        self._files = files
+        self._project = project
         self._contents = contents
         self._is_allowed = is_allowed
         self._is_settled = is_settled
-        self._releases = PreviousReleases(files)
+        self._inspected = inspected_in(project, contents)
+        self._among_inspected = PreviousReleases(project.files, self._inspected)
 
     def order(self) -> list[int]:
         """Return the positions of the files that were inspected, in the order in which they must be compared."""
-        inspected = [position for position, file in enumerate(self._files) if key_of(file) in self._contents.inspected]
-        return self._releases.order(inspected)
+        return self._project.releases.order(self._inspected)
 
     def inspection_of(self, position: int) -> Inspection:
         """Return the evidence that a report leads to."""
-        file = self._files[position]
+        file = self._project.files[position]
         inspected = self._contents.inspected[key_of(file)]
         return _evidence(inspected, *self._news(file, inspected.report))
 
@@ -78,23 +79,22 @@ class Comparison:
         An earlier file that was inspected will do as long as nothing grave is new against it; before something is held
         against a release, the one right before it has to be known.
         """
-        nearest: str | None = None
-        is_alone = len(self._contents.inspected) == 1
-        for position in self._releases.before(file):
-            if not self._is_allowed(position):
-                continue
-            other = self._files[position]
-            nearest = nearest or other.filename
-            before = self._contents.of(other)
-            if before is not None and self._is_settled(position):
-                news = tuple(compare(report, before))
-                if nearest == other.filename or not any(each.grade.refuses for each in news):
-                    return other.filename, news
-                break
-            if is_alone:
-                break
+        files = self._project.files
+        nearest = next(filter(self._is_allowed, self._project.releases.before(file)), None)
+        known = filter(self._is_allowed, self._among_inspected.before(file))
+        other = next(filter(self._is_settled, known), None)
+        if other is not None:
+            news = tuple(compare(report, self._contents.inspected[key_of(files[other])].report))
+            if other == nearest or not any(each.grade.refuses for each in news):
+                return files[other].filename, news
         grave = _grave(report)
-        return (nearest, None) if nearest and grave else (None, grave)
+        return (files[nearest].filename, None) if nearest is not None and grave else (None, grave)
+
+
+def inspected_in(project: ProjectFiles, contents: Contents) -> list[int]:
+    """Return the positions of the files of a project that were inspected."""
+    named = ((project.named(filename), sha256) for filename, sha256 in contents.inspected)
+    return sorted(at for at, sha256 in named if at is not None and project.files[at].sha256 == sha256)
 
 
 def _grave(report: Report) -> tuple[Observation, ...]:

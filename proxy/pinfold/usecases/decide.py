@@ -1,14 +1,15 @@
 """The gate: judges a whole project at once, and any single file again when its bytes are asked for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from msgspec import structs
 
 from pinfold.domain.errors import UpstreamError
 from pinfold.domain.evidence import Need, Unknown
-from pinfold.domain.listing import Listing
 from pinfold.domain.project import File
 from pinfold.policy import engine
 from pinfold.ports.advisories import AdvisoryStore
@@ -17,29 +18,24 @@ from pinfold.ports.pins import PinStore
 from pinfold.ports.provenance_store import Checked
 from pinfold.ports.records import RecordStore
 from pinfold.ports.report_store import Inspected
-from pinfold.usecases.beside_the_loop import beside_the_loop
+from pinfold.usecases.beside_the_loop import here_or_beside
 from pinfold.usecases.find_project import Found, ProjectFinder
 from pinfold.usecases.index_pins import pins_of
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.inspect_ahead import InspectAhead, likely_next
+from pinfold.usecases.inspect_ahead import InspectAhead
 from pinfold.usecases.inspections import Inspections
-from pinfold.usecases.judge_project import judge, judge_seen
-from pinfold.usecases.judged_project import EVERYTHING, JudgedFile, JudgedProject
+from pinfold.usecases.judge_project import judge
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import EVERYTHING, JudgedProject
 from pinfold.usecases.judgement import Basis, Grounds, Judgement
+from pinfold.usecases.judging import Judging
 from pinfold.usecases.known_names import KnownNames
-from pinfold.usecases.lru import Recalling
 from pinfold.usecases.pages_ahead import PagesAhead
 from pinfold.usecases.present import SOON
 from pinfold.usecases.provenances import NEVER, FileKey, Provenances, due_at
-from pinfold.usecases.single_flight import OneAtATime
 
-FILES_IN_MEMORY = 24_000
-"""Some 1.1 KB each, listed and judged; room for four of the longest pages, beside the pages themselves."""
-IN_THREAD_ABOVE = 200
-"""Projects with more files, or versions, are judged and rendered in a thread: at some 10 microseconds a file they would
-hold the loop."""
-LOCATIONS_AT_ONCE = 20
-"""Addresses of the project elsewhere (PEP 708), of up to 4 KB each, that are rendered on the event loop."""
+T = TypeVar("T")
+
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
@@ -67,10 +63,9 @@ class Gate:
         self._pins = pins
         self._names = names
         self._clock = clock
-        self._memory: Recalling[tuple[str, str], JudgedProject] = Recalling(FILES_IN_MEMORY)
-        self._judging: OneAtATime[tuple[str, str]] = OneAtATime()
         self._ahead = InspectAhead(self._inspect_ahead)
-        self._pages_ahead = PagesAhead(self.judge_project)
+        self._pages_ahead = PagesAhead(self.lay_out)
+        self._judging = Judging(clock, self._ahead.begin)
 
     async def judge_project(self, index: Index, name: str) -> JudgedProject | None:
         """Return a project with every file judged as of now, or None where no upstream has it.
@@ -82,6 +77,14 @@ class Gate:
         basis = await self.basis(index, name)
         return await self.judge(basis) if basis is not None else None
 
+    async def lay_out(self, index: Index, name: str) -> JudgedProject | None:
+        """Return what `judge_project` does, with no more files judged than others' judgements rest on.
+
+        What needs more of a long project takes it to `ask`.
+        """
+        basis = await self.basis(index, name)
+        return (await self._asked(basis, _nothing))[0] if basis is not None else None
+
     async def basis(self, index: Index, name: str) -> Basis | None:
         """Return all that a project is to be judged on as of now, or None where no upstream has it.
 
@@ -92,17 +95,16 @@ class Gate:
 
     async def judge(self, basis: Basis) -> JudgedProject:
         """Return a project with every file judged on a basis that was just found."""
-        judged = self._kept(basis)
-        if judged is None:
-            async with self._judging.turn((basis.index.name, basis.name)):
-                judged = self._kept(basis) or await self._judge(basis)
-        # What could not be had a while ago may be had now.
-        self._provenances.verify_ahead(basis.found.source.upstream, basis.name, judged.to_verify)
-        return judged
+        return (await self._asked(basis, JudgedProject.whole))[1]
 
     def has_judged(self, basis: Basis) -> bool:
         """Tell whether a project is judged already, so that to `judge` it costs nothing."""
-        return self._kept(basis) is not None
+        kept = self._judging.kept(basis)
+        return kept is not None and kept.files.are_all_judged
+
+    async def refusal_of(self, project: JudgedProject, judged: JudgedFile, as_of: datetime | None = None) -> str:
+        """Return the line that tells a client why a file is refused; as of a moment, by what was there then."""
+        return await self._judging.ask_more(project, lambda project: project.refusal_of(judged, as_of))
 
     async def still_stands(self, judgement: Judgement) -> bool:
         """Tell whether `judge_project` would judge a project the same now, without a look at its files.
@@ -134,32 +136,6 @@ class Gate:
             return NEVER
         return max(due_at(grounds.knowledge, to_verify), self._clock.now() + SOON)
 
-    def _kept(self, basis: Basis) -> JudgedProject | None:
-        """Return what was judged before, if nothing that it rests on has changed."""
-        key, found = (basis.index.name, basis.name), basis.found
-        kept = self._memory.get(key)
-        if kept is None or not _still_holds(kept, basis, self._clock.now()):
-            return None
-        if kept.found != found:
-            # Freshness moved on while everything that was judged is the same.
-            kept = replace(kept, found=found)
-            self._memory.put(key, kept, 1 + len(kept.files))
-        return kept
-
-    async def _judge(self, basis: Basis) -> JudgedProject:
-        now, key, found = self._clock.now(), (basis.index.name, basis.name), basis.found
-        kept = self._memory.get(key)
-
-        def work() -> tuple[JudgedProject, list[File]]:
-            seen = _with_more_seen(kept, basis, now) if kept is not None else None
-            judged = seen or judge(basis.index, basis.name, found, basis.grounds, now)
-            return judged, likely_next(judged) if found.source.fetch_ahead else []
-
-        judged, files = await beside_the_loop(work) if takes_long(found.listing) else work()
-        self._memory.put(key, judged, 1 + len(judged.files))
-        self._ahead.begin(judged, files)
-        return judged
-
     async def judge_file(
         self, index: Index, name: str, filename: str, sha256: str, *, awaited: frozenset[Need] = frozenset()
     ) -> tuple[JudgedProject, JudgedFile] | None:
@@ -181,7 +157,7 @@ class Gate:
         for _ in range(COMPARED_AT_MOST):
             if found is None or uninspected or self._final(*found, unverified, None, INSPECTION).refused:
                 break
-            wanted_file = None if Need.INSPECTION in awaited else found[0].to_inspect(found[1])
+            wanted_file = None if Need.INSPECTION in awaited else await self._to_inspect(*found)
             if wanted_file is None:
                 break
             uninspected = await self._inspect(found[0], wanted_file, is_asked_for=wanted_file == found[1].file)
@@ -216,9 +192,9 @@ class Gate:
             knowledge = (await self._provenances.known(name)).adding(checked)
             contents = (await self._inspections.known(name)).adding(inspected)
             # Pins are set once there is something to be pinned.
-            project = judge(index, name, found, Grounds(records, knowledge, contents, about), self._clock.now())
-            judged, attempts = project.by_filename[file.filename], attempts - 1
-            wanted = project.to_inspect(judged)
+            grounds = Grounds(records, knowledge, contents, about)
+            published = partial(_as_published, file, Basis(index, name, found, grounds), self._clock.now())
+            (project, judged, wanted), attempts = await here_or_beside(published), attempts - 1
             if not attempts or wanted in (None, file) or await self._inspect(project, wanted, is_asked_for=False):
                 return project, self._final(project, judged, {}, None, frozenset())
 
@@ -237,14 +213,30 @@ class Gate:
         self, index: Index, name: str, filename: str, sha256: str
     ) -> tuple[JudgedProject, JudgedFile] | None:
         """Return a file as its page judges it."""
-        project = await self.judge_project(index, name)
-        judged = project.find(filename, sha256) if project else None
-        if project is None or judged is None:
+        basis = await self.basis(index, name)
+        if basis is None:
             return None
-        if judged is not project.by_filename[filename]:
+        project, judged = await self._asked(basis, lambda project: project.find(filename, sha256))
+        if judged is None:
+            return None
+        if judged is not project.judged(filename):
             # The page judged the bytes that took its place.
             judged = self._again(project, judged, EVERYTHING)
         return project, judged
+
+    async def _asked(self, basis: Basis, question: Callable[[JudgedProject], T]) -> tuple[JudgedProject, T]:
+        """Return a project with the answer to a question, and have verified ahead what its newest files need."""
+
+        def with_ahead(project: JudgedProject) -> tuple[tuple[File, ...], T]:
+            return project.to_verify, question(project)
+
+        project, (to_verify, answer) = await self._judging.ask(basis, with_ahead)
+        # What could not be had a while ago may be had now.
+        self._provenances.verify_ahead(basis.found.source.upstream, basis.name, to_verify)
+        return project, answer
+
+    async def _to_inspect(self, project: JudgedProject, judged: JudgedFile) -> File | None:
+        return await self._judging.ask_more(project, lambda project: project.to_inspect(judged))
 
     async def close(self) -> None:
         """End what is under way in the background."""
@@ -255,7 +247,7 @@ class Gate:
         """Have a file inspected that nobody asked for yet, and what it has to be compared with."""
         for _ in range(COMPARED_AT_MOST):
             found = await self._look(project.index, project.name, file.filename, file.sha256)
-            wanted = found[0].to_inspect(found[1]) if found else None
+            wanted = await self._to_inspect(*found) if found else None
             if found is None or wanted is None or await self._inspect(found[0], wanted, is_asked_for=False):
                 return
 
@@ -302,29 +294,13 @@ class Gate:
         return again
 
 
-def takes_long(listing: Listing) -> bool:
-    """Tell whether to judge a project, or to render it, would hold up the event loop."""
-    project = listing.project
-    # What the upstream took away is judged as well, and what it says besides files has no other bounds.
-    parts = (project.files, listing.sightings, project.versions)
-    locations = len(project.tracks) + len(project.alternate_locations)
-    return any(len(part) > IN_THREAD_ABOVE for part in parts) or locations > LOCATIONS_AT_ONCE
+def _nothing(project: JudgedProject) -> None:
+    """Ask nothing of a project."""
 
 
-def _still_holds(kept: JudgedProject, basis: Basis, now: datetime) -> bool:
-    return (
-        kept.index is basis.index
-        and kept.found.listing is basis.found.listing
-        and kept.found.source is basis.found.source
-        and kept.grounds.stand_as(basis.grounds)
-        and (kept.changes_at is None or now < kept.changes_at)
-    )
-
-
-def _with_more_seen(kept: JudgedProject, basis: Basis, now: datetime) -> JudgedProject | None:
-    """Return what was judged before with what was seen in files since, where nothing else has changed."""
-    grounds = basis.grounds
-    seen_before = replace(basis, grounds=replace(grounds, contents=kept.grounds.contents))
-    if grounds.contents is None or not _still_holds(kept, seen_before, now):
-        return None
-    return judge_seen(replace(kept, found=basis.found), grounds.contents, now)
+def _as_published(file: File, basis: Basis, at: datetime) -> tuple[JudgedProject, JudgedFile, File | None]:
+    """Judge a file as one of its project's, and find what has to be inspected next for that."""
+    project = judge(basis.index, basis.name, basis.found, basis.grounds, at)
+    judged = project.judged(file.filename)
+    assert judged is not None  # noqa: S101 - its project was found with it
+    return project, judged, project.to_inspect(judged)

@@ -6,7 +6,7 @@ from typing import Any
 from pinfold.domain.audit_entry import Action, Actor, Entry
 from pinfold.domain.by_identity import ByIdentity
 from pinfold.domain.decision import Verdict
-from pinfold.usecases.judged_project import JudgedFile
+from pinfold.usecases.judged_files import JudgedFile
 
 RECURRING = 512
 """Sets of verdicts that are told of in the same words as before; the log finds their bytes again by these."""

@@ -16,7 +16,8 @@ from pinfold.domain.target import FileTarget, HashTarget, ProjectTarget, Release
 from pinfold.ports.audit_log import AuditLog, AuditQuery
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.settle import judged_for_good
 
 
@@ -99,9 +100,12 @@ class Explain:
         """Explain bytes by what was once asked for here: no index can be asked for a hash."""
         for known in await self._audit_log.search(AuditQuery(sha256=target.sha256, index=index.name)):
             project, filename = known.entry.project, known.entry.filename
-            if project and filename and (found := await self._judge(index, project, filename, target.sha256)):
-                judged_project, judged = found
-                return Explanation(target, judged_project, _by_release([judged]), ())
+            if not project or not filename:
+                continue
+            found = await self._judge(index, project, filename, target.sha256)
+            whole = await self._gate.judge_project(index, project) if found else None
+            if found is not None and whole is not None:
+                return Explanation(target, whole, _by_release([found[1]]), ())
         raise NotFound(
             f"no file with the hash {target.sha256[:12]}... was ever asked for in index {index.name}: name the file"
         )

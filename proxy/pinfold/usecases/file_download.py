@@ -18,7 +18,8 @@ from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.fetch_file import FileFetcher
 from pinfold.usecases.file_content import Content, Stored, Unvouched
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.wheel_metadata import WheelMetadata
 
 JUDGED_FIRST = 8 * 1024 * 1024
@@ -69,7 +70,7 @@ class Granted:
     @property
     def stands_until(self) -> datetime:
         """Until when the same would be granted again, as far as time alone changes that."""
-        until, changes_at = self.project.judgement.until, self.judged.decision.changes_at
+        until, changes_at = self.project.stands_until, self.judged.decision.changes_at
         return until if changes_at is None else min(until, changes_at)
 
     @property
@@ -107,10 +108,10 @@ class FileDownload:
         except InvalidName as error:
             raise NotFound(str(error)) from error
         for name in candidates:
-            project = await self._gate.judge_project(index, name)
-            judged = project.at_upstream_path(upstream_path) if project else None
-            if judged is not None:
-                return Address(name, judged.file.sha256, judged.file.filename)
+            project = await self._gate.lay_out(index, name)
+            file = project.laid_out.at_upstream_path(upstream_path) if project else None
+            if file is not None:
+                return Address(name, file.sha256, file.filename)
         raise NotFound(f"no project of index {index.name} has a file at {upstream_path}")
 
     async def ask(self, index: Index, address: Address, ask: Ask) -> Granted:
@@ -153,7 +154,8 @@ class FileDownload:
             if served is not None:
                 entry.details["served"] = await served.number()
             await self._audit_log.append(entry, judged.evidence)
-            raise Refused(project.refusal_of(judged, ask.as_of), judged, reference)
+            line = await self._gate.refusal_of(project, judged, ask.as_of)
+            raise Refused(line, judged, reference)
         return Granted(project, judged)
 
     async def open(self, granted: Granted, ask: Ask) -> tuple[Content, Appended]:

@@ -81,6 +81,7 @@ def likely_next(project: JudgedProject) -> list[File]:
     if project.inspections is None or not project.inspections.contents.inspected:
         return []
     contents = project.inspections.contents
-    used = [project.by_filename[name].file for name, _ in contents.inspected if name in project.by_filename]
+    positions = (project.laid_out.named(filename) for filename, _ in contents.inspected)
+    used = [project.laid_out.files[position] for position in positions if position is not None]
     later = later_files(project.found.listing.project.files, used)
     return [file for file in later[:FILES] if contents.of(file) is None]

@@ -1,91 +1,58 @@
-"""A project with every file judged for one index at one moment: what a page tells, and where a file's way begins."""
+"""A project judged for one index at one moment: what a page tells, and where a file's way begins."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from urllib.parse import urlsplit
+from typing import Final, Self
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from pinfold.advisories.assess import Assessment
-from pinfold.domain.decision import Decision, reference, refusal_line
+from pinfold.domain.decision import refusal_line
 from pinfold.domain.evidence import NO_FEED, Evidence, Item, Need, ProjectEvidence, Unknown
 from pinfold.domain.look_alikes import Resemblance
-from pinfold.domain.names import newest_release
 from pinfold.domain.project import File
 from pinfold.domain.records import Records
 from pinfold.usecases.compare_contents import ProjectInspections
 from pinfold.usecases.find_project import Found
 from pinfold.usecases.gather_evidence import LIKE_NONE, ProjectProvenance, gather, gather_project
 from pinfold.usecases.indexes import Index
+from pinfold.usecases.judged_files import JudgedFile, JudgedFiles
 from pinfold.usecases.judgement import Basis, Grounds, Judgement
 from pinfold.usecases.last_good import LastGood
-from pinfold.usecases.previous_releases import PreviousReleases
+from pinfold.usecases.project_files import ProjectFiles
 
 EVERYTHING = frozenset(Need)
+PROJECT_BYTES: Final = 1024
+"""What a project takes up in memory besides its files."""
+LAID_OUT_BYTES: Final = 120
+"""What each file takes up in it besides the listing, which is kept elsewhere."""
+JUDGED_BYTES: Final = 260
+"""What the judgement of a file takes up besides."""
+NEWEST = 20
+"""Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 STRIDE = 4
 """By how much the steps grow in which an earlier release is sought to compare with: 1, 4, 16, 64 releases back."""
 
 
-class JudgedFile(Struct, frozen=True, gc=False):
-    """A file with the evidence that was gathered of it and the decision that follows."""
-
-    file: File
-    evidence: Evidence
-    decision: Decision
-    vanished: bool = False
-    """The upstream lists it no more."""
-    evidence_digest: str | None = None
-    """The digest of the evidence, where it was computed already."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether clients are kept from the file."""
-        return self.decision.refused
-
-    @property
-    def span(self) -> tuple[datetime | None, datetime | None]:
-        """From when to when the upstream had the file, as far as that is known.
-
-        Where it states no upload time the file was there when it was first seen here, and nobody can tell of before.
-        """
-        sighting = self.evidence.sighting
-        if isinstance(sighting, Unknown):
-            return self.file.upload_time, None
-        return self.file.upload_time or sighting.value.first_seen, sighting.value.vanished_at
-
-    def stood_at(self, moment: datetime) -> bool:
-        """Tell whether the upstream had the file at a moment."""
-        since, until = self.span
-        return since is not None and since <= moment and (until is None or moment < until)
-
-    def reference(self) -> str:
-        """Return the short reference of this decision on this evidence."""
-        return reference(self.decision, self.digest())
-
-    def digest(self) -> str:
-        """Return the digest of the evidence."""
-        return self.evidence_digest or self.evidence.digest()
-
-
 @dataclass(frozen=True)
 class JudgedProject:
-    """Every file of a project, judged at one moment for one index."""
+    """The files of a project, judged as of one moment for one index; what is found out of several looks at those."""
 
     index: Index
     name: str
     found: Found
-    files: tuple[JudgedFile, ...]
+    laid_out: ProjectFiles
+    files: JudgedFiles
+    """By the same positions as there."""
     grounds: Grounds
     records: Records
     """Those of the grounds that can concern the project."""
     judged_at: datetime
     provenance: ProjectProvenance | None = None
     """What is known of provenance, where a rule asks for it."""
-    to_verify: tuple[File, ...] = ()
-    """What the newest files need verified to be judged for good, newest first."""
     advisories: Item[Assessment] = NO_FEED
     """What advisory feeds hold on the project, matched with the files."""
     inspections: ProjectInspections | None = None
@@ -113,11 +80,41 @@ class JudgedProject:
             self.resemblance,
         )
 
+    @property
+    def weight(self) -> int:
+        """How many bytes it takes up, about, besides its listing."""
+        return PROJECT_BYTES + LAID_OUT_BYTES * len(self.files) + JUDGED_BYTES * self.files.judged
+
+    def stands_at(self, moment: datetime) -> bool:
+        """Tell whether no decision that was made so far has changed by itself."""
+        changes_at = self.files.changes_at
+        return changes_at is None or moment < changes_at
+
+    @property
+    def stands_until(self) -> datetime:
+        """Until when all that was judged so far stands, as far as time alone changes it."""
+        fresh_until, changes_at = self.found.fresh_until, self.files.changes_at
+        return fresh_until if changes_at is None else min(fresh_until, changes_at)
+
+    @cached_property
+    def to_verify(self) -> tuple[File, ...]:
+        """What the newest files need verified to be judged for good, newest first."""
+        if self.provenance is None:
+            return ()
+        files = self.laid_out.files
+        newest = (position for position in self.laid_out.newest(NEWEST) if _is_attested(files[position]))
+        wanted = (file for position in newest for file in self.to_verify_for(self.files[position], self.judged_at))
+        return tuple(dict.fromkeys(wanted))
+
+    def whole(self) -> Self:
+        """Judge all files that are left."""
+        iter(self.files)
+        return self
+
     @cached_property
     def changes_at(self) -> datetime | None:
         """The earliest moment at which one of the decisions changes by itself."""
-        moments = (judged.decision.changes_at for judged in self.files)
-        return min((moment for moment in moments if moment is not None), default=None)
+        return self.whole().files.changes_at
 
     @cached_property
     def is_unopposed(self) -> bool:
@@ -142,7 +139,7 @@ class JudgedProject:
     @cached_property
     def last_good(self) -> str | None:
         """The newest release that an unpinned install would take: allowed, not yanked, no pre-release if possible."""
-        return newest_allowed(self.files)
+        return newest_offered(self.laid_out, self.files)
 
     def state_at(self, moment: datetime) -> int:
         """Return a number that two moments share where the project stood alike at both."""
@@ -150,7 +147,9 @@ class JudgedProject:
 
     def as_of(self, moment: datetime) -> "JudgedProject":
         """Return the project with only the files that were there at a moment, judged as of now."""
-        return replace(self, files=tuple(judged for judged in self.files if judged.stood_at(moment)))
+        there = [judged for judged in self.files if judged.stood_at(moment)]
+        listed = sum(not judged.vanished for judged in there)
+        return replace(self, laid_out=ProjectFiles([judged.file for judged in there], listed), files=JudgedFiles(there))
 
     @cached_property
     def _moments(self) -> list[datetime]:
@@ -160,7 +159,7 @@ class JudgedProject:
     def refusal_of(self, judged: JudgedFile, as_of: datetime | None = None) -> str:
         """Return the line that tells a client why a file is refused; as of a moment, by what was there then."""
         filename = judged.file.filename
-        is_of_the_page = as_of is None and judged is self.by_filename.get(filename)
+        is_of_the_page = as_of is None and judged is self.judged(filename)
         line = self._refusals.get(filename) if is_of_the_page else None
         if line is None:
             line = refusal_line(judged.decision, last_good=self._last_good_for(judged, as_of), ref=judged.reference())
@@ -175,23 +174,23 @@ class JudgedProject:
 
     def _last_good_for(self, refused: JudgedFile, as_of: datetime | None) -> str | None:
         """Return the last good release beside a file that is refused by now: its page may have left that open."""
-        listed = self.by_filename.get(refused.file.filename)
+        listed = self.judged(refused.file.filename)
         if as_of is None and (listed is None or listed.refused):
             return self.last_good
         return self._last_good_then.release(beside=refused.file.sha256, as_of=as_of)
 
     @cached_property
     def _last_good_then(self) -> LastGood:
-        return LastGood((judged.span[0], judged.file) for judged in self.files if is_offered(judged))
+        return LastGood((judged.span[0], judged.file) for judged in self.files if judged.is_offered)
 
-    @cached_property
-    def by_filename(self) -> dict[str, JudgedFile]:
-        """The files by name."""
-        return {judged.file.filename: judged for judged in self.files}
+    def judged(self, filename: str) -> JudgedFile | None:
+        """Return the file of a name."""
+        position = self.laid_out.named(filename)
+        return None if position is None else self.files[position]
 
     def to_verify_for(self, judged: JudgedFile, at: datetime) -> tuple[File, ...]:
         """Return the files whose provenance must be verified before one can be judged for good."""
-        if self.provenance is None or not isinstance(judged.file.provenance, str):
+        if self.provenance is None or not _is_attested(judged.file):
             return ()
         return self.index.policy.for_project(self.name).to_verify(judged.evidence, self.provenance.uploads, at)
 
@@ -207,7 +206,9 @@ class JudgedProject:
                 return judged.file
             if (vouching := self._to_vouch_for(judged)) is not None:
                 return vouching
-            judged = self.by_filename[inspection.value.previous]
+            previous = self.judged(inspection.value.previous)
+            assert previous is not None  # noqa: S101 - it was compared with
+            judged = previous
         return None
 
     def _to_vouch_for(self, judged: JudgedFile) -> File | None:
@@ -231,19 +232,15 @@ class JudgedProject:
     def _earlier(self, file: File) -> Iterator[JudgedFile]:
         """Yield of each earlier release that is let through the file that is most like one, newest first."""
         seen: set[str | None] = set()
-        for position in self._releases.before(file):
-            judged = self.files[position]
-            if judged.file.version not in seen and is_offered(judged):
-                seen.add(judged.file.version)
+        for position in self.laid_out.releases.before(file):
+            version = self.laid_out.files[position].version
+            if version not in seen and (judged := self.files[position]).is_offered:
+                seen.add(version)
                 yield judged
-
-    @cached_property
-    def _releases(self) -> PreviousReleases:
-        return PreviousReleases([judged.file for judged in self.files])
 
     def find(self, filename: str, sha256: str) -> JudgedFile | None:
         """Return the file at an address, which stays good for the bytes that it was given out for."""
-        judged = self.by_filename.get(filename)
+        judged = self.judged(filename)
         if judged is None or judged.file.sha256 == sha256:
             return judged
         # The upstream replaced the bytes.
@@ -253,20 +250,14 @@ class JudgedProject:
         first = structs.replace(judged.file, sha256=sha256, size=None, core_metadata=False, provenance=False)
         return structs.replace(judged, file=first, vanished=True)
 
-    def at_upstream_path(self, path: str) -> JudgedFile | None:
-        """Return the file that the upstream keeps at a path of its file host, whichever host that is.
 
-        The path ends with the file's name, as those of PyPI do.
-        """
-        judged = self.by_filename.get(path.rpartition("/")[2])
-        return judged if judged is not None and urlsplit(judged.file.url).path == path else None
+def _is_attested(file: File) -> bool:
+    """Tell whether the upstream says that there is provenance to verify."""
+    return isinstance(file.provenance, str)
 
 
-def newest_allowed(files: Sequence[JudgedFile]) -> str | None:
-    """Return the newest release that an unpinned install would take of some files."""
-    return newest_release(judged.file.version for judged in files if is_offered(judged))
-
-
-def is_offered(judged: JudgedFile) -> bool:
-    """Tell whether an unpinned install may take a file."""
-    return not judged.refused and not judged.vanished and judged.file.yanked is None
+def newest_offered(laid_out: ProjectFiles, files: JudgedFiles) -> str | None:
+    """Return the newest release that an unpinned install would take; only what it would prefer is judged for that."""
+    offered = (position for position in laid_out.releases.preferred() if files[position].is_offered)
+    newest = next(offered, None)
+    return None if newest is None else laid_out.files[newest].version

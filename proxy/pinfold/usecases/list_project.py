@@ -13,7 +13,8 @@ from pinfold.domain.project import File, StatusMarker
 from pinfold.index.page import ListedFile, ListedProject
 from pinfold.index.render import html_entry, html_page, json_entry, json_page
 from pinfold.usecases.indexes import Refusals
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 from pinfold.usecases.wheel_metadata import is_promised
 
 Digests = dict[str, str | None]

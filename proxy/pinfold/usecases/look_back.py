@@ -18,7 +18,7 @@ from pinfold.usecases.decision_entry import decision_entry
 from pinfold.usecases.exposed_clients import Summary, client_document
 from pinfold.usecases.exposure import Exposure
 from pinfold.usecases.indexes import Indexes
-from pinfold.usecases.judged_project import JudgedFile
+from pinfold.usecases.judged_files import JudgedFile
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The pages of what a wheel needs are fetched and judged while whoever read its metadata goes on resolving."""
+"""The projects that a wheel needs are looked up while whoever read its metadata goes on resolving."""
 
 import asyncio
 import logging
@@ -29,10 +29,10 @@ _BODY = re.compile(rb"\r?\n\r?\n")
 
 
 class PagesAhead:
-    """Has pages judged that somebody is about to ask for, a few at a time."""
+    """Has projects looked up whose pages somebody is about to ask for, a few at a time."""
 
-    def __init__(self, judge: Callable[[Index, str], Awaitable[object]]) -> None:
-        self._judge = judge
+    def __init__(self, look_up: Callable[[Index, str], Awaitable[object]]) -> None:
+        self._look_up = look_up
         self._flights: SingleFlight[tuple[str, str], None] = SingleFlight()
         self._turn = asyncio.Semaphore(AT_ONCE)
 
@@ -49,7 +49,7 @@ class PagesAhead:
     async def _run(self, index: Index, name: str) -> None:
         async with self._turn:
             try:
-                await self._judge(index, name)
+                await self._look_up(index, name)
             except PinfoldError as error:
                 log.warning("the page of %s is not had ahead: %s", name, error)
 

@@ -1,7 +1,7 @@
 """Which file of an earlier release a file is best compared with: like with like."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
 
@@ -18,13 +18,21 @@ _TAG_PARTS = re.compile(r"[-._]")
 class PreviousReleases:
     """The files of a project in the order of their versions."""
 
-    def __init__(self, files: Sequence[File]) -> None:
+    def __init__(self, files: Sequence[File], among: Iterable[int] | None = None) -> None:
+        """Take in all of some files, or those `among` them at some positions in order."""
         self._files = files
         versions: dict[Version, list[int]] = {}
-        for position, file in enumerate(files):
-            if file.version and (version := parse_version(file.version)):
+        for position in range(len(files)) if among is None else among:
+            if (text := files[position].version) and (version := parse_version(text)):
                 versions.setdefault(version, []).append(position)
         self._releases = sorted(versions.items(), reverse=True)
+
+    def preferred(self) -> Iterator[int]:
+        """Yield positions as installers prefer their releases: newest first, and pre-releases after all others."""
+        for is_prerelease in (False, True):
+            for version, positions in self._releases:
+                if version.is_prerelease is is_prerelease:
+                    yield from positions
 
     def order(self, positions: Sequence[int]) -> list[int]:
         """Return positions with earlier releases first, so that what a file is compared with comes before it."""

@@ -14,7 +14,7 @@ from pinfold.ports.telemetry import Telemetry
 from pinfold.ports.turns import TakeTurn, alone
 from pinfold.usecases.beside_the_loop import beside_the_loop
 from pinfold.usecases.compress import compress
-from pinfold.usecases.decide import Gate, takes_long
+from pinfold.usecases.decide import Gate
 from pinfold.usecases.in_turn import in_turn
 from pinfold.usecases.indexes import Index
 from pinfold.usecases.judged_project import JudgedProject
@@ -23,6 +23,7 @@ from pinfold.usecases.kept_page import KeptPage, PageKey, RenderedPage
 from pinfold.usecases.list_project import HTML, JSON, Digests, Entries, Form, Lister
 from pinfold.usecases.lru import Lru
 from pinfold.usecases.made_of import made_of
+from pinfold.usecases.project_files import takes_long
 from pinfold.usecases.single_flight import OneAtATime
 from pinfold.usecases.wheel_metadata import WheelMetadata
 

@@ -14,7 +14,8 @@ from pinfold.ports.clock import Clock
 from pinfold.ports.records import RecordStore
 from pinfold.usecases.decide import INSPECTION, Gate
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 
 _ACTIONS = {PublisherDecision.PIN: Action.PUBLISHER_PIN, PublisherDecision.ACCEPT: Action.PUBLISHER_ACCEPT}
 

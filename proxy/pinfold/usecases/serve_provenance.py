@@ -22,10 +22,10 @@ class ServeProvenance:
         Raises Refused, as for the file itself; NotFound where the release has no such file; UpstreamError and
         StoreError.
         """
-        page = await self._gate.judge_project(index, project)
-        listed = page.by_filename.get(filename) if page else None
-        if listed is None or listed.file.version is None or listed.file.version != canonical_version(version):
+        page = await self._gate.lay_out(index, project)
+        file = page.laid_out.file(filename) if page else None
+        if file is None or file.version is None or file.version != canonical_version(version):
             raise NotFound(f"no file {filename} in release {version} of {project}")
-        granted = await self._files.ask(index, Address(project, listed.file.sha256, filename), ask)
+        granted = await self._files.ask(index, Address(project, file.sha256, filename), ask)
         upstream = granted.project.found.source.upstream
         return await self._provenances.document(upstream, project, granted.judged.file)

@@ -1,7 +1,8 @@
 """Files judged as a request for them would be, for those who only want to know."""
 
 from pinfold.usecases.decide import INSPECTION, Gate
-from pinfold.usecases.judged_project import JudgedFile, JudgedProject
+from pinfold.usecases.judged_files import JudgedFile
+from pinfold.usecases.judged_project import JudgedProject
 
 
 async def judged_for_good(gate: Gate, project: JudgedProject, judged: JudgedFile) -> JudgedFile:

@@ -10,6 +10,7 @@ from pinfold.domain.project import File
 from pinfold.ports.report_store import INCOMPLETE_HOLDS, Inspected
 from pinfold.usecases.compare_contents import Comparison, ProjectInspections
 from pinfold.usecases.inspections import Contents
+from pinfold.usecases.project_files import ProjectFiles
 
 HOOK = Observation(Kind.NEW_START_UP_HOOK, "runs at every interpreter start: import os", "widget.pth", 1)
 BINARY = Observation(Kind.NEW_BINARY, "an ELF binary", "widget/fast.so")
@@ -32,7 +33,8 @@ def compared(
     *reports: Inspected, refused: Container[int] = (), unsettled: Container[int] = (), of: int = 2
 ) -> Inspection:
     contents = Contents({(each.report.filename, each.sha256): each for each in reports})
-    comparison = Comparison(FILES, contents, lambda one: one not in refused, lambda one: one not in unsettled)
+    project = ProjectFiles(FILES, listed=len(FILES))
+    comparison = Comparison(project, contents, lambda one: one not in refused, lambda one: one not in unsettled)
     assert of in comparison.order()
     return comparison.inspection_of(of)
 

@@ -21,7 +21,7 @@ from pinfold.usecases import look_back
 from pinfold.usecases.announce import Announce
 from pinfold.usecases.decide import Gate
 from pinfold.usecases.indexes import Index
-from pinfold.usecases.judged_project import JudgedFile
+from pinfold.usecases.judged_files import JudgedFile
 from pinfold.usecases.look_back import LEASE, MOST_ATTEMPTS, LookBack
 
 FILE = a_file()

@@ -17,7 +17,7 @@ from pinfold.domain.published import Claim, PublishedFile
 from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.policy.document import parse_policy
-from pinfold.usecases import decide, find_project, project_page
+from pinfold.usecases import beside_the_loop, find_project, judging, project_files, project_page
 from pinfold.usecases.kept_page import PAGE_BYTES
 from pinfold.usecases.project_page import REASONS_HOLD
 from pinfold.usecases.quarantine import Quarantine
@@ -34,7 +34,7 @@ def clock(monkeypatch):
 def _forgetful(monkeypatch):
     """Keep neither listings nor judged files in memory, as of projects that were long not asked for."""
     monkeypatch.setattr(find_project, "FILES_IN_MEMORY", 0)
-    monkeypatch.setattr(decide, "FILES_IN_MEMORY", 0)
+    monkeypatch.setattr(judging, "BYTES_IN_MEMORY", 0)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_it_stands_no_longer_than_its_decisions(page_of, upstream, clock):
 def _remembering(monkeypatch):
     """Keep projects in memory, so that what their upstream confirms is the same as before."""
     monkeypatch.setattr(find_project, "FILES_IN_MEMORY", 100)
-    monkeypatch.setattr(decide, "FILES_IN_MEMORY", 100)
+    monkeypatch.setattr(judging, "BYTES_IN_MEMORY", 1_000_000)
 
 
 @pytest.mark.usefixtures("_remembering")
@@ -213,20 +213,21 @@ async def test_a_page_counts_for_more_than_its_body(page_of, upstream):
 def moved(monkeypatch):
     """What was worked out beside the event loop: judging, rendering, or both."""
     moved = set()
-    for module in (decide, project_page):
+    work_beside = beside_the_loop.beside_the_loop
+    for module in (beside_the_loop, project_page):
 
-        async def beside_the_loop(work, module=module):
+        async def moving(work, module=module):
             moved.add(module)
-            return work()
+            return await work_beside(work)
 
-        monkeypatch.setattr(module, "beside_the_loop", beside_the_loop)
+        monkeypatch.setattr(module, "beside_the_loop", moving)
     return moved
 
 
 @pytest.fixture
 def _little_at_once(monkeypatch):
     for name in ("IN_THREAD_ABOVE", "LOCATIONS_AT_ONCE"):
-        monkeypatch.setattr(decide, name, 2)
+        monkeypatch.setattr(project_files, name, 2)
 
 
 @pytest.mark.usefixtures("_little_at_once")
@@ -240,7 +241,7 @@ async def test_a_page_that_has_much_besides_files_does_not_hold_up_the_event_loo
     upstream.befall("/simple/tail/", Fault(status=200, content=content, headers=headers))
     assert not moved
     await page_of("tail")
-    assert moved == {decide, project_page}
+    assert moved == {beside_the_loop, project_page}
 
 
 @pytest.mark.usefixtures("_little_at_once")
@@ -252,4 +253,4 @@ async def test_nor_does_one_whose_files_were_taken_away(page_of, upstream, clock
     clock.advance(timedelta(minutes=10))
     moved.clear()
     await page_of("six")
-    assert decide in moved
+    assert beside_the_loop in moved

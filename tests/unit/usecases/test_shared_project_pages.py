@@ -20,7 +20,7 @@ from pinfold.domain.audit_entry import Actor
 from pinfold.domain.target import parse_target
 from pinfold.index.negotiate import Encoding, Representation
 from pinfold.policy.document import parse_policy
-from pinfold.usecases import decide, kept, project_page
+from pinfold.usecases import judging, kept, project_page
 from pinfold.usecases.project_page import REASONS_HOLD
 from pinfold.usecases.quarantine import Quarantine
 from pinfold.usecases.waive import Waive
@@ -82,15 +82,15 @@ async def workers(tmp_path, upstream):
 
 @pytest.fixture
 def judged(monkeypatch):
-    """The names of all projects that were judged whole, in any worker."""
+    """The names of all projects that were judged anew, in any worker."""
     judged = []
-    judge = decide.judge
+    judge = judging.judge
 
-    def judging(index, name, *rest):
+    def counting(index, name, *rest):
         judged.append(name)
         return judge(index, name, *rest)
 
-    monkeypatch.setattr(decide, "judge", judging)
+    monkeypatch.setattr(judging, "judge", counting)
     return judged
 
 

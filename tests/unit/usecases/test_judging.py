@@ -1,0 +1,113 @@
+"""How long what was judged of a project answers for it, when only some of its files were looked at."""
+
+from datetime import timedelta
+from weakref import ref
+
+import pytest
+from tests.e2e.in_process import in_process
+from tests.fakes.clock import NOON, FakeClock
+from tests.fakes.upstream import FakeUpstream
+
+from pinfold.adapters.system_clock import SystemClock
+from pinfold.usecases import judging, project_files
+from pinfold.usecases.decide import INSPECTION
+from pinfold.usecases.judged_project import JUDGED_BYTES, LAID_OUT_BYTES, PROJECT_BYTES
+
+MINUTE = timedelta(minutes=1)
+DAYS_3 = timedelta(days=3)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(SystemClock, "now", lambda _: clock.now())
+    return clock
+
+
+@pytest.fixture(params=["short", "long"], autouse=True)
+def _length(request, monkeypatch):
+    """Judge on the event loop, or beside it."""
+    if request.param == "long":
+        monkeypatch.setattr(project_files, "IN_THREAD_ABOVE", 0)
+        monkeypatch.setattr("pinfold.usecases.judged_files.IN_THREAD_ABOVE", 0)
+
+
+@pytest.fixture
+async def upstream():
+    async with FakeUpstream() as upstream:
+        upstream.add_file("six", "1.0")
+        upstream.add_file("six", "1.1", upload_time=NOON - DAYS_3 + MINUTE)
+        upstream.add_file("six", "2.0", upload_time=NOON)
+        yield upstream
+
+
+@pytest.fixture
+async def gate(tmp_path, upstream):
+    settings = {"upstreams.pypi.url": upstream.url, "feeds.osv.source": ""}
+    async with in_process(tmp_path / "data", settings) as pinfold:
+        yield pinfold.installation.gate, pinfold.installation.indexes["main"]
+
+
+@pytest.fixture
+def look(gate):
+    """Judge the file of a version as a request for it does."""
+    gate, index = gate
+
+    async def look(version):
+        project = await gate.lay_out(index, "six")
+        file = project.laid_out.file(f"six-{version}-py3-none-any.whl")
+        return await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
+
+    return look
+
+
+@pytest.fixture
+def refusal_of(gate, look):
+    async def refusal_of(version):
+        return await gate[0].refusal_of(*await look(version))
+
+    return refusal_of
+
+
+async def test_what_nobody_looked_at_before_is_judged_as_of_now(look, refusal_of, clock):
+    project, _ = await look("1.0")
+    clock.advance(MINUTE)
+    assert "; last good 1.1; ref D-" in await refusal_of("2.0")
+    assert (await look("1.0"))[0] is not project, "1.1 was refused when it was laid out"
+
+
+async def test_what_changed_is_judged_once_more(look, refusal_of, clock):
+    assert "; last good 1.0; ref D-" in await refusal_of("2.0")
+    before, _ = await look("2.0")
+    clock.advance(MINUTE / 2)
+    assert (await look("1.1"))[0] is before
+    clock.advance(MINUTE / 2)
+    after, judged = await look("1.1")
+    assert (after is before, judged.refused) == (False, False)
+    assert "; last good 1.1; ref D-" in await refusal_of("2.0")
+
+
+async def test_what_stands_is_laid_out_and_judged_once(look, gate):
+    project, judged = await look("1.0")
+    gate, index = gate
+    assert project.files.judged == 1
+    assert await gate.lay_out(index, "six") is project
+    assert await gate.judge_project(index, "six") is project
+    assert project.files.are_all_judged
+    assert (await look("1.0")) == (project, judged)
+
+
+@pytest.mark.parametrize(("files_judged", "is_left"), [(2, True), (3, False)])
+async def test_memory_has_room_by_what_is_judged(monkeypatch, tmp_path, upstream, files_judged, is_left):
+    upstream.add_file("idna", "1.0")
+    laid_out = 2 * PROJECT_BYTES + (3 + 1) * LAID_OUT_BYTES
+    monkeypatch.setattr(judging, "BYTES_IN_MEMORY", laid_out + 2 * JUDGED_BYTES)
+    settings = {"upstreams.pypi.url": upstream.url, "feeds.osv.source": ""}
+    async with in_process(tmp_path / "data", settings) as pinfold:
+        gate, index = pinfold.installation.gate, pinfold.installation.indexes["main"]
+        kept = ref(await gate.lay_out(index, "idna"))
+        six = await gate.lay_out(index, "six")
+        for version in ("1.0", "1.1", "2.0")[:files_judged]:
+            file = six.laid_out.file(f"six-{version}-py3-none-any.whl")
+            assert await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
+        assert (six.files.judged, kept() is not None) == (files_judged, is_left)
