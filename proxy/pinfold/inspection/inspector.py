@@ -10,7 +10,7 @@ from pinfold.inspection.release import Release
 from pinfold.inspection.sdist import inspect_tar_sdist, inspect_zip_sdist
 from pinfold.inspection.wheel import inspect_wheel
 
-INSPECTOR = 2
+INSPECTOR = 3
 """Raised when inspections see more, or see things otherwise, so that stored reports are made anew."""
 
 _DEFAULTS = Limits()
