@@ -289,7 +289,8 @@ class Gate:
         # What awaits its inspection is judged once more, as a rule before anything is recorded of it but a refusal.
         is_recorded = decision.refused or not rules.awaits(Need.INSPECTION, decision)
         digest = evidence.digest() if is_recorded else None
-        again = structs.replace(judged, evidence=evidence, decision=decision, evidence_digest=digest)
+        # It is recorded with the evidence, which is at hand; to gather it once more would keep the project in memory.
+        again = structs.replace(judged, gather=lambda _: evidence, decision=decision, evidence_digest=digest)
         project.decided[key] = again
         return again
 

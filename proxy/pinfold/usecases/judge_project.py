@@ -6,8 +6,9 @@ from datetime import datetime
 from functools import partial
 
 from pinfold.advisories.assess import assess
-from pinfold.domain.evidence import Item, Known, Unknown
+from pinfold.domain.evidence import Evidence, Item, Known, Unknown
 from pinfold.domain.inspection import Inspection
+from pinfold.domain.project import File
 from pinfold.policy import engine
 from pinfold.usecases.beside_the_loop import hold_up_nobody
 from pinfold.usecases.compare_contents import Comparison, ProjectInspections, inspected_in
@@ -88,8 +89,15 @@ def _judged(project: JudgedProject, positions: Sequence[int]) -> Iterator[Judged
     waivers_of = partial(project.records.waivers_of, project.name)
     gathered = project.evidence_of([laid_out.files[position] for position in positions])
     decisions = engine.decide_each(rules, project.about, gathered, waivers_of, project.judged_at, awaited=EVERYTHING)
-    for position, evidence, decision in zip(positions, gathered, decisions, strict=True):
-        yield JudgedFile(evidence.file, evidence, decision, laid_out.is_vanished(position))
+    gather, sightings = partial(_evidence_of, project), project.found.listing.sightings
+    for position, decision in zip(positions, decisions, strict=True):
+        file = laid_out.files[position]
+        yield JudgedFile(file, gather, decision, sightings.get(file.filename), laid_out.is_vanished(position))
+
+
+def _evidence_of(project: JudgedProject, file: File) -> Evidence:
+    (evidence,) = project.evidence_of([file])
+    return evidence
 
 
 def _compared(project: JudgedProject, contents: Contents) -> JudgedProject:

@@ -8,22 +8,31 @@ from typing import cast
 from msgspec import Struct
 
 from pinfold.domain.decision import Decision, reference
-from pinfold.domain.evidence import Evidence, Unknown
+from pinfold.domain.evidence import Evidence
+from pinfold.domain.listing import Sighting
 from pinfold.domain.project import File
 from pinfold.usecases.beside_the_loop import hold_up_nobody
 from pinfold.usecases.project_files import IN_THREAD_ABOVE
 
 
 class JudgedFile(Struct, frozen=True, gc=False):
-    """A file with the evidence that was gathered of it and the decision that follows."""
+    """A file with the decision that follows from the evidence of it."""
 
     file: File
-    evidence: Evidence
+    gather: Callable[[File], Evidence]
+    """Gathers the evidence that was judged once more: to keep it takes twice the memory of all else."""
     decision: Decision
+    sighting: Sighting | None = None
+    """When the file was first seen, where it was seen on its project's page."""
     vanished: bool = False
     """The upstream lists it no more."""
     evidence_digest: str | None = None
     """The digest of the evidence, where it was computed already."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the decision follows from."""
+        return self.gather(self.file)
 
     @property
     def refused(self) -> bool:
@@ -41,10 +50,9 @@ class JudgedFile(Struct, frozen=True, gc=False):
 
         Where it states no upload time the file was there when it was first seen here, and nobody can tell of before.
         """
-        sighting = self.evidence.sighting
-        if isinstance(sighting, Unknown):
+        if self.sighting is None:
             return self.file.upload_time, None
-        return self.file.upload_time or sighting.value.first_seen, sighting.value.vanished_at
+        return self.file.upload_time or self.sighting.first_seen, self.sighting.vanished_at
 
     def stood_at(self, moment: datetime) -> bool:
         """Tell whether the upstream had the file at a moment."""

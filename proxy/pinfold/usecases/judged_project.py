@@ -29,7 +29,7 @@ PROJECT_BYTES: Final = 1024
 """What a project takes up in memory besides its files."""
 LAID_OUT_BYTES: Final = 120
 """What each file takes up in it besides the listing, which is kept elsewhere."""
-JUDGED_BYTES: Final = 260
+JUDGED_BYTES: Final = 100
 """What the judgement of a file takes up besides."""
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""

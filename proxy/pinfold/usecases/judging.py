@@ -17,7 +17,7 @@ from pinfold.usecases.project_files import ProjectFiles
 from pinfold.usecases.single_flight import OneAtATime
 
 BYTES_IN_MEMORY: Final = 4 * 1024 * 1024
-"""The budget for judged projects: 11,000 files where all are judged, 35,000 where few are. Listings, which they hold on
+"""The budget for judged projects: 19,000 files where all are judged, 35,000 where few are. Listings, which they hold on
 to, are in memory of as many files anyway."""
 
 T = TypeVar("T")

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from weakref import ref
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.clock import NOON
 from tests.fakes.evidence import SNAPSHOT
+from tests.unit.usecases.judged import told
 
 from pinfold.domain.advisory import AdvisoryKind, Bound, Claim, Event, ProjectClaims
 from pinfold.domain.evidence import Known
@@ -102,8 +104,8 @@ def contents_of(files: list[File], seen: list[str]) -> Contents:
     contents = Contents()
     for file, what in zip(files, seen, strict=True):
         if what:
-            told = (Trait("demo", HOOK),) if what == "hook" else ()
-            report = Report(INSPECTOR, "demo", file.filename, 1, 1, 1, (ESCAPE,) if what == "escape" else (), told)
+            traits = (Trait("demo", HOOK),) if what == "hook" else ()
+            report = Report(INSPECTOR, "demo", file.filename, 1, 1, 1, (ESCAPE,) if what == "escape" else (), traits)
             contents = contents.adding(Inspected(file.sha256, NOON, report))
     return contents
 
@@ -122,7 +124,7 @@ def judged(project: list[Made], seen: list[str], fixed: str | None) -> JudgedPro
 
 
 LOOKS = {
-    "the file": lambda project, judged: judged,
+    "the file": lambda project, judged: told([judged]),
     "what to inspect": lambda project, judged: project.to_inspect(judged),
     "what to verify": lambda project, _: project.to_verify,
     "the last good one": lambda project, _: project.last_good,
@@ -144,7 +146,7 @@ def test_it_makes_no_difference_what_is_looked_at_before(project: list[Made], fi
     for place, what in wanted:
         look, position = LOOKS[what], place % len(project)
         assert look(one, one.files[position]) == look(whole, whole.files[position])
-    assert list(one.files) == list(whole.files)
+    assert told(one.files) == told(whole.files)
     assert (one.changes_at, one.to_verify, one.last_good) == (whole.changes_at, whole.to_verify, whole.last_good)
 
 
@@ -157,7 +159,7 @@ def test_nor_what_was_looked_at_before_more_was_seen(project: list[Made], wanted
     whole = judged(project, seen, None)
     again = judge_seen(one, whole.grounds.contents or Contents(), NOON)
     assert again is not None
-    assert list(again.files) == list(whole.files)
+    assert told(again.files) == told(whole.files)
     assert (again.changes_at, again.to_verify, again.last_good) == (whole.changes_at, whole.to_verify, whole.last_good)
 
 
@@ -193,3 +195,15 @@ async def test_nothing_is_laid_out_of_many_files_on_the_event_loop() -> None:
     assert judged(few, [""], None).last_good == "1.0"
     with pytest.raises(TakesLong):
         judged(many, [""] * len(many), None)
+
+
+def test_nothing_of_a_project_is_left_in_memory_after_it() -> None:
+    project = judged(
+        [Made("1.0", 900, False, False, False, "hook"), Made("2.0", 1, True, False, False, "")], ["hook", ""], None
+    )
+    kept = list(project.files)
+    gone = ref(project)
+    del project
+    # Its files are not looked after by the garbage collector.
+    assert gone() is None
+    assert [each.evidence.project for each in kept] == ["demo", "demo"]

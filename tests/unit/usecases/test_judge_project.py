@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.clock import NOON
 from tests.fakes.evidence import SNAPSHOT
+from tests.unit.usecases.judged import told
 
 from pinfold.domain.advisory import AdvisoryKind, Bound, Claim, Event, ProjectClaims
 from pinfold.domain.evidence import NO_FEED, Item, Known
@@ -96,7 +97,7 @@ def test_it_makes_no_difference_when_what_was_seen(seen: list[Sight], before: in
     at_once = judged(everything, gone=gone)
     again = judge_seen(judged(earlier, gone=gone), everything, NOON)
     assert again is not None
-    assert list(again.files) == list(at_once.files)
+    assert told(again.files) == told(at_once.files)
     assert (again.to_verify, again.changes_at) == (at_once.to_verify, at_once.changes_at)
     assert (again.last_good, again.grounds) == (at_once.last_good, at_once.grounds)
     assert [at_once.to_inspect(one) for one in at_once.files] == [again.to_inspect(one) for one in again.files]

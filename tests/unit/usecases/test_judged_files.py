@@ -19,7 +19,7 @@ LONG = IN_THREAD_ABOVE + 1
 
 def a_judged_file(position: int, changes_at: datetime | None = None) -> JudgedFile:
     file = a_file(sha256=f"{position:064}")
-    return JudgedFile(file, evidence_of(file), Decision(Effect.ALLOW, (), "", changes_at=changes_at))
+    return JudgedFile(file, evidence_of, Decision(Effect.ALLOW, (), "", changes_at=changes_at))
 
 
 class Judge:

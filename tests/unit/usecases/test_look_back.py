@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -46,7 +47,7 @@ class FakeGate:
         if filename not in self.decisions:
             return None
         file = a_file(filename=filename, sha256=sha256)
-        return None, JudgedFile(file, evidence_of(file, project=name), self.decisions[filename])
+        return None, JudgedFile(file, partial(evidence_of, project=name), self.decisions[filename])
 
 
 class Bench:
