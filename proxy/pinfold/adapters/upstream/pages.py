@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, TypeVar, cast
 
 from aiohttp import hdrs
-from isal import igzip, isal_zlib
+from zlib_ng import gzip_ng, zlib_ng
 
 from pinfold.adapters.upstream.transport import Answer
 from pinfold.domain.errors import InvalidPage, UpstreamError
@@ -31,7 +31,7 @@ _PACKED_AT_ONCE = 16 << 10
 _VALUES_AT_ONCE = 3000
 """Values that it may have: an entry of which nothing can be made takes 4 microseconds, and may be a byte long."""
 
-_BROKEN: Final = (OSError, EOFError, cast("type[Exception]", isal_zlib.error))
+_BROKEN: Final = (OSError, EOFError, cast("type[Exception]", zlib_ng.error))
 """What comes of gzip that is none, or not whole."""
 
 
@@ -113,8 +113,9 @@ def _decoded(answer: Answer, limit: int) -> bytes:
     if encoding not in ("gzip", "x-gzip"):
         raise UpstreamError(f"{answer.asked}: sent with the content encoding {encoding[:40]!r}, not gzip")
     try:
-        # In half of the time that the standard library's takes, and less.
-        body = igzip.IGzipFile(fileobj=io.BytesIO(answer.body)).read(limit + 1)  # type: ignore[no-untyped-call]
+        # In three fifths of the time that the standard library's takes. ISA-L's is quicker still, and reads some that
+        # zlib refuses.
+        body = gzip_ng.GzipNGFile(fileobj=io.BytesIO(answer.body)).read(limit + 1)  # type: ignore[no-untyped-call]
     except _BROKEN:
         raise UpstreamError(f"{answer.asked}: its gzip encoding is broken or truncated") from None
     if len(body) > limit:
