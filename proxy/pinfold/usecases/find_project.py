@@ -31,7 +31,7 @@ FIRST_LOOK = timedelta(seconds=30)
 """How long a process waits for another one that asks for the same project for the first time."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
-FILES_IN_MEMORY = 36_000
+FILES_IN_MEMORY = 38_000
 """Some 0.8 KB each: room for seven of the longest pages, beside the pages themselves and what is judged."""
 
 
