@@ -163,7 +163,14 @@ class Database:
             raise
 
     def _commit_waiting(self) -> None:
+        # What was to be written in passing took the place of what would be left, and has nobody begin anything more.
+        while self._commit_group():
+            pass
+
+    def _commit_group(self) -> bool:
+        """Commit what waits, and return whether some of it is left."""
         group: list[_Change] = []
+        waiting = 0
         try:
             if self._waiting:
                 _begin(self._main)
@@ -180,10 +187,11 @@ class Database:
             for change in (*group, *self._take_all()):
                 change.fail(error)
             self._main.rollback()
-        else:
-            for change in group:
-                change.settle()
-            self._checkpoint_if_due()
+            return False
+        for change in group:
+            change.settle()
+        self._checkpoint_if_due()
+        return len(group) < waiting
 
     def _apply(self, waiting: int, group: list["_Change"]) -> None:
         until = monotonic() + _GROUP_SECONDS

@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -97,6 +98,24 @@ async def test_what_is_written_in_passing_goes_with_the_next_change(
 async def test_what_is_written_in_passing_is_written_alone_where_nothing_else_is(database: Database) -> None:
     assert await database.write(note("alone"), in_passing=True) == 1
     assert await database.read(texts) == ["alone"]
+
+
+async def test_what_is_left_behind_slow_changes_in_passing_needs_no_other_to_be_written(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "PASSING_SECONDS", 60)
+    monkeypatch.setattr(database_module, "_GROUP_SECONDS", 0.01)
+
+    def slow(writer: sqlite_utils.Database) -> int:
+        time.sleep(0.02)
+        return note("slow")(writer)
+
+    passing = [asyncio.create_task(database.write(slow, in_passing=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    seen = commits(database)
+    assert await asyncio.wait_for(database.write(note("next")), 10) == 3
+    assert await asyncio.gather(*passing) == [1, 2]
+    assert len(seen) == 3
 
 
 async def test_closing_finishes_what_was_to_be_written_in_passing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
