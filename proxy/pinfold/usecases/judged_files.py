@@ -79,16 +79,24 @@ class JudgedFiles(Collection[JudgedFile]):
     who looks at all of them nor for one who looks for something from file to file.
     """
 
-    def __init__(self, judged: Sequence[JudgedFile | None] = (), judge: Judge = lambda _: ()) -> None:
-        """Take in what was judged already, with None for what `judge` is to be asked for."""
+    def __init__(
+        self,
+        judged: Sequence[JudgedFile | None] = (),
+        judge: Judge = lambda _: (),
+        changes_at: datetime | None = None,
+    ) -> None:
+        """Take in what was judged already, with None for what `judge` is to be asked for.
+
+        At `changes_at` something that `judge` goes by may be another.
+        """
         self._judged = list(judged)
         self._judge = judge
         self._turn = Lock()
         done = [each for each in self._judged if each is not None]
         self.judged = len(done)
         """How many are judged."""
-        self.changes_at = _first_change(done, None)
-        """The earliest moment at which a decision on one of those changes by itself."""
+        self.changes_at = _first_change(done, changes_at)
+        """The earliest moment at which a decision on one of those changes by itself, or what one was made by."""
 
     def __len__(self) -> int:
         return len(self._judged)
@@ -114,11 +122,14 @@ class JudgedFiles(Collection[JudgedFile]):
         return self.judged == len(self)
 
     def but(self, positions: Iterable[int], judge: Judge) -> "JudgedFiles":
-        """Return the same with files to be judged once more, and they and all that are left by another judge."""
+        """Return the same with files to be judged once more, and they and all that are left by another judge.
+
+        That one may go by how they were judged before, such as by which release a fix would replace.
+        """
         judged = list(self._judged)
         for position in positions:
             judged[position] = None
-        return JudgedFiles(judged, judge)
+        return JudgedFiles(judged, judge, self.changes_at)
 
     def _look_at(self, positions: Sequence[int]) -> None:
         if len(self) > IN_THREAD_ABOVE:

@@ -1,7 +1,7 @@
 """Files that are looked at one by one, in any order, are judged as if all were judged at once."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from weakref import ref
 
 import pytest
@@ -110,7 +110,7 @@ def contents_of(files: list[File], seen: list[str]) -> Contents:
     return contents
 
 
-def judged(project: list[Made], seen: list[str], fixed: str | None) -> JudgedProject:
+def judged(project: list[Made], seen: list[str], fixed: str | None, at: datetime = NOON) -> JudgedProject:
     files = [each.file(place) for place, each in enumerate(project)]
     listing = observe(None, Project("demo", tuple(files)), NOON - timedelta(days=1))
     left = tuple(file for file, each in zip(files, project, strict=True) if not each.gone)
@@ -120,7 +120,7 @@ def judged(project: list[Made], seen: list[str], fixed: str | None) -> JudgedPro
     claims = (Claim("PYSEC-2026-7", AdvisoryKind.VULNERABILITY, ranges=(events,)),) if fixed else ()
     about = Known(ProjectClaims((SNAPSHOT,), claims))
     grounds = Grounds(Records(0), Knowledge(ROOT), contents_of(files, seen), about)
-    return judge(Index("main", (SOURCE,), POLICY), "demo", found, grounds, NOON)
+    return judge(Index("main", (SOURCE,), POLICY), "demo", found, grounds, at)
 
 
 LOOKS = {
@@ -179,6 +179,16 @@ def test_what_was_judged_stands_as_long_as_all_that_it_rests_on(project: list[Ma
         assert changes_at is None or not one.stands_at(changes_at)
         assert one.stands_at(NOON)
         assert one.stands_until <= (changes_at or one.found.fresh_until)
+
+
+def test_a_fix_is_let_through_for_no_longer_than_what_it_would_replace_is_the_newest() -> None:
+    ages = [("1.0", 900), ("2.0", 71), ("2.0", 1)]
+    project = [Made(version, hours, False, False, False, "") for version, hours in ages]
+    one = judged(project, [""] * 3, "2.0")
+    assert not one.files[2].refused, "it fixes what 1.0 has"
+    later = judged(project, [""] * 3, "2.0", NOON + timedelta(hours=2))
+    assert later.files[2].refused, "by now 2.0 is old enough to be replaced, and does not have it"
+    assert not one.stands_at(later.judged_at)
 
 
 def test_a_file_is_judged_with_no_others_than_it_is_compared_with() -> None:
