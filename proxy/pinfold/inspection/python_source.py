@@ -12,7 +12,6 @@ import threading
 import tokenize
 import unicodedata
 import warnings
-from io import BytesIO
 from itertools import islice
 
 from pinfold.domain.inspection import Kind
@@ -28,6 +27,8 @@ _KINDS = b"".join(
     for byte in range(256)
 )
 """What each byte of a text is of: a word, space, or a sign, as which all beyond ASCII count."""
+# As Python ends them, where tokenize knows the line feed alone.
+_LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]++")
 # All of ASCII, and escapes that some codecs resolve before Python sees the source.
 _PLAIN = string.printable.replace("\\", "") + r"\x41\u0041"
 
@@ -80,12 +81,11 @@ def decode(source: bytes) -> str:
 
 def _encoding_of(source: bytes) -> str:
     """Return the encoding that a module begins by saying it is in, as Python looks for it (PEP 263)."""
-    second_line = source.find(b"\n") + 1
-    end = source.find(b"\n", second_line)
-    if not source.startswith(codecs.BOM_UTF8) and b"coding" not in (source if end < 0 else source[:end]):
+    lines = [line[0] for line in islice(_LINE.finditer(source), 2)]
+    if not source.startswith(codecs.BOM_UTF8) and not any(b"coding" in line for line in lines):
         # Nearly every module: Python would look closer for what is not there.
         return "utf-8"
-    return tokenize.detect_encoding(BytesIO(source).readline)[0]
+    return tokenize.detect_encoding(iter(lines).__next__)[0]
 
 
 def parse(text: str, limits: Limits) -> ast.Module:
