@@ -58,11 +58,15 @@ class Invocation:
 
         from pinfold.bootstrap import open_installation
 
-        async def opened() -> T:
-            async with open_installation(settings) as installation:
-                return await work(installation)
+        done: list[T] = []
 
-        return asyncio.run(opened())
+        async def opened() -> None:
+            async with open_installation(settings) as installation:
+                done.append(await work(installation))
+
+        # What a task returns is described when asyncio takes its interrupt handler back, and an answer may be long.
+        asyncio.run(opened())
+        return done.pop()
 
     def answer(self, document: Any, lines: Iterable[Line]) -> None:
         """Print the answer: the document where JSON is asked for, else the lines."""

@@ -37,7 +37,8 @@ STRIDE = 4
 """By how much the steps grow in which an earlier release is sought to compare with: 1, 4, 16, 64 releases back."""
 
 
-@dataclass(frozen=True)
+# Each of its files refers to it: told with all of its listing, a project of thousands would take gigabytes.
+@dataclass(frozen=True, repr=False)
 class JudgedProject:
     """The files of a project, judged as of one moment for one index; what is found out of several looks at those."""
 

@@ -217,3 +217,12 @@ def test_nothing_of_a_project_is_left_in_memory_after_it() -> None:
     # Its files are not looked after by the garbage collector.
     assert gone() is None
     assert [each.evidence.project for each in kept] == ["demo", "demo"]
+
+
+def test_a_file_is_described_without_the_others_of_its_project() -> None:
+    def described(count: int) -> str:
+        project = judged([Made("1.0", 900, False, False, False, "")] * count, [""] * count, None)
+        return repr((project, project.files[0]))
+
+    # Each would be told with all others: gigabytes where there are thousands.
+    assert len(described(50)) < len(described(1)) + 50
