@@ -5,6 +5,7 @@ To make a file and to remove it again costs the kernel more than what is tested,
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
@@ -22,4 +23,5 @@ def memory() -> Path | None:
 def work_in_memory() -> None:
     """Have this process, and those that it starts, make temporary files in memory, unless TMPDIR says where."""
     if "TMPDIR" not in os.environ and (folder := memory()) is not None:
-        os.environ["TMPDIR"] = str(folder)
+        # pytest has asked before where this process has them.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
