@@ -39,6 +39,8 @@ T = TypeVar("T")
 INSPECTION = frozenset({Need.INSPECTION})
 COMPARED_AT_MOST = 8
 """Files that are inspected for one, to find an earlier release that it can be held against."""
+DECIDED = 500
+"""Files of a project that are kept as they were judged once more; where there are more, all are forgotten."""
 
 
 class Gate:
@@ -291,6 +293,8 @@ class Gate:
         digest = evidence.digest() if is_recorded else None
         # It is recorded with the evidence, which is at hand; to gather it once more would keep the project in memory.
         again = structs.replace(judged, gather=lambda _: evidence, decision=decision, evidence_digest=digest)
+        if len(project.decided) >= DECIDED:
+            project.decided.clear()
         project.decided[key] = again
         return again
 

@@ -31,6 +31,8 @@ LAID_OUT_BYTES: Final = 120
 """What each file takes up in it besides the listing, which is kept elsewhere."""
 JUDGED_BYTES: Final = 100
 """What the judgement of a file takes up besides."""
+DECIDED_BYTES: Final = 800
+"""What a file takes up that was judged once more, with its evidence."""
 NEWEST = 20
 """Files of a project whose provenance is verified ahead: what an unpinned install looks at first."""
 STRIDE = 4
@@ -84,7 +86,8 @@ class JudgedProject:
     @property
     def weight(self) -> int:
         """How many bytes it takes up, about, besides its listing."""
-        return PROJECT_BYTES + LAID_OUT_BYTES * len(self.files) + JUDGED_BYTES * self.files.judged
+        judged = JUDGED_BYTES * self.files.judged + DECIDED_BYTES * len(self.decided)
+        return PROJECT_BYTES + LAID_OUT_BYTES * len(self.files) + judged
 
     def stands_at(self, moment: datetime) -> bool:
         """Tell whether no decision that was made so far has changed by itself."""

@@ -17,8 +17,8 @@ from pinfold.usecases.project_files import ProjectFiles
 from pinfold.usecases.single_flight import OneAtATime
 
 BYTES_IN_MEMORY: Final = 4 * 1024 * 1024
-"""The budget for judged projects: 19,000 files where all are judged, 35,000 where few are. Listings, which they hold on
-to, are in memory of as many files anyway."""
+"""The budget for judged projects: 19,000 files where all are judged, 35,000 where few are, less four for each that was
+asked for lately. Listings, which they hold on to, are in memory of as many files anyway."""
 
 T = TypeVar("T")
 
@@ -69,13 +69,12 @@ class Judging:
         kept = self.kept(basis)
         if kept is None:
             return None
-        judged = kept.files.judged
         try:
             answer = question(kept)
         except TakesLong:
             return None
-        if kept.files.judged > judged:
-            self._keep(kept)
+        # It takes up more now, or since somebody was granted a file.
+        self._keep(kept)
         # What was not looked at before may have changed by itself meanwhile.
         return (kept, answer) if kept.stands_at(self._clock.now()) else None
 

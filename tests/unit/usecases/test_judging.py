@@ -9,9 +9,9 @@ from tests.fakes.clock import NOON, FakeClock
 from tests.fakes.upstream import FakeUpstream
 
 from pinfold.adapters.system_clock import SystemClock
-from pinfold.usecases import judging, project_files
+from pinfold.usecases import decide, judging, project_files
 from pinfold.usecases.decide import INSPECTION
-from pinfold.usecases.judged_project import JUDGED_BYTES, LAID_OUT_BYTES, PROJECT_BYTES
+from pinfold.usecases.judged_project import DECIDED_BYTES, JUDGED_BYTES, LAID_OUT_BYTES, PROJECT_BYTES
 
 MINUTE = timedelta(minutes=1)
 DAYS_3 = timedelta(days=3)
@@ -97,17 +97,45 @@ async def test_what_stands_is_laid_out_and_judged_once(look, gate):
     assert (await look("1.0")) == (project, judged)
 
 
-@pytest.mark.parametrize(("files_judged", "is_left"), [(2, True), (3, False)])
-async def test_memory_has_room_by_what_is_judged(monkeypatch, tmp_path, upstream, files_judged, is_left):
+@pytest.fixture
+async def small(monkeypatch, tmp_path, upstream):
+    """A gate with memory for two projects of four files, three of which were judged, and two granted, and its index."""
     upstream.add_file("idna", "1.0")
     laid_out = 2 * PROJECT_BYTES + (3 + 1) * LAID_OUT_BYTES
-    monkeypatch.setattr(judging, "BYTES_IN_MEMORY", laid_out + 2 * JUDGED_BYTES)
+    monkeypatch.setattr(judging, "BYTES_IN_MEMORY", laid_out + 3 * JUDGED_BYTES + 2 * DECIDED_BYTES)
     settings = {"upstreams.pypi.url": upstream.url, "feeds.osv.source": ""}
     async with in_process(tmp_path / "data", settings) as pinfold:
-        gate, index = pinfold.installation.gate, pinfold.installation.indexes["main"]
-        kept = ref(await gate.lay_out(index, "idna"))
-        six = await gate.lay_out(index, "six")
-        for version in ("1.0", "1.1", "2.0")[:files_judged]:
-            file = six.laid_out.file(f"six-{version}-py3-none-any.whl")
-            assert await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
-        assert (six.files.judged, kept() is not None) == (files_judged, is_left)
+        yield pinfold.installation.gate, pinfold.installation.indexes["main"]
+
+
+@pytest.mark.parametrize(("granted", "is_left"), [(2, True), (3, False)])
+async def test_memory_has_room_by_what_is_judged_and_granted(small, granted, is_left):
+    gate, index = small
+    kept = ref(await gate.lay_out(index, "idna"))
+    six = await gate.lay_out(index, "six")
+    for file in six.laid_out.files[:granted]:
+        assert await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
+    assert await gate.lay_out(index, "six") is six
+    assert (six.files.judged, kept() is not None) == (granted, is_left)
+
+
+@pytest.mark.parametrize(("granted", "is_left"), [(1, True), (3, False)])
+async def test_what_is_granted_of_a_whole_project_takes_room_as_well(small, granted, is_left):
+    gate, index = small
+    kept = ref(await gate.lay_out(index, "idna"))
+    six = await gate.judge_project(index, "six")
+    for file in six.laid_out.files[:granted]:
+        assert await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
+    assert await gate.judge_project(index, "six") is six
+    assert (kept() is not None) is is_left
+
+
+async def test_whoever_asks_for_all_files_of_a_project_does_not_drive_it_out(small, monkeypatch):
+    monkeypatch.setattr(decide, "DECIDED", 2)
+    gate, index = small
+    kept = ref(await gate.lay_out(index, "idna"))
+    six = await gate.judge_project(index, "six")
+    for file in six.laid_out.files * 2:
+        assert await gate.judge_file(index, "six", file.filename, file.sha256, awaited=INSPECTION)
+        assert len(six.decided) <= 2
+    assert kept() is not None
