@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from time import sleep
 
 import pytest
 from tests.fakes.clock import NOON
@@ -63,7 +64,11 @@ def test_what_is_to_be_judged_once_more_is_judged_by_another(judge: Judge) -> No
 
 
 def test_threads_that_look_at_one_find_the_same(judge: Judge) -> None:
-    files = files_of(judge, LONG)
+    def giving_way(positions: Sequence[int]) -> list[JudgedFile]:
+        sleep(0.01)
+        return judge(positions)
+
+    files = JudgedFiles([None] * LONG, giving_way)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: list(files), range(8)))
     assert len({tuple(map(id, each)) for each in found}) == 1
