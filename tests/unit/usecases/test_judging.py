@@ -76,6 +76,14 @@ async def test_what_nobody_looked_at_before_is_judged_as_of_now(look, refusal_of
     assert (await look("1.0"))[0] is not project, "1.1 was refused when it was laid out"
 
 
+async def test_so_is_all_of_a_project_of_which_one_was_looked_at(gate, look, clock):
+    gate, index = gate
+    await look("1.0")
+    clock.advance(MINUTE)
+    project = await gate.judge_project(index, "six")
+    assert [judged.refused for judged in project.files] == [False, False, True]
+
+
 async def test_what_changed_is_judged_once_more(look, refusal_of, clock):
     assert "; last good 1.0; ref D-" in await refusal_of("2.0")
     before, _ = await look("2.0")
