@@ -12,7 +12,7 @@ from tests.fakes.upstream import FakeUpstream
 
 from pinfold.domain.target import HashTarget
 from pinfold.policy import engine
-from pinfold.usecases import find_project, judging
+from pinfold.usecases import find_project, judging, project_page
 from pinfold.usecases.explain import Explain, document
 from pinfold.usecases.project_files import IN_THREAD_ABOVE
 
@@ -103,6 +103,17 @@ async def test_what_is_judged_for_its_page_is_judged_no_more_for_a_file(newest, 
         assert (await workers[0].get(f"/simple/{name}/")).status == 200
     # What was inspected is judged anew.
     assert FILES * len(PROJECTS) - few <= judged() <= FILES * len(PROJECTS)
+
+
+async def test_a_page_is_had_from_another_worker_where_a_project_is_laid_out(newest, workers, judged, monkeypatch):
+    monkeypatch.setattr(project_page, "LONG", FILES)
+    one, other = workers
+    page = await one.get("/simple/alpha/")
+    installation = other.installation
+    assert await installation.gate.lay_out(installation.indexes["main"], newest[0].project)
+    assert judged() <= FILES + FEW
+    assert (await other.get("/simple/alpha/")).body == page.body
+    assert judged() <= FEW
 
 
 @pytest.fixture
