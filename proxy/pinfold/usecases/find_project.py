@@ -31,8 +31,8 @@ FIRST_LOOK = timedelta(seconds=30)
 """How long a process waits for another one that asks for the same project for the first time."""
 RETRY_AFTER = timedelta(seconds=15)
 """How long a failing upstream is left alone while a stale page is at hand."""
-FILES_IN_MEMORY = 38_000
-"""Some 0.8 KB each: room for seven of the longest pages, beside the pages themselves and what is judged."""
+FILES_IN_MEMORY = 32_000
+"""Some 0.8 KB each: room for six of the longest pages, beside the pages themselves and what is judged."""
 
 
 @dataclass(frozen=True, slots=True)
