@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 from tests.e2e.http.addresses import address
 from tests.e2e.in_process import in_process
-from tests.fakes.upstream import FakeUpstream
 
 from pinfold.domain.target import HashTarget
 from pinfold.policy import engine
@@ -20,12 +19,6 @@ FILES = IN_THREAD_ABOVE + 20
 PROJECTS = ("alpha", "beta", "gamma")
 FEW = 8
 """A file with those that it is compared with, each once more for good, and again once it was inspected."""
-
-
-@pytest.fixture
-async def upstream():
-    async with FakeUpstream() as upstream:
-        yield upstream
 
 
 @pytest.fixture
